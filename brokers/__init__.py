@@ -1,0 +1,7 @@
+"""Durable Dramatiq brokers. Nothing in here knows the rest of Recado."""
+
+from __future__ import annotations
+
+from .sqlite import SQLiteBroker
+
+__all__ = ["SQLiteBroker"]

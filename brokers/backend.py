@@ -1,0 +1,195 @@
+"""What a queue engine promises: the verbs, and the records that pass through them.
+
+An engine stores opaque payloads; it knows nothing of Dramatiq's messages. `DurableBroker` stands on
+top of it and speaks Dramatiq. A message is in one of four states:
+
+    ready     may be claimed now, by priority and then by the time it became due
+    delayed   becomes ready at `due_at`
+    running   claimed by a process, under a token
+    dead      set aside for a person, with the reason
+
+Done is gone. All times are milliseconds since the epoch, of the engine's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+State = Literal["ready", "delayed", "running", "dead"]
+
+#: Why a message was set aside. `failed` is an exception that was not worth another retry;
+#: `max_deliveries` a message whose worker died under it again and again.
+Reason = Literal[
+    "failed", "rejected", "expired", "undecodable", "unknown_actor", "undeliverable", "max_deliveries"
+]
+
+
+class QueueMessage(NamedTuple):
+    """A message on its way in."""
+
+    message_id: str
+    queue: str
+    actor: str
+    payload: bytes
+    priority: int = 0  # lower is claimed first, as in Dramatiq
+    delay_ms: int = 0
+
+
+class Delivery(NamedTuple):
+    """A message handed to this process, and the token that proves it still holds it."""
+
+    key: int  # the engine's own name for the message
+    token: int  # fencing token: what is done under a stale one changes nothing
+    queue: str
+    message_id: str
+    payload: bytes
+    deliveries: int  # how often it was handed out, this time included
+    enqueued_at: int
+    due_at: int
+
+
+class StoredMessage(NamedTuple):
+    """A message at rest, as operators see it."""
+
+    message_id: str
+    queue: str
+    actor: str
+    state: State
+    payload: bytes
+    priority: int
+    deliveries: int
+    crashes: int  # how often its worker died while running it
+    enqueued_at: int
+    due_at: int
+    last_error: str | None
+    reason: str | None = None  # dead letters only
+    died_at: int | None = None  # dead letters only
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """One queue, counted.
+
+    Attributes:
+      oldest_due_at: when the longest waiting ready message became due; None when none waits.
+      done: messages finished since the database was made; survives restarts.
+    """
+
+    queue: str
+    ready: int
+    delayed: int
+    running: int
+    dead: int
+    done: int
+    oldest_due_at: int | None
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilter:
+    """Which dead letters are meant. What is left None does not narrow."""
+
+    queue: str | None = None
+    actor: str | None = None
+    reason: str | None = None
+    message_ids: Sequence[str] | None = None
+
+
+class QueueBackend(Protocol):
+    """A durable queue. Every method is thread-safe, and raises `EngineError` when the engine is away."""
+
+    def enqueue(self, message: QueueMessage) -> bool:
+        """Store a message; return when it would survive kill -9 and power loss.
+
+        Returns False, and changes nothing, when a message of that id is already there.
+
+        Raises:
+          MessageTooLarge: the payload is over the engine's limit.
+        """
+        ...
+
+    async def enqueue_async(self, message: QueueMessage) -> bool:
+        """`enqueue` for an event loop: it shares commits with all other writers and blocks nothing."""
+        ...
+
+    def dequeue(self, queue: str, *, limit: int, timeout_s: float) -> list[Delivery]:
+        """Claim up to `limit` messages, waiting up to `timeout_s` seconds for the first."""
+        ...
+
+    def started(self, delivery: Delivery) -> None:
+        """Note that a worker thread runs this message now: if the process dies, this message is suspect."""
+        ...
+
+    def ack(self, delivery: Delivery) -> None:
+        """The message is done. May be written a few milliseconds later; lost, it means a redelivery."""
+        ...
+
+    def nack(self, delivery: Delivery, *, reason: Reason, error: str | None) -> None:
+        """Set the message aside as a dead letter."""
+        ...
+
+    def retry(
+        self, delivery: Delivery, *, queue: str, payload: bytes, delay_ms: int, error: str | None
+    ) -> None:
+        """Put the message back in place, changed, due after `delay_ms`: one atomic update."""
+        ...
+
+    def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
+        """Give messages back as they were; this delivery does not count."""
+        ...
+
+    def sync(self) -> None:
+        """Return when every earlier `ack` is written."""
+        ...
+
+    def stats(self) -> Sequence[QueueStats]:
+        """Every queue the engine knows, counted now."""
+        ...
+
+    def list(self, queue: str, state: State, *, limit: int = 50, offset: int = 0) -> Sequence[StoredMessage]:
+        """A page of a queue's messages in one state, next to run (or newest dead) first."""
+        ...
+
+    def get(self, message_id: str) -> StoredMessage | None:
+        """One message, wherever it is."""
+        ...
+
+    def dead_letters(
+        self, which: DeadLetterFilter, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[StoredMessage]:
+        """A page of dead letters, newest first."""
+        ...
+
+    def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:
+        """Make a dead letter ready again, with a clean record. False when there is no such dead letter."""
+        ...
+
+    def discard(self, which: DeadLetterFilter) -> int:
+        """Delete dead letters for good. Returns how many."""
+        ...
+
+    def pause(self, queue: str) -> None:
+        """Stop handing out a queue's messages, in every process, until `resume`."""
+        ...
+
+    def resume(self, queue: str) -> None:
+        """Hand out a paused queue's messages again."""
+        ...
+
+    def flush(self, queue: str) -> None:
+        """Delete every message of a queue, dead letters included."""
+        ...
+
+    def check(self, *, timeout_s: float) -> None:
+        """Prove that the engine can take a durable write now.
+
+        Raises:
+          EngineError: it could not within `timeout_s` seconds; the message says why.
+        """
+        ...
+
+    def close(self) -> None:
+        """Write what is still to be written, and let go of everything."""
+        ...

@@ -1,0 +1,155 @@
+"""What stands between the engine and Dramatiq's worker."""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from dramatiq import Consumer, Message, MessageProxy
+from dramatiq.errors import ActorNotFound, BrokerConnectionError, DecodeError
+from dramatiq.middleware import SkipMessage
+
+from .backend import Delivery, QueueBackend, Reason
+from .window import Window
+
+#: How long a message rests whose processing could not enqueue what it had to, in milliseconds.
+RELEASE_DELAY_MS = 1_000
+
+
+class DurableMessage(MessageProxy):
+    """A message in hand, and what is to become of it.
+
+    The lease lives here and not in the consumer: Dramatiq makes a new consumer after a connection error,
+    and the messages in hand are settled through that one.
+
+    Attributes:
+      delivery: the lease.
+      processed: the worker went through all of it. Without this an ack would be a lie.
+      failed_enqueue: what kept middleware from enqueueing what this message leads to.
+    """
+
+    def __init__(self, delivery: Delivery, message: Message[Any]) -> None:
+        super().__init__(message)
+        self.delivery = delivery
+        self.processed = False
+        self.failed_enqueue: Exception | None = None
+        self.retry: tuple[Any, int] | None = None
+
+    def retry_later(self, message: Any, delay_ms: int) -> None:
+        """Put `message`, which may be changed, in this one's place when the worker is done with it."""
+        self.retry = (message, delay_ms)
+
+
+class DurableConsumer(Consumer):
+    """Iterates over one queue's messages, and settles them.
+
+    Parameters:
+      backend: the engine.
+      queue_name: the queue.
+      window: how many messages to hold.
+      timeout_s: how long `next()` may block.
+    """
+
+    def __init__(self, backend: QueueBackend, queue_name: str, window: Window, *, timeout_s: float) -> None:
+        self._backend = backend
+        self._queue_name = queue_name
+        self._window = window
+        self._timeout_s = timeout_s
+        self._claimed: deque[Delivery] = deque()
+
+    def __next__(self) -> DurableMessage | None:
+        if not self._claimed:
+            self._claim()
+        while self._claimed:
+            delivery = self._claimed.popleft()
+            try:
+                return DurableMessage(delivery, Message.decode(delivery.payload))
+            except DecodeError as error:
+                self._set_aside(delivery, "undecodable", _format(error))
+        return None
+
+    def _claim(self) -> None:
+        room = self._window.wait_for_room(self._timeout_s)
+        if room:
+            deliveries = self._backend.dequeue(self._queue_name, limit=room, timeout_s=self._timeout_s)
+            self._window.claimed(len(deliveries))
+            self._claimed.extend(deliveries)
+
+    def ack(self, message: DurableMessage) -> None:  # type: ignore[override]
+        """Settle a message that did not fail: it is done, or to be retried, or has to come back.
+
+        Raises:
+          BrokerConnectionError: it could not be settled; Dramatiq tries again.
+        """
+        failure = message.failed_enqueue
+        if failure is None and message.processed and message.retry is None:
+            self._backend.ack(message.delivery)
+            self._window.settled()
+        elif isinstance(failure, BrokerConnectionError) or not message.processed:
+            # Not processed: a late interrupt hit the worker thread between the actor and here.
+            self._backend.release([message.delivery], delay_ms=RELEASE_DELAY_MS)
+            self._window.settled()
+        elif failure is not None:
+            self._set_aside(message.delivery, "undeliverable", _format(failure))
+        elif message.retry is not None:
+            self._retry(message, *message.retry)
+
+    def nack(self, message: DurableMessage) -> None:  # type: ignore[override]
+        """Set a failed message aside as a dead letter.
+
+        Raises:
+          BrokerConnectionError: it could not be; Dramatiq tries again.
+        """
+        if isinstance(message.failed_enqueue, BrokerConnectionError):
+            # It failed for good, but what should follow could not be stored: come back, and fail again.
+            self._backend.release([message.delivery], delay_ms=RELEASE_DELAY_MS)
+            self._window.settled()
+        else:
+            error = message._exception
+            self._set_aside(message.delivery, _reason(error), None if error is None else _format(error))
+
+    def requeue(self, messages: Iterable[DurableMessage]) -> None:  # type: ignore[override]
+        """Give messages back that never started."""
+        self._release([message.delivery for message in messages])
+
+    def close(self) -> None:
+        """Give back what was claimed and not yet handed out."""
+        self._release(list(self._claimed))
+        self._claimed.clear()
+
+    def _release(self, deliveries: list[Delivery]) -> None:
+        if deliveries:
+            self._backend.release(deliveries)
+            self._window.settled(len(deliveries))
+
+    def _retry(self, message: DurableMessage, changed: Any, delay_ms: int) -> None:
+        self._backend.retry(
+            message.delivery,
+            queue=changed.queue_name,
+            payload=changed.encode(),
+            delay_ms=delay_ms,
+            error=None if message._exception is None else _format(message._exception),
+        )
+        self._window.settled()
+
+    def _set_aside(self, delivery: Delivery, reason: Reason, error: str | None) -> None:
+        self._backend.nack(delivery, reason=reason, error=error)
+        self._window.settled()
+
+
+def _reason(error: BaseException | None) -> Reason:
+    match error:
+        case None:
+            return "rejected"
+        case ActorNotFound():
+            return "unknown_actor"
+        case SkipMessage():
+            return "expired"
+        case _:
+            return "failed"
+
+
+def _format(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error, limit=-30))

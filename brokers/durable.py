@@ -1,0 +1,212 @@
+"""A Dramatiq broker over any `QueueBackend`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import dramatiq
+from dramatiq import Broker, Message, MessageProxy, Middleware
+from dramatiq.common import current_millis
+from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
+
+from .backend import QueueBackend, QueueMessage
+from .consumer import DurableConsumer, DurableMessage
+from .window import Window
+
+#: The message that this thread, or this coroutine, is processing.
+_in_hand: ContextVar[DurableMessage | None] = ContextVar("recado_message_in_hand", default=None)
+
+
+class DurableBroker(Broker):
+    """Dramatiq on a durable queue.
+
+    What it does differently from Dramatiq's own brokers:
+
+    * `enqueue` returns when the message is on disk.
+    * Enqueueing the message that is being processed is a retry: one atomic update in place when the
+      worker is done with it, never a second message beside the first.
+    * A message whose processing could not enqueue what it had to (a callback, the next of a pipeline) is
+      given back instead of acked, although Dramatiq itself only logs that failure.
+    * Delays live in the engine, so there are no delay queues and no delayed messages in memory.
+
+    Parameters:
+      backend: the engine.
+      middleware: all middleware of this broker; None for Dramatiq's defaults.
+    """
+
+    def __init__(self, backend: QueueBackend, *, middleware: list[Middleware] | None = None) -> None:
+        super().__init__(middleware=middleware)
+        self.backend = backend
+        self.queues: dict[str, Window | None] = {}
+
+    # -- declaring ----------------------------------------------------------------------------------
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Declare a queue; a second time changes nothing."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues[queue_name] = None
+            self.emit_after("declare_queue", queue_name)
+
+    # -- enqueueing ---------------------------------------------------------------------------------
+
+    def enqueue(self, message: Message[Any] | DurableMessage, *, delay: int | None = None) -> Message[Any]:
+        """Store a message durably, or schedule the retry of the one in hand.
+
+        Parameters:
+          message: the message.
+          delay: milliseconds before it may run.
+
+        Raises:
+          QueueNotFound: its queue was never declared.
+          MessageTooLarge: it is over the engine's limit.
+          BrokerConnectionError: it could not be stored.
+        """
+        with self._enqueuing(message, delay) as stored:
+            if stored is not None:
+                self.backend.enqueue(stored)
+        return message  # type: ignore[return-value]
+
+    async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
+        with self._enqueuing(message, delay) as stored:
+            if stored is not None:
+                await self.backend.enqueue_async(stored)
+        return message
+
+    @contextmanager
+    def _enqueuing(self, message: Any, delay: int | None) -> Iterator[QueueMessage | None]:
+        """What is around storing a message. Yields None when there is nothing to store yet."""
+        in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
+        try:
+            if message.queue_name not in self.queues:
+                raise QueueNotFound(message.queue_name)
+            self.emit_before("enqueue", message, delay)
+            if in_hand is not None and in_hand.message_id == message.message_id:
+                in_hand.retry_later(message, delay or 0)
+                yield None
+            else:
+                yield self._to_store(message, delay)
+        except Exception as error:
+            if in_hand is not None:
+                in_hand.failed_enqueue = error
+            raise
+        self.emit_after("enqueue", message, delay)
+
+    def _to_store(self, message: Message[Any], delay: int | None) -> QueueMessage:
+        actor = self.actors.get(message.actor_name)
+        return QueueMessage(
+            message_id=message.message_id,
+            queue=message.queue_name,
+            actor=message.actor_name,
+            payload=message.encode(),
+            priority=actor.priority if actor else 0,
+            delay_ms=delay or 0,
+        )
+
+    # -- consuming ----------------------------------------------------------------------------------
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30_000) -> DurableConsumer:
+        """Make a consumer.
+
+        Parameters:
+          queue_name: a declared queue.
+          prefetch: Dramatiq asks for two messages a thread. Unless `dramatiq_queue_prefetch` is set, one
+            a thread is where the adaptive window starts.
+          timeout: how long the consumer waits for a message, in milliseconds.
+
+        Raises:
+          QueueNotFound: the queue was never declared.
+        """
+        if queue_name not in self.queues:
+            raise QueueNotFound(queue_name)
+        window = self.queues[queue_name]
+        if window is None:  # kept over reconnects: what is held does not change with the consumer
+            explicit = dramatiq.worker.QUEUE_PREFETCH > 0
+            window = Window(prefetch if explicit else prefetch // 2, adaptive=not explicit)
+            self.queues[queue_name] = window
+        return DurableConsumer(self.backend, queue_name, window, timeout_s=timeout / 1000)
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        if signal == "process_message":
+            message: DurableMessage = args[0]
+            _in_hand.set(message)
+            self.backend.started(message.delivery)
+        super().emit_before(signal, *args, **kwargs)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        if signal not in {"process_message", "skip_message"}:
+            super().emit_after(signal, *args, **kwargs)
+            return
+        message: DurableMessage = args[0]
+        # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
+        # it is middleware that enqueues, and Dramatiq swallows what it raises.
+        message.failed_enqueue = None
+        super().emit_after(signal, *args, **kwargs)
+        message.processed = True
+        _in_hand.set(None)
+
+    # -- the rest -----------------------------------------------------------------------------------
+
+    def replay(self, message_id: str) -> bool:
+        """Make a dead letter ready again, with a fresh record: no retries used, not aged.
+
+        Returns False when there is no such dead letter.
+        """
+        stored = self.backend.get(message_id)
+        if stored is None or stored.state != "dead":
+            return False
+        if stored.reason == "undecodable":
+            return self.backend.replay(message_id)
+        message = Message.decode(stored.payload).copy(message_timestamp=current_millis())
+        for option in ("retries", "traceback", "requeue_timestamp"):
+            message.options.pop(option, None)
+        return self.backend.replay(message_id, payload=message.encode())
+
+    def flush(self, queue_name: str) -> None:
+        """Delete every message of a queue, dead letters included."""
+        if queue_name not in self.queues:
+            raise QueueNotFound(queue_name)
+        self.backend.flush(queue_name)
+
+    def flush_all(self) -> None:
+        """Delete every message of every declared queue."""
+        for queue_name in self.get_declared_queues():
+            self.flush(queue_name)
+
+    def join(self, queue_name: str, *, interval: int = 50, timeout: int | None = None) -> None:
+        """Wait until a queue holds nothing that is ready, delayed or running. For tests.
+
+        Parameters:
+          queue_name: a declared queue.
+          interval: milliseconds between two looks.
+          timeout: give up after so many milliseconds.
+
+        Raises:
+          QueueJoinTimeout: it did not empty in time.
+        """
+        if queue_name not in self.queues:
+            raise QueueNotFound(queue_name)
+        deadline = None if timeout is None else time.monotonic() + timeout / 1000
+        while self._is_busy(queue_name):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise QueueJoinTimeout(f"Queue {queue_name!r} did not empty within {timeout} ms")
+            time.sleep(interval / 1000)
+
+    def _is_busy(self, queue_name: str) -> bool:
+        return any(
+            stats.ready or stats.delayed or stats.running
+            for stats in self.backend.stats()
+            if stats.queue == queue_name
+        )
+
+    def close(self) -> None:
+        """Write what is still to be written, and close the engine."""
+        self.backend.close()
+
+
+__all__ = ["BrokerConnectionError", "DurableBroker", "MessageProxy"]

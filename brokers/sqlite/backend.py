@@ -1,0 +1,338 @@
+"""The queue engine on SQLite."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from ..backend import Delivery, QueueMessage, Reason
+from ..errors import EngineError, MessageTooLarge
+from ..forks import abandon_in_children
+from ..writer import Operation
+from . import statements
+from .acks import Acks
+from .caretaker import Caretaker, bury
+from .database import Database, Write
+from .doorbell import Doorbell, Street
+from .operators import OperatorSide
+from .presence import Presence
+
+#: Payloads above this go beside their row: dragging them through each claim costs more than a second look.
+INLINE_BYTES = 8 * 1024
+
+#: How many delayed messages one claim makes ready at most.
+PROMOTE_LIMIT = 500
+
+
+def now_ms() -> int:
+    """The wall clock: delays must outlive the process that asked for them."""
+    return time.time_ns() // 1_000_000
+
+
+class SQLiteBackend(OperatorSide):
+    """A `QueueBackend` in one SQLite file.
+
+    Parameters:
+      path: the database file; created when missing.
+      max_deliveries: how many workers may die under a message before it becomes a dead letter.
+      max_message_bytes: the largest payload to accept.
+      clock: milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        max_deliveries: int = 5,
+        max_message_bytes: int = 1024 * 1024,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._database = Database(path, statements.SCHEMA, after_commit=self._ring)
+        self._acks = Acks(self._database)
+        self._max_deliveries = max_deliveries
+        self._max_message_bytes = max_message_bytes
+        self._clock = clock
+        self._street = Street(self._database.run_directory)
+        self._wakes = False  # touched by the writer's thread only
+        self._tokens = itertools.count(secrets.randbits(62))
+        self._arriving = threading.Lock()
+        self._desk: _Desk | None = None
+        abandon_in_children(self)
+
+    @property
+    def database(self) -> Database:
+        """The file underneath."""
+        return self._database
+
+    # -- in -----------------------------------------------------------------------------------------
+
+    def enqueue(self, message: QueueMessage) -> bool:
+        self._refuse_too_large(message.queue, message.payload)
+        return self._database.write(lambda c: self._insert(c, message, self._clock()))
+
+    async def enqueue_async(self, message: QueueMessage) -> bool:
+        self._refuse_too_large(message.queue, message.payload)
+        return await self._database.write_async(lambda c: self._insert(c, message, self._clock()))
+
+    def _insert(self, connection: apsw.Connection, message: QueueMessage, enqueued_at: int) -> bool:
+        state, due_at = self._when(message.delay_ms)
+        inline, beside = _place(message.payload)
+        connection.execute(
+            statements.ENQUEUE,
+            (
+                message.message_id,
+                message.queue,
+                message.actor,
+                state,
+                message.priority,
+                due_at,
+                enqueued_at,
+                inline,
+            ),
+        )
+        if not connection.changes():
+            return False
+        if beside is not None:
+            connection.execute(statements.KEEP_BODY, (connection.last_insert_rowid(), beside))
+        connection.execute(statements.KNOW_QUEUE, (message.queue,))
+        self._wakes = True
+        return True
+
+    def _when(self, delay_ms: int) -> tuple[str, int]:
+        now = self._clock()
+        return ("delayed", now + delay_ms) if delay_ms > 0 else ("ready", now)
+
+    def _refuse_too_large(self, queue: str, payload: bytes) -> None:
+        if len(payload) > self._max_message_bytes:
+            raise MessageTooLarge(
+                f"A message of {len(payload):,} bytes for queue {queue!r} is over the limit of "
+                f"{self._max_message_bytes:,}. Store the bulk elsewhere and send a reference, or raise "
+                "max_message_bytes."
+            )
+
+    # -- out ----------------------------------------------------------------------------------------
+
+    def dequeue(self, queue: str, *, limit: int, timeout_s: float) -> list[Delivery]:
+        desk = self._at_desk()
+        deadline = time.monotonic() + timeout_s
+        if queue not in desk.idle_queues:
+            deliveries, _ = self._claim(desk, queue, limit)
+            if deliveries:
+                return deliveries
+        # From here on others know that we wait. They commit first and then look whether someone waits;
+        # we say so first and then look once more: one of the two sees the other.
+        with desk.waiting(queue):
+            while True:
+                heard = desk.doorbell.heard()
+                deliveries, next_due_at = self._claim(desk, queue, limit)
+                remaining_s = deadline - time.monotonic()
+                if deliveries or remaining_s <= 0:
+                    return deliveries
+                if next_due_at is not None:
+                    remaining_s = min(remaining_s, max(0, next_due_at - self._clock()) / 1000)
+                desk.doorbell.wait(heard, remaining_s)
+                if time.monotonic() >= deadline and desk.doorbell.heard() == heard:
+                    return []
+
+    def _claim(self, desk: _Desk, queue: str, limit: int) -> tuple[list[Delivery], int | None]:
+        owner, token = desk.presence.owner, next(self._tokens)
+
+        def apply(connection: apsw.Connection) -> tuple[list[Any], int | None]:
+            connection.execute(statements.PROMOTE, (self._clock(), PROMOTE_LIMIT))
+            paused = connection.execute(statements.IS_PAUSED, (queue,)).fetchone()
+            if paused is not None and paused[0]:
+                return [], None
+            rows = connection.execute(statements.NEXT_READY, (token, queue, limit)).fetchall()
+            if not rows:
+                next_due = connection.execute(statements.NEXT_DUE).fetchone()
+                return [], next_due[0] if next_due else None
+            connection.execute(statements.CLAIM, (owner, token, json.dumps([row[0] for row in rows])))
+            return [row if row[4] is not None else _with_body(connection, row) for row in rows], None
+
+        rows, next_due_at = self._database.write(apply, durable=False)
+        if rows:
+            desk.idle_queues.discard(queue)
+        return [Delivery._make(row) for row in rows], next_due_at
+
+    def started(self, delivery: Delivery) -> None:
+        self._at_desk().presence.started(delivery.key, self._clock())
+
+    def ack(self, delivery: Delivery) -> None:
+        self._acks.add(delivery)
+        self._at_desk().presence.finished(delivery.key)
+
+    def nack(self, delivery: Delivery, *, reason: Reason, error: str | None) -> None:
+        self._settle(
+            delivery,
+            lambda c: bury(c, delivery.key, delivery.token, reason=reason, error=error, now_ms=self._clock()),
+        )
+
+    def retry(
+        self, delivery: Delivery, *, queue: str, payload: bytes, delay_ms: int, error: str | None
+    ) -> None:
+        self._refuse_too_large(queue, payload)
+
+        def apply(connection: apsw.Connection) -> None:
+            state, due_at = self._when(delay_ms)
+            inline, beside = _place(payload)
+            connection.execute(
+                statements.RETRY, (state, due_at, queue, inline, error, delivery.key, delivery.token)
+            )
+            if not connection.changes():
+                return  # a stale token
+            if beside is not None:
+                connection.execute(statements.KEEP_BODY, (delivery.key, beside))
+            else:
+                connection.execute(statements.FORGET_BODY, (delivery.key,))
+            self._wakes = True
+
+        self._settle(delivery, apply)
+
+    def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
+        def apply(connection: apsw.Connection) -> None:
+            state, due_at = self._when(delay_ms) if delay_ms else ("ready", 0)
+            keys = [(state, due_at, delivery.key, delivery.token) for delivery in deliveries]
+            connection.executemany(statements.RELEASE, keys)
+            self._wakes = True
+
+        self._database.write(apply, durable=False)
+        for delivery in deliveries:
+            self._at_desk().presence.finished(delivery.key)
+
+    def _settle(self, delivery: Delivery, apply: Callable[[apsw.Connection], None]) -> None:
+        self._database.write(apply, durable=False)
+        self._at_desk().presence.finished(delivery.key)
+
+    def sync(self) -> None:
+        self._database.write(lambda _: None, durable=False)
+
+    # -- the rest -----------------------------------------------------------------------------------
+
+    def pause(self, queue: str) -> None:
+        self._database.write(lambda c: _run(c, statements.PAUSE, (queue, 1)))
+
+    def resume(self, queue: str) -> None:
+        def apply(connection: apsw.Connection) -> None:
+            connection.execute(statements.PAUSE, (queue, 0))
+            self._wakes = True
+
+        self._database.write(apply)
+
+    def flush(self, queue: str) -> None:
+        def apply(connection: apsw.Connection) -> None:
+            connection.execute(statements.FLUSH_LIVE, (queue,))
+            connection.execute(statements.FLUSH_DEAD, (queue,))
+
+        self._database.write(apply)
+
+    def check(self, *, timeout_s: float) -> None:
+        probe: Write[None] = Operation(lambda c: _run(c, statements.CHECK, (self._clock(),)))
+        probe.wait(self._database.submit, timeout_s)
+
+    def close(self) -> None:
+        with self._arriving:
+            desk, self._desk = self._desk, None
+        if desk is not None:
+            desk.caretaker.stop()
+        self._database.close()
+        self._street.close()
+        if desk is not None:
+            # Last: while this process has leases it must look alive.
+            desk.doorbell.close()
+            desk.presence.close()
+
+    def abandon(self) -> None:
+        """In a forked child: it is another process, with a presence of its own when it consumes."""
+        if self._desk is not None:
+            self._desk.presence.disown()
+            self._desk.doorbell.disown()
+        self._desk = None
+        self._arriving = threading.Lock()
+        self._acks = Acks(self._database)
+        self._street = Street(self._database.run_directory)
+        self._tokens = itertools.count(secrets.randbits(62))
+
+    def _at_desk(self) -> _Desk:
+        """What this process needs once it consumes; an enqueuing process never gets here."""
+        desk = self._desk
+        if desk is not None:
+            return desk
+        with self._arriving:
+            if self._desk is None:
+                self._database.read(lambda _: None)  # makes the run directory
+                try:
+                    self._desk = self._arrive()
+                except OSError as error:
+                    raise EngineError(f"Cannot use {self._database.run_directory}: {error}") from error
+            return self._desk
+
+    def _arrive(self) -> _Desk:
+        presence = Presence(self._database.run_directory)
+        doorbell = Doorbell(presence)
+        caretaker = Caretaker(
+            self._database,
+            presence,
+            doorbell,
+            max_deliveries=self._max_deliveries,
+            clock=self._clock,
+            on_recovered=self._note_wake,
+        )
+        desk = _Desk(presence, doorbell, caretaker)
+        caretaker.start()
+        return desk
+
+    def _note_wake(self) -> None:
+        self._wakes = True
+
+    def _ring(self, _batch: list[Write[Any]]) -> None:
+        """After each commit: if it made something ready, tell whoever waits."""
+        if not self._wakes:
+            return
+        self._wakes = False
+        desk = self._desk
+        self._street.ring_who_waits(desk.presence.owner if desk else None)
+        if desk is not None:
+            desk.doorbell.ring()
+
+
+class _Desk:
+    """A consuming process's place: its presence, its bell, its caretaker, and who waits there."""
+
+    def __init__(self, presence: Presence, doorbell: Doorbell, caretaker: Caretaker) -> None:
+        self.presence = presence
+        self.doorbell = doorbell
+        self.caretaker = caretaker
+        self.idle_queues: set[str] = set()
+
+    @contextmanager
+    def waiting(self, queue: str) -> Iterator[None]:
+        """While inside, other processes ring us after each commit."""
+        self.presence.waiting(1)
+        self.idle_queues.add(queue)
+        try:
+            yield
+        finally:
+            self.presence.waiting(-1)
+
+
+def _place(payload: bytes) -> tuple[bytes | None, bytes | None]:
+    """Where a payload goes: into its row, or beside it."""
+    return (payload, None) if len(payload) <= INLINE_BYTES else (None, payload)
+
+
+def _with_body(connection: apsw.Connection, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    body: Any = connection.execute(statements.BODY, (row[0],)).fetchone()
+    return (*row[:4], body[0], *row[5:])
+
+
+def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:
+    connection.execute(statement, bindings)

@@ -1,0 +1,265 @@
+"""One SQLite file, shared by any number of threads and processes.
+
+Writes of one process gather in its `Writer` and commit together; processes take turns at the `Gate`.
+Everything is opened when first used, and opened anew after a fork.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from ..errors import EngineError, UnsupportedDatabase
+from ..forks import abandon_in_children
+from ..writer import Operation, Writer
+from .filesystem import refuse_network_filesystem
+from .gate import Gate
+from .schema import Schema
+
+T = TypeVar("T")
+Write = Operation[apsw.Connection, T]
+
+#: How long SQLite itself waits for a lock: only backups and other programs ever hold one against us.
+BUSY_TIMEOUT_MS = 5_000
+
+#: How long a caller waits for its commit, in seconds, before it is told that the database is stuck.
+WRITE_TIMEOUT_S = 30.0
+
+#: A checkpoint follows the commit that takes the WAL over this many 4 KiB pages. Larger than SQLite's
+#: 1,000: it halves the fsyncs of the database file, and the WAL stays below 20 MB.
+CHECKPOINT_PAGES = 4_000
+
+#: Inherited connections of a parent process: neither used nor closed, only kept from being collected.
+_abandoned: list[Any] = []
+
+
+class Database:
+    """A database file and this process's way into it.
+
+    Parameters:
+      path: the file; created when missing.
+      schema: the tables this user of the file needs.
+      after_commit: called on the writer's thread with each batch that was committed.
+
+    Raises:
+      UnsupportedDatabase: the path lies on a network filesystem.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        schema: Schema,
+        *,
+        after_commit: Callable[[list[Write[Any]]], None] | None = None,
+    ) -> None:
+        if str(path) in {"", ":memory:"}:
+            raise UnsupportedDatabase("A durable queue needs a file: give a path, not ':memory:'")
+        self.path = Path(path).absolute()
+        self.run_directory = self.path.with_name(self.path.name + "-run")
+        refuse_network_filesystem(self.path)
+        self._schema = schema
+        self._after_commit = after_commit
+        self._opening = threading.Lock()
+        self._handles: _Handles | None = None
+        abandon_in_children(self)
+
+    def write(self, apply: Callable[[apsw.Connection], T], *, durable: bool = True) -> T:
+        """Run `apply` in the next transaction; return its result once that is committed.
+
+        Parameters:
+          apply: works on the connection. What it raises is raised here, and its changes are undone; it
+            may be run a second time when another operation spoiled the transaction.
+          durable: return only when the commit is on disk. Without it a power cut may undo the write,
+            a crash of the process does not.
+
+        Raises:
+          EngineError: SQLite could not.
+        """
+        operation: Write[T] = Operation(apply, durable=durable)
+        return operation.wait(self.submit, WRITE_TIMEOUT_S)
+
+    async def write_async(self, apply: Callable[[apsw.Connection], T]) -> T:
+        """`write`, durable, for an event loop."""
+        operation: Write[T] = Operation(apply)
+        return await operation.wait_async(self.submit, WRITE_TIMEOUT_S)
+
+    def submit(self, operation: Write[Any]) -> None:
+        """Hand an operation to the writer without waiting for it."""
+        self._open().writer.submit(operation)
+
+    def read(self, apply: Callable[[apsw.Connection], T]) -> T:
+        """Run `apply` on a consistent snapshot. Keep it short: an open snapshot holds up checkpoints.
+
+        Raises:
+          EngineError: SQLite could not.
+        """
+        handles = self._open()
+        try:
+            connection = handles.readers.pop() if handles.readers else self._connect(read_only=True)
+            try:
+                with connection:  # a savepoint: every statement sees the same state
+                    result = apply(connection)
+            finally:
+                handles.readers.append(connection)
+        except apsw.Error as error:
+            raise self._explain(error) from error
+        return result
+
+    def give_back_spare_space(self, threshold_bytes: int, *, max_pages: int = 2_000) -> None:
+        """Truncate the WAL, and return up to `max_pages` free pages to the disk.
+
+        Parameters:
+          threshold_bytes: do nothing while less than this could be given back.
+
+        Raises:
+          EngineError: SQLite could not.
+        """
+        free_pages = self.read(lambda c: c.pragma("freelist_count"))
+        if max(self.wal_bytes(), free_pages * 4096) < threshold_bytes:
+            return
+        gate = Gate(self.run_directory)  # its own: the writer's file descriptors would not exclude it
+        try:
+            connection = self._connect()
+            try:
+                with gate:
+                    connection.execute(f"PRAGMA incremental_vacuum({max_pages})").fetchall()
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            finally:
+                connection.close()
+        except apsw.BusyError:
+            return  # a reader is at it; the next round will do
+        except apsw.Error as error:
+            raise self._explain(error) from error
+        finally:
+            gate.close()
+
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        return wal.stat().st_size if wal.exists() else 0
+
+    def close(self) -> None:
+        """Commit what was submitted, and close. The next use opens it again."""
+        with self._opening:
+            handles, self._handles = self._handles, None
+        if handles is not None:
+            handles.writer.close()
+            handles.connection.close()
+            for reader in handles.readers:
+                reader.close()
+            handles.gate.close()
+
+    def abandon(self) -> None:
+        """In a forked child: forget the parent's connections and locks."""
+        if self._handles is not None:
+            _abandoned.append(self._handles)
+        self._opening = threading.Lock()
+        self._handles = None
+
+    # -- opening -----------------------------------------------------------------------------------
+
+    def _open(self) -> _Handles:
+        handles = self._handles
+        if handles is not None:
+            return handles
+        with self._opening:
+            if self._handles is None:
+                try:
+                    self._handles = self._prepare()
+                except apsw.Error as error:
+                    raise self._explain(error) from error
+                except OSError as error:
+                    raise EngineError(f"Cannot open the queue at {self.path}: {error}") from error
+            return self._handles
+
+    def _prepare(self) -> _Handles:
+        self.run_directory.mkdir(parents=True, exist_ok=True)
+        gate = Gate(self.run_directory)
+        connection = self._connect()
+        with gate:  # two processes that create the file together would find it locked
+            connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
+            connection.pragma("journal_mode", "WAL")
+            with connection:
+                self._schema.bring_up_to_date(connection, path=str(self.path))
+        writer: Writer[apsw.Connection] = Writer(self._commit, name=f"recado-writer({self.path.name})")
+        return _Handles(gate, connection, writer)
+
+    def _connect(self, *, read_only: bool = False) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)  # before anything that can meet a lock
+        connection.pragma("synchronous", "FULL")
+        connection.pragma("journal_size_limit", CHECKPOINT_PAGES * 4096)
+        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+        if read_only:
+            connection.pragma("query_only", True)
+        return connection
+
+    # -- committing, on the writer's thread ---------------------------------------------------------
+
+    def _commit(self, batch: list[Write[Any]]) -> None:
+        """Commit a batch as one transaction. Never raises: each operation learns of its own failure."""
+        batch = [operation for operation in batch if not operation.abandoned]
+        handles = self._handles
+        if not batch or handles is None:
+            return
+        spoiled = False
+        try:
+            with handles.gate:
+                spoiled = not self._transact(handles, batch)
+        except (apsw.Error, OSError) as error:
+            for operation in batch:
+                operation.error = self._explain(error)
+            return
+        if spoiled:
+            self._commit_one_by_one(batch)
+        elif self._after_commit is not None:
+            self._after_commit(batch)
+
+    def _transact(self, handles: _Handles, batch: list[Write[Any]]) -> bool:
+        """Returns False, with everything rolled back, when an operation raised."""
+        connection = handles.connection
+        handles.be_durable(any(operation.durable for operation in batch))
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for operation in batch:
+                try:
+                    operation.result = operation.apply(connection)
+                except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
+                    operation.error = self._explain(error) if isinstance(error, apsw.Error) else error
+                    return False
+            connection.execute("COMMIT")
+            return True
+        finally:
+            if not connection.get_autocommit():
+                connection.execute("ROLLBACK")
+
+    def _commit_one_by_one(self, batch: list[Write[Any]]) -> None:
+        """One of them spoiled the transaction for all: let only that one fail."""
+        if len(batch) > 1:
+            for operation in batch:
+                operation.error = None
+                self._commit([operation])
+
+    def _explain(self, error: Exception) -> EngineError:
+        return EngineError(f"SQLite could not use {self.path}: {type(error).__name__}: {error}")
+
+
+class _Handles:
+    """What one process has open."""
+
+    def __init__(self, gate: Gate, connection: apsw.Connection, writer: Writer[apsw.Connection]) -> None:
+        self.gate = gate
+        self.connection = connection
+        self.writer = writer
+        self.readers: list[apsw.Connection] = []
+        self._durable = True
+
+    def be_durable(self, durable: bool) -> None:
+        """FULL syncs the WAL at each commit; NORMAL leaves that to the next FULL one or the checkpoint."""
+        if durable != self._durable:
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable

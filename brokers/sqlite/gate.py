@@ -1,0 +1,42 @@
+"""A fair turn at the database for every process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+
+class Gate:
+    """Taken before each write transaction, so that processes queue in the kernel instead of polling.
+
+    SQLite's own busy handler polls with growing sleeps, and an unlucky process starves (measured: 8
+    writers, one got 99 commits while another got 6,879). A single blocking flock is fair but hands over
+    slowly. Two in a row keep exactly one process waiting at the inner door, awake and next, while the
+    rest queue at the outer one.
+
+    A process that dies holds nothing: the kernel drops its locks.
+
+    Parameters:
+      directory: where the two lock files live. It must exist.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._outer = os.open(directory / "gate.outer", flags, 0o666)
+        self._inner = os.open(directory / "gate.inner", flags, 0o666)
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._outer, fcntl.LOCK_EX)
+        fcntl.flock(self._inner, fcntl.LOCK_EX)
+        fcntl.flock(self._outer, fcntl.LOCK_UN)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        fcntl.flock(self._inner, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._outer)
+        os.close(self._inner)

@@ -1,0 +1,142 @@
+"""Which processes are alive, and what each of them is running.
+
+Every process that consumes keeps one file in the run directory, locked for as long as it lives. The
+kernel drops the lock the moment the process dies, however it dies, so a lock that can be taken is a
+certain death, and a process that is merely stopped or slow keeps what it holds.
+
+The file's content outlives its process too (a shared mapping survives kill -9), and says
+
+    byte 0            1 while some consumer of this process waits for work: worth waking
+    from byte 64 on   16-byte slots: the key of a message being run (0: free), and since when (ms)
+
+so that whoever takes over the dead process's messages knows which of them it was running, and which it
+had only claimed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import secrets
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_HEADER = 64
+_SLOT = struct.Struct("<qq")
+#: More worker threads in one process than anyone runs.
+_SLOTS = 1024
+_SIZE = _HEADER + _SLOTS * _SLOT.size
+
+
+class Presence:
+    """This process's own file.
+
+    Parameters:
+      directory: the run directory.
+
+    Attributes:
+      owner: this process's name in leases, random and never used twice.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.owner, self.path, self._fd = _claim_new_file(directory)
+        self._memory = mmap.mmap(self._fd, _SIZE)
+        self._free = list(range(_SLOTS - 1, -1, -1))
+        self._slots: dict[int, int] = {}
+        self._waiting = 0
+        self._lock = threading.Lock()
+
+    def started(self, key: int, now_ms: int) -> None:
+        """A worker thread begins to run this message."""
+        slot = self._free.pop()  # list.pop is atomic
+        self._slots[key] = slot
+        _SLOT.pack_into(self._memory, _HEADER + slot * _SLOT.size, key, now_ms)
+
+    def finished(self, key: int) -> None:
+        """It no longer does; harmless for a message that never started."""
+        slot = self._slots.pop(key, None)
+        if slot is not None:
+            _SLOT.pack_into(self._memory, _HEADER + slot * _SLOT.size, 0, 0)
+            self._free.append(slot)
+
+    def waiting(self, change: int) -> None:
+        """One consumer more (1) or fewer (-1) waits for work."""
+        with self._lock:
+            self._waiting += change
+            self._memory[0] = 1 if self._waiting else 0
+
+    def close(self) -> None:
+        """Leave. Another process finds nothing to take over."""
+        self.path.unlink(missing_ok=True)
+        self._memory.close()
+        os.close(self._fd)
+
+    def disown(self) -> None:
+        """In a forked child: let go of the lock, which belongs to the parent, without releasing it."""
+        os.close(self._fd)
+
+
+class Peer:
+    """Another process's file, looked at without its help.
+
+    Parameters:
+      path: its file in the run directory.
+
+    Raises:
+      FileNotFoundError: it left meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.owner = int(path.stem, 16)
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self._memory = mmap.mmap(self._fd, _SIZE)
+        except ValueError:  # not yet at its full size: its owner is just arriving
+            os.close(self._fd)
+            raise FileNotFoundError(path) from None
+
+    def is_waiting(self) -> bool:
+        return self._memory[0] == 1
+
+    def is_dead(self) -> bool:
+        """Whether its owner died. True at most once over all processes: the answer holds its lock."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def running(self) -> list[int]:
+        """The keys of the messages it runs, or ran when it died."""
+        pairs = _SLOT.iter_unpack(self._memory[_HEADER:_SIZE])
+        return [key for key, _ in pairs if key]
+
+    def close(self) -> None:
+        self._memory.close()
+        os.close(self._fd)
+
+
+def peers(directory: Path, own: int | None) -> Iterator[Peer]:
+    """Every other process that has a file there, dead or alive."""
+    for path in directory.glob("*.lock"):
+        if own is None or path.stem != f"{own:016x}":
+            with suppress(FileNotFoundError):
+                yield Peer(path)
+
+
+def _claim_new_file(directory: Path) -> tuple[int, Path, int]:
+    while True:
+        owner = secrets.randbits(63) or 1
+        path = directory / f"{owner:016x}.lock"
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        os.ftruncate(fd, _SIZE)
+        # Between open and flock someone may have taken the file for a dead process's and removed it.
+        if path.exists():
+            return owner, path, fd
+        os.close(fd)

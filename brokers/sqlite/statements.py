@@ -1,0 +1,238 @@
+"""Every statement the queue engine runs, named. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from .schema import Schema
+
+_VERSION_1 = """
+CREATE TABLE message_queue (
+    id           INTEGER PRIMARY KEY,
+    message_id   TEXT NOT NULL UNIQUE,
+    queue        TEXT NOT NULL,
+    actor        TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('ready', 'delayed', 'running')),
+    priority     INTEGER NOT NULL,
+    due_at       INTEGER NOT NULL,
+    enqueued_at  INTEGER NOT NULL,
+    deliveries   INTEGER NOT NULL DEFAULT 0,
+    crashes      INTEGER NOT NULL DEFAULT 0,
+    owner        INTEGER,           -- running: the process that has it
+    token        INTEGER,           -- running: proves whose delivery it is
+    last_error   TEXT,
+    payload      BLOB               -- NULL: too large to drag through every claim, see message_body
+);
+
+-- One small index for each state, so that what lies in one state never slows down another.
+CREATE INDEX message_ready ON message_queue (queue, priority, due_at, id) WHERE state = 'ready';
+CREATE INDEX message_delayed ON message_queue (due_at) WHERE state = 'delayed';
+CREATE INDEX message_running ON message_queue (owner) WHERE state = 'running';
+
+CREATE TABLE message_body (
+    id       INTEGER PRIMARY KEY,
+    payload  BLOB NOT NULL
+);
+CREATE TRIGGER message_body_goes_too AFTER DELETE ON message_queue WHEN old.payload IS NULL
+BEGIN
+    DELETE FROM message_body WHERE id = old.id;
+END;
+
+CREATE TABLE dead_letter (
+    id           INTEGER PRIMARY KEY,
+    message_id   TEXT NOT NULL UNIQUE,
+    queue        TEXT NOT NULL,
+    actor        TEXT NOT NULL,
+    priority     INTEGER NOT NULL,
+    enqueued_at  INTEGER NOT NULL,
+    deliveries   INTEGER NOT NULL,
+    crashes      INTEGER NOT NULL,
+    died_at      INTEGER NOT NULL,
+    reason       TEXT NOT NULL,
+    last_error   TEXT,
+    payload      BLOB NOT NULL
+);
+CREATE INDEX dead_letter_of_queue ON dead_letter (queue, died_at);
+
+CREATE TABLE queue (
+    name    TEXT PRIMARY KEY,
+    paused  INTEGER NOT NULL DEFAULT 0,
+    done    INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE write_check (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    checked_at  INTEGER NOT NULL
+);
+"""
+
+SCHEMA = Schema("queue", (_VERSION_1,))
+
+#: Store a message unless one of that id is there already.
+ENQUEUE = """
+INSERT INTO message_queue (message_id, queue, actor, state, priority, due_at, enqueued_at, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (message_id) DO NOTHING
+"""
+
+#: Keep a large payload beside its row.
+KEEP_BODY = """
+INSERT INTO message_body (id, payload) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET payload = excluded.payload
+"""
+
+FORGET_BODY = "DELETE FROM message_body WHERE id = ?"
+
+#: Remember a queue's name, so that it is listed when empty.
+KNOW_QUEUE = "INSERT INTO queue (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
+
+IS_PAUSED = "SELECT paused FROM queue WHERE name = ?"
+
+#: Delayed messages whose time has come, a bounded number of them.
+PROMOTE = """
+UPDATE message_queue SET state = 'ready' WHERE id IN (
+    SELECT id FROM message_queue WHERE state = 'delayed' AND due_at <= ? ORDER BY due_at LIMIT ?
+)
+"""
+
+NEXT_DUE = "SELECT due_at FROM message_queue WHERE state = 'delayed' ORDER BY due_at LIMIT 1"
+
+#: The next messages to run: one walk along the head of the index of ready ones.
+NEXT_READY = """
+SELECT id, ?, queue, message_id, payload, deliveries + 1, enqueued_at, due_at
+FROM message_queue WHERE state = 'ready' AND queue = ?
+ORDER BY priority, due_at, id LIMIT ?
+"""
+
+#: Ids as a JSON array.
+CLAIM = """
+UPDATE message_queue SET state = 'running', owner = ?, token = ?, deliveries = deliveries + 1
+WHERE id IN (SELECT value FROM json_each(?))
+"""
+
+BODY = "SELECT payload FROM message_body WHERE id = ?"
+
+ACK = "DELETE FROM message_queue WHERE id = ? AND token IS ?"
+
+#: Ids as a JSON array, all claimed under one token.
+ACK_ALL = "DELETE FROM message_queue WHERE id IN (SELECT value FROM json_each(?)) AND token = ?"
+
+COUNT_DONE = """
+INSERT INTO queue (name, done) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET done = done + excluded.done
+"""
+
+#: Give a delivery back as if it had not happened.
+RELEASE = """
+UPDATE message_queue
+SET state = ?, due_at = max(due_at, ?), owner = NULL, token = NULL, deliveries = deliveries - 1
+WHERE id = ? AND token = ?
+"""
+
+#: Put a message back in place, changed.
+RETRY = """
+UPDATE message_queue
+SET state = ?, due_at = ?, queue = ?, payload = ?, last_error = ?, owner = NULL, token = NULL, crashes = 0
+WHERE id = ? AND token = ?
+"""
+
+#: A running message becomes a dead letter; its row goes with the DELETE that follows.
+BURY = """
+INSERT INTO dead_letter
+    (message_id, queue, actor, priority, enqueued_at, deliveries, crashes, died_at, reason, last_error,
+     payload)
+SELECT message_id, queue, actor, priority, enqueued_at, deliveries, crashes, ?, ?, coalesce(?, last_error),
+       coalesce(message_queue.payload, (SELECT payload FROM message_body b WHERE b.id = message_queue.id))
+FROM message_queue WHERE id = ? AND token IS ?
+ON CONFLICT (message_id) DO UPDATE SET
+    deliveries = excluded.deliveries, crashes = excluded.crashes, died_at = excluded.died_at,
+    reason = excluded.reason, last_error = excluded.last_error, payload = excluded.payload
+"""
+
+#: All that a process holds: with the death of the process, what it held.
+HELD_BY = "SELECT id, token, crashes FROM message_queue WHERE state = 'running' AND owner = ?"
+
+#: Owners that hold messages, found by hopping along the index instead of reading it all.
+OWNERS = """
+WITH RECURSIVE hop (owner) AS (
+    SELECT min(owner) FROM message_queue WHERE state = 'running'
+    UNION ALL
+    SELECT (SELECT min(owner) FROM message_queue WHERE state = 'running' AND owner > hop.owner)
+    FROM hop WHERE hop.owner IS NOT NULL
+)
+SELECT owner FROM hop WHERE owner IS NOT NULL
+"""
+
+#: The message was running when its process died: ready again, with one more crash to its name.
+RECOVER_STARTED = """
+UPDATE message_queue
+SET state = 'ready', owner = NULL, token = NULL, crashes = crashes + 1, last_error = ?
+WHERE id = ? AND token = ?
+"""
+
+QUEUES = "SELECT name, paused, done FROM queue ORDER BY name"
+
+COUNT_READY = "SELECT count(*) FROM message_queue WHERE state = 'ready' AND queue = ?"
+
+#: Delayed and running messages are few or unindexed by queue: one pass over the state counts all queues.
+COUNT_DELAYED = "SELECT queue, count(*) FROM message_queue WHERE state = 'delayed' GROUP BY queue"
+COUNT_RUNNING = "SELECT queue, count(*) FROM message_queue WHERE state = 'running' GROUP BY queue"
+COUNT_DEAD = "SELECT count(*) FROM dead_letter WHERE queue = ?"
+
+#: The longest wait: the head of each priority, again by hopping.
+OLDEST_DUE = """
+WITH RECURSIVE hop (priority) AS (
+    SELECT min(priority) FROM message_queue WHERE state = 'ready' AND queue = :queue
+    UNION ALL
+    SELECT (SELECT min(priority) FROM message_queue
+            WHERE state = 'ready' AND queue = :queue AND priority > hop.priority)
+    FROM hop WHERE hop.priority IS NOT NULL
+)
+SELECT min((SELECT min(due_at) FROM message_queue
+            WHERE state = 'ready' AND queue = :queue AND priority = hop.priority))
+FROM hop WHERE priority IS NOT NULL
+"""
+
+_LIVE = """
+SELECT message_id, queue, actor, state, coalesce(q.payload, b.payload), priority, deliveries, crashes,
+       enqueued_at, due_at, last_error, NULL, NULL
+FROM message_queue q LEFT JOIN message_body b ON b.id = q.id AND q.payload IS NULL
+"""
+
+_DEAD = """
+SELECT message_id, queue, actor, 'dead', payload, priority, deliveries, crashes,
+       enqueued_at, died_at, last_error, reason, died_at
+FROM dead_letter
+"""
+
+#: The state must be a literal, or SQLite could not know that the partial index covers the query.
+LIST = {
+    "ready": _LIVE + "WHERE state = 'ready' AND queue = ? ORDER BY priority, due_at, q.id LIMIT ? OFFSET ?",
+    "delayed": _LIVE + "WHERE state = 'delayed' AND queue = ? ORDER BY due_at LIMIT ? OFFSET ?",
+    "running": _LIVE + "WHERE state = 'running' AND queue = ? ORDER BY q.id LIMIT ? OFFSET ?",
+    "dead": _DEAD + "WHERE queue = ? ORDER BY died_at DESC, id DESC LIMIT ? OFFSET ?",
+}
+
+GET_LIVE = _LIVE + "WHERE message_id = ?"
+GET_DEAD = _DEAD + "WHERE message_id = ?"
+
+#: The condition every dead-letter filter shares; a NULL does not narrow.
+_MATCHES = """
+WHERE (:queue IS NULL OR queue = :queue) AND (:actor IS NULL OR actor = :actor)
+  AND (:reason IS NULL OR reason = :reason)
+  AND (:message_ids IS NULL OR message_id IN (SELECT value FROM json_each(:message_ids)))
+"""
+
+DEAD_LETTERS = _DEAD + _MATCHES + "ORDER BY died_at DESC, id DESC LIMIT :limit OFFSET :offset"
+DISCARD = "DELETE FROM dead_letter " + _MATCHES
+
+#: A dead letter on its way back. It gets a new row, and starts afresh.
+DEAD_LETTER = "SELECT queue, actor, priority, enqueued_at, payload FROM dead_letter WHERE message_id = ?"
+EXHUME = "DELETE FROM dead_letter WHERE message_id = ?"
+
+PAUSE = (
+    "INSERT INTO queue (name, paused) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET paused = excluded.paused"
+)
+
+FLUSH_LIVE = "DELETE FROM message_queue WHERE queue = ?"
+FLUSH_DEAD = "DELETE FROM dead_letter WHERE queue = ?"
+
+CHECK = (
+    "INSERT INTO write_check VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at"
+)

@@ -1,0 +1,76 @@
+"""How many messages of a queue a process holds at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+#: Hold as many messages as would be run in this time, in seconds: long enough to make claims rare,
+#: short enough that what waits here is never missed by an idle process elsewhere.
+HORIZON_S = 0.05
+
+#: No process holds more of one queue than this, however fast it is.
+MAX_HELD = 1_000
+
+#: How much weight the last measurement of the rate has against those before it.
+SMOOTHING = 0.5
+
+
+class Window:
+    """Counts what is claimed and not yet settled, and says how many more to claim.
+
+    A fast queue is claimed in large batches, because a commit costs as much as dozens of fast jobs. A
+    slow one is claimed message by message, so that no process hoards what an idle one could run.
+
+    Parameters:
+      floor: always hold at least this many: the number of worker threads.
+      adaptive: grow beyond the floor with the measured rate.
+    """
+
+    def __init__(self, floor: int, *, adaptive: bool = True) -> None:
+        self._floor = max(1, floor)
+        self._limit = self._floor
+        self._adaptive = adaptive
+        self._held = 0
+        self._settled = 0
+        self._rate = 0.0
+        self._measured_at = time.monotonic()
+        self._room = threading.Condition()
+        self._wanted = 1
+
+    def wait_for_room(self, timeout_s: float) -> int:
+        """Block until it is worth claiming; return how many, or 0 when time is up.
+
+        Half the window has to be free: many threads settle one message each, and one claim serves them
+        all. When only the floor is held there is nothing to gather, and one free place is enough.
+        """
+        with self._room:
+            self._adapt()
+            self._wanted = max(1, (self._limit - self._floor) // 2)
+            self._room.wait_for(self._has_room, timeout_s)
+            return self._limit - self._held if self._has_room() else 0
+
+    def claimed(self, count: int) -> None:
+        """So many more are held."""
+        with self._room:
+            self._held += count
+
+    def settled(self, count: int = 1) -> None:
+        """So many were acked, dead-lettered, put back or released."""
+        with self._room:
+            self._held -= count
+            self._settled += count
+            if self._has_room():
+                self._room.notify()
+
+    def _has_room(self) -> bool:
+        return self._limit - self._held >= self._wanted
+
+    def _adapt(self) -> None:
+        now = time.monotonic()
+        elapsed_s = now - self._measured_at
+        if not self._adaptive or elapsed_s < HORIZON_S / 10:
+            return
+        self._rate += SMOOTHING * (self._settled / elapsed_s - self._rate)
+        self._settled, self._measured_at = 0, now
+        self._limit = self._floor + min(int(self._rate * HORIZON_S), MAX_HELD - self._floor)
