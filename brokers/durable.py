@@ -15,6 +15,7 @@ from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFou
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
+from .middleware import stack
 from .window import Window
 
 #: The message that this thread, or this coroutine, is processing.
@@ -35,11 +36,11 @@ class DurableBroker(Broker):
 
     Parameters:
       backend: the engine.
-      middleware: all middleware of this broker; None for Dramatiq's defaults.
+      middleware: all middleware of this broker; None for `middleware.stack()`.
     """
 
     def __init__(self, backend: QueueBackend, *, middleware: list[Middleware] | None = None) -> None:
-        super().__init__(middleware=middleware)
+        super().__init__(middleware=stack() if middleware is None else middleware)
         self.backend = backend
         self.queues: dict[str, Window | None] = {}
 
@@ -149,6 +150,11 @@ class DurableBroker(Broker):
         super().emit_after(signal, *args, **kwargs)
         message.processed = True
         _in_hand.set(None)
+
+    def is_live(self, message_id: str) -> bool:
+        """Whether a message is still to be run, or running: not done, not dead."""
+        stored = self.backend.get(message_id)
+        return stored is not None and stored.state != "dead"
 
     # -- the rest -----------------------------------------------------------------------------------
 

@@ -1,0 +1,17 @@
+"""What was said: inbound messages, replies, and who may answer."""
+
+from __future__ import annotations
+
+from .sqlite import SQLiteConversationStore
+from .store import ConversationStore, Hold, HoldLost, Line, Reply, ReplyState, Turn
+
+__all__ = [
+    "ConversationStore",
+    "Hold",
+    "HoldLost",
+    "Line",
+    "Reply",
+    "ReplyState",
+    "SQLiteConversationStore",
+    "Turn",
+]

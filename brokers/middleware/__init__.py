@@ -1,0 +1,63 @@
+"""The stack every message goes through, in one place.
+
+`before` hooks run from top to bottom, `after` hooks from bottom to top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dramatiq import Middleware
+from dramatiq.middleware import (
+    AgeLimit,
+    Callbacks,
+    CurrentMessage,
+    Pipelines,
+    Retries,
+    ShutdownNotifications,
+)
+from prometheus_client import CollectorRegistry
+
+from .metrics import Metrics
+from .time_limit import TimeLimit
+
+
+def stack(
+    *,
+    max_age_ms: int | None = None,
+    time_limit_ms: float = 600_000,
+    max_retries: int = 20,
+    min_backoff_ms: int = 15_000,
+    max_backoff_ms: int = 7 * 86_400_000,
+    retry_when: Callable[[int, BaseException], bool] | None = None,
+    metrics: CollectorRegistry | None = None,
+) -> list[Middleware]:
+    """Build the stack. The defaults are Dramatiq's own; every actor may override them.
+
+    Parameters:
+      max_age_ms: older messages become dead letters instead of being run; None for no limit.
+      time_limit_ms: actors are interrupted after so long.
+      max_retries: a message that failed so often becomes a dead letter.
+      min_backoff_ms: pause before the first retry; it doubles each time, with jitter.
+      max_backoff_ms: the longest pause.
+      retry_when: given the retries so far and the error, whether to try again; overrides `max_retries`.
+      metrics: the registry for Prometheus metrics; None for none.
+    """
+    return [
+        *([Metrics(metrics)] if metrics is not None else []),
+        AgeLimit(max_age=max_age_ms),
+        ShutdownNotifications(),
+        Callbacks(),
+        Pipelines(),
+        Retries(
+            max_retries=max_retries,
+            min_backoff=min_backoff_ms,
+            max_backoff=max_backoff_ms,
+            retry_when=retry_when,
+        ),
+        CurrentMessage(),
+        TimeLimit(time_limit=time_limit_ms),
+    ]
+
+
+__all__ = ["Metrics", "TimeLimit", "stack"]

@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 from ..backend import Delivery, QueueMessage, Reason
+from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from ..writer import Operation
@@ -31,11 +32,6 @@ INLINE_BYTES = 8 * 1024
 
 #: How many delayed messages one claim makes ready at most.
 PROMOTE_LIMIT = 500
-
-
-def now_ms() -> int:
-    """The wall clock: delays must outlive the process that asked for them."""
-    return time.time_ns() // 1_000_000
 
 
 class SQLiteBackend(OperatorSide):

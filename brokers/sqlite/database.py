@@ -27,7 +27,7 @@ Write = Operation[apsw.Connection, T]
 BUSY_TIMEOUT_MS = 5_000
 
 #: How long a caller waits for its commit, in seconds, before it is told that the database is stuck.
-WRITE_TIMEOUT_S = 30.0
+WRITE_TIMEOUT_S = 10.0
 
 #: A checkpoint follows the commit that takes the WAL over this many 4 KiB pages. Larger than SQLite's
 #: 1,000: it halves the fsyncs of the database file, and the WAL stays below 20 MB.

@@ -1,0 +1,44 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup dev demo run test check format bench chaos clean
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.product: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.product
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev
+	@touch $@
+
+setup: $(VENV)/.product ## Install what Recado needs to run, into .venv
+
+dev: $(VENV)/.dev ## Install what its developers need as well
+
+demo: $(VENV)/.product ## See twelve messages answered while a worker is killed
+	@$(BIN)/python -m ops.demo
+
+run: $(VENV)/.product ## Run the API and two workers until Ctrl-C, on files in ./data
+	@$(BIN)/python -m ops.demo --keep-running
+
+test: $(VENV)/.dev ## Run all tests
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev ## Lint, format and type-check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## Remove the environment and what running left behind
+	rm -rf $(VENV) data

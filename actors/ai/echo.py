@@ -1,0 +1,26 @@
+"""The embedded default: no model, no network. It says what it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ..conversations import Line
+from .responder import Completion
+
+
+class EchoResponder:
+    """Repeats what was written, so that the rest of the system can be tried without a model.
+
+    Parameters:
+      delay_s: how long it pretends to think, in seconds.
+    """
+
+    def __init__(self, *, delay_s: float = 0.0) -> None:
+        self._delay_s = delay_s
+
+    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:  # noqa: ARG002
+        if self._delay_s:
+            time.sleep(self._delay_s)
+        said = "\n".join(line.text for line in unanswered)
+        return Completion(f"[echo, not an AI] {said}", model="echo")

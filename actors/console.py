@@ -1,0 +1,58 @@
+"""The sender for development: nothing is sent, replies are written down."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from brokers.clock import now_ms
+
+from .conversations import Reply
+from .messages import masked
+
+logger = structlog.get_logger(__name__)
+
+
+class ConsoleSender:
+    """Appends each reply to a file, one JSON object a line.
+
+    Parameters:
+      outbox: the file; created when missing.
+    """
+
+    def __init__(self, outbox: Path) -> None:
+        self._outbox = outbox
+        self._lock = threading.Lock()
+
+    def send(self, reply: Reply) -> str:
+        sid = f"console-{reply.reply_id}"
+        line = {
+            "sid": sid,
+            "reply_id": reply.reply_id,
+            "from": reply.address,
+            "to": reply.contact,
+            "body": reply.body,
+            "received_at": reply.received_at,
+            "sent_at": now_ms(),
+        }
+        # One write in append mode is whole, also with several processes at the same file.
+        data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+        with self._lock, self._outbox.open("ab", buffering=0) as file:
+            file.write(data)
+            os.fsync(file.fileno())
+        logger.info("reply written to the console's outbox", to=masked(reply.contact), sid=sid)
+        return sid
+
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:  # noqa: ARG002
+        if not self._outbox.exists():
+            return None
+        for line in self._outbox.read_text().splitlines():
+            written = json.loads(line)
+            if written["reply_id"] == reply.reply_id:
+                return str(written["sid"])
+        return None

@@ -1,0 +1,133 @@
+"""Every statement the SQLite conversation store runs, named. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from brokers.sqlite.schema import Schema
+
+_VERSION_1 = """
+CREATE TABLE conversation (
+    key          TEXT PRIMARY KEY,
+    account_sid  TEXT NOT NULL,
+    contact      TEXT NOT NULL,
+    address      TEXT NOT NULL,
+    holder       TEXT,                          -- the queue message on whose behalf it is held
+    fence        INTEGER NOT NULL DEFAULT 0,    -- goes up with every hold
+    created_at   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE inbound_message (
+    id            INTEGER PRIMARY KEY,
+    conversation  TEXT NOT NULL REFERENCES conversation,
+    account_sid   TEXT NOT NULL,
+    message_sid   TEXT NOT NULL,
+    body          TEXT NOT NULL,
+    payload       TEXT NOT NULL,                -- all of Twilio's parameters, as JSON
+    received_at   INTEGER NOT NULL,
+    reply_id      TEXT,                         -- what answered it
+    UNIQUE (account_sid, message_sid)
+);
+CREATE INDEX inbound_of_conversation ON inbound_message (conversation, id);
+CREATE INDEX inbound_unanswered ON inbound_message (conversation, id) WHERE reply_id IS NULL;
+
+CREATE TABLE reply (
+    id               INTEGER PRIMARY KEY,
+    reply_id         TEXT NOT NULL UNIQUE,
+    conversation     TEXT NOT NULL REFERENCES conversation,
+    body             TEXT NOT NULL,
+    kind             TEXT NOT NULL CHECK (kind IN ('answer', 'fallback')),
+    tokens           INTEGER,
+    state            TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'failed', 'unknown')),
+    received_at      INTEGER NOT NULL,          -- when the oldest message it answers came in
+    written_at       INTEGER NOT NULL,
+    sending_at       INTEGER,
+    sent_at          INTEGER,
+    sid              TEXT,
+    delivery_status  TEXT,
+    error            TEXT
+);
+CREATE INDEX reply_of_conversation ON reply (conversation, id);
+CREATE INDEX reply_unsent ON reply (conversation, id) WHERE state IN ('pending', 'sending');
+CREATE INDEX reply_by_sid ON reply (sid) WHERE sid IS NOT NULL;
+"""
+
+SCHEMA = Schema("conversations", (_VERSION_1,))
+
+KNOW_CONVERSATION = """
+INSERT INTO conversation (key, account_sid, contact, address, created_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (key) DO NOTHING
+"""
+
+#: Twilio repeats webhooks: the same MessageSid is the same message.
+APPEND = """
+INSERT INTO inbound_message (conversation, account_sid, message_sid, body, payload, received_at)
+VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (account_sid, message_sid) DO NOTHING
+"""
+
+#: Take the conversation when nobody holds it, when this holder did already, or from a void holder.
+HOLD = """
+UPDATE conversation SET holder = :holder, fence = fence + 1
+WHERE key = :key AND (holder IS NULL OR holder = :holder OR holder = :void)
+RETURNING fence
+"""
+
+HOLDER = "SELECT holder FROM conversation WHERE key = ?"
+
+FENCE = "SELECT fence FROM conversation WHERE key = ? AND holder IS NOT NULL"
+
+RELEASE = "UPDATE conversation SET holder = NULL WHERE key = ? AND fence = ?"
+
+UNANSWERED = "SELECT body FROM inbound_message WHERE conversation = ? AND reply_id IS NULL ORDER BY id"
+
+OLDEST_UNANSWERED = """
+SELECT id, received_at FROM inbound_message WHERE conversation = ? AND reply_id IS NULL ORDER BY id LIMIT ?
+"""
+
+#: What was said, newest first: answered messages where their answer stands, then the answer itself.
+HISTORY = """
+SELECT author, body FROM (
+    SELECT 'contact' AS author, m.body AS body, r.id AS turn, 0 AS place, m.id AS id
+    FROM inbound_message m JOIN reply r USING (reply_id) WHERE m.conversation = :key
+    UNION ALL
+    SELECT 'us', body, id, 1, id FROM reply WHERE conversation = :key
+)
+ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
+"""
+
+WRITE_REPLY = """
+INSERT INTO reply (reply_id, conversation, body, kind, tokens, state, received_at, written_at)
+VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)
+"""
+
+MARK_ANSWERED = "UPDATE inbound_message SET reply_id = ? WHERE id IN (SELECT value FROM json_each(?))"
+
+_REPLY = """
+SELECT reply_id, r.conversation, c.account_sid, c.contact, c.address, r.body, r.kind, r.state,
+       r.received_at, r.written_at, r.sending_at, r.sid, r.delivery_status, r.error
+FROM reply r JOIN conversation c ON c.key = r.conversation
+"""
+
+REPLY = _REPLY + "WHERE r.reply_id = ?"
+
+#: The literal states are those of the index.
+NEXT_TO_SEND = _REPLY + "WHERE r.conversation = ? AND r.state IN ('pending', 'sending') ORDER BY r.id LIMIT 1"
+
+#: A failed reply was certainly not sent: replaying its dead letter sends it after all.
+BEGIN_SENDING = """
+UPDATE reply SET state = 'sending', sending_at = ?, error = NULL
+WHERE reply_id = ? AND state IN ('pending', 'failed')
+"""
+
+SENT = """
+UPDATE reply SET state = 'sent', sid = ?, sent_at = ?, error = NULL WHERE reply_id = ? AND state <> 'sent'
+"""
+
+NOT_SENT = """
+UPDATE reply SET state = ?, error = ? WHERE reply_id = ? AND state IN ('pending', 'sending', 'unknown')
+"""
+
+UNKNOWN = "UPDATE reply SET state = 'unknown', error = ? WHERE reply_id = ? AND state = 'sending'"
+
+DELIVERY = "UPDATE reply SET delivery_status = ?, error = coalesce(?, error) WHERE reply_id = ?"
+
+KNOWS_SID = "SELECT 1 FROM reply WHERE sid = ? LIMIT 1"

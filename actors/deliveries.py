@@ -1,0 +1,193 @@
+"""From a written reply to a delivered one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dramatiq
+import structlog
+from dramatiq import Message
+from dramatiq.errors import Retry
+from dramatiq.middleware import CurrentMessage
+
+from brokers.clock import now_ms
+
+from .conversations import Reply
+from .measures import DELIVERIES, REPLIES, REPLY_SECONDS, TWILIO_SECONDS
+from .messages import masked
+from .sender import NotSentEver, NotSentYet, PerhapsSent
+from .services import services
+
+logger = structlog.get_logger(__name__)
+
+#: Where Twilio explains its error codes.
+TWILIO_ERRORS = "https://www.twilio.com/docs/api/errors"
+
+
+class ReplyUnknown(Exception):
+    """Nobody can tell whether a reply was sent. A person has to decide."""
+
+
+def send_next_reply(conversation: str) -> None:
+    """Enqueue the sending of the conversation's oldest pending reply.
+
+    Replies of a conversation go out one after another, so the next is enqueued when the one before is
+    through. The message's id is the reply's: enqueueing it twice is harmless.
+    """
+    reply = services().conversations.next_to_send(conversation)
+    if reply is not None:
+        _enqueue(send_reply, reply.reply_id, message_id=f"send-{reply.reply_id}")
+
+
+def worth_a_retry(retries: int, error: BaseException) -> bool:
+    """What is certainly not sent and may yet be, and all that is not the reply's fault."""
+    final = isinstance(error, NotSentEver | ReplyUnknown)
+    return not final and retries < services().settings.message_max_retries
+
+
+@dramatiq.actor(queue_name="replies", retry_when=worth_a_retry, on_retry_exhausted="give_up_on_reply")
+def send_reply(reply_id: str) -> None:
+    """Send a reply, at most once.
+
+    It is marked as being sent before the call is made, and that is on disk: when this process dies in the
+    call, whoever comes next finds the mark and does not call again.
+    """
+    conversations = services().conversations
+    reply = conversations.begin_sending(reply_id)
+    if reply is None:
+        _after_a_crash(reply_id)
+        return
+    with structlog.contextvars.bound_contextvars(contact=masked(reply.contact), reply_id=reply_id):
+        try:
+            with TWILIO_SECONDS.time():
+                sid = services().sender.send(reply)
+        except NotSentYet as error:
+            conversations.record_not_sent(reply_id, str(error), final=False)
+            logger.warning("reply not sent yet", error=str(error))
+            raise Retry(str(error), delay=error.delay_ms) from error
+        except NotSentEver as error:
+            conversations.record_not_sent(reply_id, str(error), final=True)
+            REPLIES.labels("failed").inc()
+            send_next_reply(reply.conversation)
+            raise
+        except PerhapsSent as error:
+            _to_be_reconciled(reply, str(error))
+        else:
+            conversations.record_sent(reply_id, sid)
+            REPLIES.labels("sent").inc()
+            REPLY_SECONDS.observe((now_ms() - reply.received_at) / 1000)
+            logger.info("reply sent", sid=sid)
+    send_next_reply(reply.conversation)
+
+
+@dramatiq.actor(queue_name="replies")
+def give_up_on_reply(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: ARG001
+    """Mark a reply that could not be sent, and let the next of its conversation go.
+
+    Parameters:
+      message: the `send_reply` message that failed for good. Replaying its dead letter sends the reply.
+      info: how often it was tried.
+    """
+    reply_id = message["args"][0]
+    conversations = services().conversations
+    reply = conversations.reply(reply_id)
+    if reply is not None and reply.state == "pending":
+        conversations.record_not_sent(reply_id, reply.error or "given up", final=True)
+        REPLIES.labels("failed").inc()
+        logger.error("reply could not be sent", reply_id=reply_id, error=reply.error)
+        send_next_reply(reply.conversation)
+
+
+@dramatiq.actor(queue_name="replies", retry_when=worth_a_retry)
+def reconcile_reply(reply_id: str) -> None:
+    """Find out whether a reply was sent that perhaps was.
+
+    A status callback that names it settles the matter. Otherwise Twilio is asked, several times, for a
+    message like it. What then stays unknown is not sent again, unless the settings say so.
+    """
+    conversations = services().conversations
+    reply = conversations.reply(reply_id)
+    if reply is None or reply.state != "unknown":
+        return
+    try:
+        sid = services().sender.find(reply, is_known=conversations.knows_sid)
+    except NotSentYet as error:
+        raise Retry(str(error)) from error
+    if sid is not None:
+        conversations.record_sent(reply_id, sid)
+        REPLIES.labels("sent").inc()
+        logger.info("reply was sent after all", reply_id=reply_id, sid=sid)
+        return
+    _look_again_or_decide(reply)
+
+
+@dramatiq.actor(queue_name="replies", priority=10)
+def record_delivery_status(payload: dict[str, Any], reply_id: str) -> None:
+    """Take in what Twilio says of a reply's delivery.
+
+    Parameters:
+      payload: the parameters of Twilio's status callback.
+      reply_id: the reply it was sent for.
+    """
+    status, code = payload.get("MessageStatus", ""), payload.get("ErrorCode")
+    error = f"Twilio's error {code}, see {TWILIO_ERRORS}/{code}" if code else None
+    moved = services().conversations.record_delivery(
+        reply_id, sid=payload.get("MessageSid", ""), status=status, error=error
+    )
+    DELIVERIES.labels(status).inc()
+    log = logger.error if status in {"failed", "undelivered"} else logger.info
+    log("delivery status", reply_id=reply_id, status=status, error=error, moved=moved)
+
+
+def _after_a_crash(reply_id: str) -> None:
+    """This message was run before. If that ended within the call, nobody knows what came of it."""
+    reply = services().conversations.reply(reply_id)
+    if reply is None:
+        logger.error("reply does not exist", reply_id=reply_id)
+        return
+    if reply.state == "sending":
+        _to_be_reconciled(reply, "The worker died while the reply was being sent")
+    send_next_reply(reply.conversation)
+
+
+def _to_be_reconciled(reply: Reply, error: str) -> None:
+    services().conversations.record_unknown(reply.reply_id, error)
+    REPLIES.labels("unknown").inc()
+    logger.error("reply was perhaps sent: asking before anything else", reply_id=reply.reply_id, error=error)
+    first_ms = services().settings.reconcile_delays_ms[0]
+    _enqueue(reconcile_reply, reply.reply_id, message_id=f"reconcile-{reply.reply_id}", delay_ms=first_ms)
+
+
+def _look_again_or_decide(reply: Reply) -> None:
+    message = CurrentMessage.get_current_message()
+    looks = 1 + (message.options.get("retries", 0) if message is not None else 0)
+    delays_ms = services().settings.reconcile_delays_ms
+    if looks < len(delays_ms):
+        raise Retry(f"Not found at look {looks}", delay=delays_ms[looks])
+    if services().settings.reply_unknown_policy == "resend":
+        logger.warning("reply not found: sending it again, as the settings say", reply_id=reply.reply_id)
+        services().conversations.record_not_sent(reply.reply_id, "not found at Twilio", final=False)
+        send_next_reply(reply.conversation)
+        return
+    REPLIES.labels("lost").inc()
+    raise ReplyUnknown(
+        f"Reply {reply.reply_id} was perhaps sent, and cannot be found at Twilio. It is not sent again "
+        "(REPLY_UNKNOWN_POLICY=at_most_once). Replay this dead letter to look once more."
+    )
+
+
+def _enqueue(
+    actor: dramatiq.Actor[Any, Any], reply_id: str, *, message_id: str, delay_ms: int | None = None
+) -> None:
+    message: Message[Any] = actor.message(reply_id)
+    services().broker.enqueue(
+        Message(
+            queue_name=message.queue_name,
+            actor_name=message.actor_name,
+            args=message.args,
+            kwargs=message.kwargs,
+            options=message.options,
+            message_id=message_id,
+        ),
+        delay=delay_ms,
+    )

@@ -1,0 +1,90 @@
+"""What comes in: a Twilio message webhook's parameters, made sense of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Everything Twilio sent, unknown parameters included; a repeated one keeps its values in a list.
+Payload = Mapping[str, Any]
+
+
+class InvalidMessage(ValueError):
+    """A parameter that a message cannot do without is missing or empty; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """One message from a contact.
+
+    Attributes:
+      contact: who wrote, as Twilio names them: a phone number, `whatsapp:` and a number, or an id that is
+        neither (WhatsApp users without a visible number).
+      address: which of our addresses they wrote to; replies come from it.
+    """
+
+    account_sid: str
+    message_sid: str
+    contact: str
+    address: str
+    body: str
+    payload: Payload = field(repr=False)
+
+    @classmethod
+    def from_twilio(cls, payload: Payload) -> InboundMessage:
+        """Read a webhook's parameters.
+
+        Raises:
+          InvalidMessage: MessageSid, AccountSid, From or To is missing or empty.
+        """
+        missing = [name for name in ("MessageSid", "AccountSid", "From", "To") if not _text(payload, name)]
+        if missing:
+            raise InvalidMessage(f"The webhook lacks {', '.join(missing)}")
+        return cls(
+            account_sid=_text(payload, "AccountSid"),
+            message_sid=_text(payload, "MessageSid"),
+            contact=_text(payload, "From"),
+            address=_text(payload, "To"),
+            body=_body(payload),
+            payload=payload,
+        )
+
+    @property
+    def is_opt_out(self) -> bool:
+        """STOP, START or HELP, which Twilio answers itself (and refuses any answer of ours: error 21610)."""
+        return bool(self.payload.get("OptOutType"))
+
+    @property
+    def conversation(self) -> str:
+        """The key of the conversation it belongs to: one contact at one address of one account."""
+        return f"{self.account_sid}|{self.address}|{self.contact}"
+
+
+def masked(address: str) -> str:
+    """An address fit for logs: enough to tell two apart, too little to call anyone.
+
+    >>> masked("whatsapp:+5511900001234")
+    'whatsapp:+55•••••••34'
+    """
+    channel, colon, name = address.rpartition(":")
+    hidden = re.sub(r"^(\+?\w\w)(.+)(\w\w)$", lambda m: m[1] + "•" * min(7, len(m[2])) + m[3], name)
+    return channel + colon + hidden
+
+
+def _text(payload: Payload, name: str) -> str:
+    value = payload.get(name, "")
+    return value if isinstance(value, str) else str(value[0])
+
+
+def _body(payload: Payload) -> str:
+    """What the contact said. A message may be a picture, a place or a pressed button."""
+    body = _text(payload, "Body") or _text(payload, "ButtonText")
+    parts = [body] if body else []
+    media = _text(payload, "NumMedia")
+    for index in range(int(media) if media.isdigit() else 0):
+        parts.append(f"[media: {_text(payload, f'MediaContentType{index}') or 'unknown type'}]")
+    if _text(payload, "Latitude"):
+        parts.append(f"[location: {_text(payload, 'Latitude')}, {_text(payload, 'Longitude')}]")
+    return "\n".join(parts) or "[empty message]"

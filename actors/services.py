@@ -1,0 +1,97 @@
+"""Builds what the actors and the API work with, from the settings, once per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from prometheus_client import REGISTRY
+
+from brokers import SQLiteBroker
+from brokers.durable import DurableBroker
+from brokers.middleware import stack
+from ops.settings import Settings, load_settings
+
+from .ai import DEFAULT_SYSTEM_PROMPT, EchoResponder, OpenAIResponder, Responder
+from .console import ConsoleSender
+from .conversations import ConversationStore, SQLiteConversationStore
+from .sender import Sender
+from .startup import Announcement
+from .twilio import TwilioSender
+
+#: Where Twilio reports on deliveries, below PUBLIC_BASE_URL.
+STATUS_CALLBACK_PATH = "/webhooks/twilio/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a running Recado."""
+
+    settings: Settings
+    broker: DurableBroker
+    conversations: ConversationStore
+    responder: Responder
+    sender: Sender
+
+
+@cache
+def services() -> Services:
+    """This process's services.
+
+    Raises:
+      SettingsError: listing every wrong or missing setting.
+    """
+    settings = load_settings()
+    return Services(
+        settings=settings,
+        broker=_broker(settings),
+        conversations=SQLiteConversationStore(settings.conversations_sqlite_db_path),
+        responder=_responder(settings),
+        sender=_sender(settings),
+    )
+
+
+def _broker(settings: Settings) -> DurableBroker:
+    middleware = stack(
+        max_age_ms=settings.message_max_age_ms,
+        time_limit_ms=settings.message_time_limit_ms,
+        max_retries=settings.message_max_retries,
+        min_backoff_ms=settings.message_min_backoff_ms,
+        max_backoff_ms=settings.message_max_backoff_ms,
+        metrics=REGISTRY,
+    )
+    return SQLiteBroker(
+        settings.queue_sqlite_db_path,
+        middleware=[*middleware, Announcement(settings)],
+        max_deliveries=settings.queue_max_deliveries,
+        max_message_bytes=settings.queue_max_message_bytes,
+    )
+
+
+def _responder(settings: Settings) -> Responder:
+    if settings.ai_provider == "echo":
+        return EchoResponder(delay_s=settings.echo_delay_s)
+    prompt_path = settings.ai_system_prompt_path
+    return OpenAIResponder(
+        base_url=settings.required("ai_base_url"),
+        api_key=settings.required("ai_api_key"),
+        model=settings.required("ai_model"),
+        system_prompt=DEFAULT_SYSTEM_PROMPT if prompt_path is None else prompt_path.read_text().strip(),
+        connect_timeout_s=settings.ai_connect_timeout_s,
+        timeout_s=settings.ai_timeout_s,
+        max_tokens=settings.ai_max_tokens,
+        history_messages=settings.ai_history_messages,
+        history_characters=settings.ai_history_characters,
+    )
+
+
+def _sender(settings: Settings) -> Sender:
+    if not settings.sends_through_twilio:
+        return ConsoleSender(settings.console_outbox_path)
+    return TwilioSender(
+        account_sid=settings.required("twilio_account_sid"),
+        auth_token=settings.auth_tokens[0],
+        status_callback_url=settings.required("public_base_url") + STATUS_CALLBACK_PATH,
+        api_base_url=settings.twilio_api_base_url,
+        timeout_s=settings.twilio_timeout_s,
+    )

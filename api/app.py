@@ -1,0 +1,55 @@
+"""The application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+from actors.services import Services, services
+
+from .health import health_routes
+from .signature import SignatureCheck
+from .webhooks import webhook_routes
+
+logger = structlog.get_logger(__name__)
+
+#: How long the queue may take to open at start, in seconds.
+OPEN_WITHIN_S = 10.0
+
+
+def create_app() -> FastAPI:
+    """Build the application from the settings.
+
+    Raises:
+      SettingsError: listing every wrong or missing setting.
+    """
+    parts = services()
+    signatures = _signature_check(parts)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Now rather than at the first webhook: better not to start than to start and refuse.
+        parts.broker.backend.check(timeout_s=OPEN_WITHIN_S)
+        logger.info("API started", public_base_url=parts.settings.public_base_url)
+        yield
+        parts.broker.close()
+        parts.conversations.close()
+
+    app = FastAPI(title="Recado", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.include_router(webhook_routes(parts.broker, signatures))
+    app.include_router(health_routes(parts.broker.backend))
+    return app
+
+
+def _signature_check(parts: Services) -> SignatureCheck | None:
+    settings = parts.settings.for_the_api()
+    if not settings.twilio_validate_signatures:
+        logger.warning(
+            "SIGNATURES ARE NOT CHECKED: anyone can send messages in anyone's name. "
+            "TWILIO_VALIDATE_SIGNATURES=false is for development only."
+        )
+        return None
+    return SignatureCheck(settings.required("public_base_url"), settings.auth_tokens, settings.shared_keys)

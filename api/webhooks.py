@@ -1,0 +1,147 @@
+"""Twilio's webhooks. Each becomes one message in the queue, on disk before the answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from dramatiq import Message
+from dramatiq.errors import BrokerError
+from fastapi import APIRouter, Request, Response
+from prometheus_client import Counter, Histogram
+
+from actors import process_ai_response, record_delivery_status
+from actors.messages import InboundMessage, InvalidMessage, masked
+from brokers.durable import DurableBroker
+from brokers.errors import MessageTooLarge
+
+from .bodies import BodyTooLarge, BrokenBody, parse, read_body, to_payload
+from .signature import SignatureCheck
+
+logger = structlog.get_logger(__name__)
+
+WEBHOOKS = Counter("recado_webhooks_total", "Webhooks by what became of them.", ["webhook", "outcome"])
+WEBHOOK_SECONDS = Histogram(
+    "recado_webhook_duration_seconds",
+    "Time until a webhook had its answer.",
+    ["webhook"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+#: No instructions: the reply goes out through the REST API.
+EMPTY_TWIML = "<Response/>"
+
+
+#: Makes a queue message of a webhook's parameters.
+ToMessage = Callable[[dict[str, Any]], Message[Any]]
+
+
+class Refused(Exception):
+    """A webhook that is not taken in.
+
+    Parameters:
+      status: the HTTP status to answer with.
+      outcome: what the metrics call it.
+      explanation: what is wrong, and what to do about it.
+    """
+
+    def __init__(self, status: int, outcome: str, explanation: str) -> None:
+        super().__init__(explanation)
+        self.status = status
+        self.outcome = outcome
+        self.explanation = explanation
+
+
+def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None) -> APIRouter:
+    """The routes Twilio calls.
+
+    Parameters:
+      broker: where messages go.
+      signatures: checks who is calling; None lets everybody in.
+    """
+    router = APIRouter(prefix="/webhooks/twilio")
+
+    @router.post("/messages")
+    async def messages(request: Request) -> Response:
+        return await _answer(request, "messages", inbound_message)
+
+    @router.post("/status")
+    async def status(request: Request) -> Response:
+        return await _answer(
+            request, "status", partial(delivery_status, request.query_params.get("reply", ""))
+        )
+
+    async def _answer(request: Request, webhook: str, to_message: ToMessage) -> Response:
+        began = time.perf_counter()
+        try:
+            payload = await _read(request, signatures)
+            await _store(broker, to_message(payload))
+            outcome, response = "accepted", Response(EMPTY_TWIML, media_type="text/xml")
+        except Refused as refusal:
+            outcome = refusal.outcome
+            logger.warning("webhook refused", webhook=webhook, outcome=outcome, why=refusal.explanation)
+            response = Response(refusal.explanation + "\n", refusal.status, media_type="text/plain")
+        WEBHOOKS.labels(webhook, outcome).inc()
+        WEBHOOK_SECONDS.labels(webhook).observe(time.perf_counter() - began)
+        return response
+
+    return router
+
+
+def inbound_message(payload: dict[str, Any]) -> Message[Any]:
+    """The queue message for an inbound Twilio message. A repeated webhook makes the same one again."""
+    try:
+        inbound = InboundMessage.from_twilio(payload)
+    except InvalidMessage as error:
+        raise Refused(400, "incomplete", f"{error}.") from error
+    logger.info("message received", contact=masked(inbound.contact), message_sid=inbound.message_sid)
+    message_id = f"{inbound.account_sid}.{inbound.message_sid}"
+    return _with_id(process_ai_response.message(payload), message_id)
+
+
+def delivery_status(reply_id: str, payload: dict[str, Any]) -> Message[Any]:
+    """The queue message for a status callback. It names our reply in its URL."""
+    missing = [name for name in ("MessageSid", "MessageStatus") if not payload.get(name)]
+    if not reply_id:
+        missing.append("the reply's id in the URL (?reply=...)")
+    if missing:
+        raise Refused(400, "incomplete", f"The status callback lacks {', '.join(missing)}.")
+    return record_delivery_status.message(payload, reply_id)
+
+
+async def _read(request: Request, signatures: SignatureCheck | None) -> dict[str, Any]:
+    try:
+        content = parse(await read_body(request), request.headers.get("content-type", ""))
+        if signatures is not None and not signatures.is_valid(
+            path=request.scope["raw_path"].decode("latin-1"),
+            query=request.scope["query_string"].decode("latin-1"),
+            headers=request.headers,
+            content=content,
+        ):
+            raise Refused(
+                403,
+                "bad_signature",
+                "The signature does not match. Check TWILIO_AUTH_TOKEN, and that PUBLIC_BASE_URL is the "
+                "address Twilio was given.",
+            )
+        return to_payload(content)
+    except BodyTooLarge as error:
+        raise Refused(413, "too_large", "The body is larger than any webhook of Twilio's.") from error
+    except BrokenBody as error:
+        raise Refused(400, "broken", f"The body cannot be read: {error}.") from error
+
+
+async def _store(broker: DurableBroker, message: Message[Any]) -> None:
+    try:
+        await broker.enqueue_async(message)
+    except MessageTooLarge as error:
+        raise Refused(413, "too_large", str(error)) from error
+    except BrokerError as error:
+        raise Refused(503, "unavailable", f"The message could not be stored: {error}") from error
+
+
+def _with_id(message: Message[Any], message_id: str) -> Message[Any]:
+    return Message(**{**message.asdict(), "message_id": message_id})

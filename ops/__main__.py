@@ -1,0 +1,7 @@
+"""`python -m ops` is `recado`."""
+
+from __future__ import annotations
+
+from .cli import main
+
+main()

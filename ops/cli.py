@@ -1,0 +1,180 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from .settings import SettingsError
+
+app = typer.Typer(
+    name="recado",
+    help="Twilio webhooks in, AI replies out, and not one message lost between.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+out = Console()
+
+
+@app.command()
+def api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; API_HOST otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; API_PORT otherwise.")] = None,
+) -> None:
+    """Run the front door: webhooks, health, metrics."""
+    import uvicorn
+
+    from api.app import create_app
+    from ops.settings import load_settings
+
+    settings = load_settings()
+    uvicorn.run(
+        create_app(),
+        host=host or settings.api_host,
+        port=settings.api_port if port is None else port,
+        log_config=None,  # uvicorn's logs go where all others go
+        access_log=False,  # each webhook logs itself
+        proxy_headers=False,  # forwarded headers decide nothing here
+        server_header=False,
+    )
+
+
+@app.command()
+def worker(
+    threads: Annotated[int | None, typer.Option(help="Messages at a time; WORKER_THREADS otherwise.")] = None,
+    queue: Annotated[list[str] | None, typer.Option(help="Only this queue; may be repeated.")] = None,
+) -> None:
+    """Run one worker process. For several, start several."""
+    from ops.settings import load_settings
+    from ops.worker import run_worker
+
+    raise typer.Exit(run_worker(threads=threads or load_settings().worker_threads, queues=queue))
+
+
+@app.command()
+def send(
+    text: Annotated[str, typer.Argument(help="What the contact writes.")],
+    sender: Annotated[str, typer.Option("--from", help="Who writes, such as whatsapp:+5511900000001.")],
+    to: Annotated[str, typer.Option(help="Our address.")] = "whatsapp:+15005550006",
+    sid: Annotated[str | None, typer.Option(help="MessageSid; a new one otherwise.")] = None,
+) -> None:
+    """Send the running API a signed webhook, as Twilio would."""
+    import httpx
+
+    from ops.settings import load_settings
+    from ops.webhook import post_message
+
+    settings = load_settings()
+    try:
+        response = post_message(settings, text, sender=sender, to=to, message_sid=sid)
+    except httpx.HTTPError as error:
+        where = f"http://{settings.api_host}:{settings.api_port}"
+        out.print(f"No answer from the API at {where}: {error}. Is `recado api` running?", markup=False)
+        raise typer.Exit(1) from error
+    out.print(f"{response.status_code} {response.text.strip()}", markup=False)
+    raise typer.Exit(0 if response.status_code == 200 else 1)
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, queue, signatures and reachability; say what is wrong and how to mend it."""
+    from ops.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
+        out.print(f"{mark} {finding.what}", highlight=False)
+        if finding.remedy:
+            out.print(f"     {finding.remedy}", markup=False, highlight=False)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command()
+def queues() -> None:
+    """Show every queue: what waits, runs, and died."""
+    from actors.services import services
+    from ops.tables import queue_table
+
+    out.print(queue_table(services().broker.backend.stats()))
+
+
+dead = typer.Typer(help="Dead letters: look at them, run them again, or discard them.", no_args_is_help=True)
+app.add_typer(dead, name="dead")
+
+Queue = Annotated[str | None, typer.Option(help="Only of this queue.")]
+Actor = Annotated[str | None, typer.Option(help="Only of this actor.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
+
+
+@dead.command("list")
+def dead_list(queue: Queue = None, actor: Actor = None, limit: int = 50) -> None:
+    """List dead letters, newest first."""
+    from actors.services import services
+    from brokers.backend import DeadLetterFilter
+    from ops.tables import dead_letter_table
+
+    which = DeadLetterFilter(queue=queue, actor=actor)
+    out.print(dead_letter_table(services().broker.backend.dead_letters(which, limit=limit)))
+
+
+@dead.command("show")
+def dead_show(message_id: str) -> None:
+    """Show one dead letter, with its traceback."""
+    from actors.services import services
+
+    stored = services().broker.backend.get(message_id)
+    if stored is None or stored.state != "dead":
+        out.print(f"There is no dead letter {message_id}.")
+        raise typer.Exit(1)
+    for name, value in stored._asdict().items():
+        out.print(f"{name:>12}  {value}", markup=False, highlight=False)
+
+
+@dead.command("replay")
+def dead_replay(
+    message_ids: Ids = None,
+    every: Annotated[bool, typer.Option("--all")] = False,
+    queue: Queue = None,
+    actor: Actor = None,
+) -> None:
+    """Run dead letters again, with a fresh record: those named, or with --all every one that matches."""
+    from actors.services import services
+    from ops.dead_letters import select
+
+    broker = services().broker
+    ids = select(broker.backend, message_ids, every=every, queue=queue, actor=actor)
+    replayed = sum(broker.replay(message_id) for message_id in ids)
+    out.print(f"{replayed} of {len(ids)} replayed.")
+    broker.close()
+    raise typer.Exit(0 if replayed == len(ids) else 1)
+
+
+@dead.command("discard")
+def dead_discard(
+    message_ids: Ids = None,
+    every: Annotated[bool, typer.Option("--all")] = False,
+    queue: Queue = None,
+    actor: Actor = None,
+) -> None:
+    """Delete dead letters for good: those named, or with --all every one that matches."""
+    from actors.services import services
+    from brokers.backend import DeadLetterFilter
+    from ops.dead_letters import select
+
+    broker = services().broker
+    ids = select(broker.backend, message_ids, every=every, queue=queue, actor=actor)
+    out.print(f"{broker.backend.discard(DeadLetterFilter(message_ids=ids))} discarded.")
+    broker.close()
+
+
+def main() -> None:
+    """Run the command line; wrong settings are a message, not a traceback."""
+    try:
+        app()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,137 @@
+"""Is this installation able to do its work? Each check says what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import httpx
+from dramatiq.errors import BrokerError
+
+from .settings import Settings, SettingsError, load_settings
+from .webhook import MESSAGES_PATH, message_parameters, signed
+
+#: How long a check may take, in seconds.
+PATIENCE_S = 5.0
+
+
+class Finding(NamedTuple):
+    """What a check found."""
+
+    ok: bool
+    what: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Run all checks. Without valid settings there is nothing else to check."""
+    try:
+        settings = load_settings().for_the_api()
+    except SettingsError as error:
+        return [Finding(False, "settings", str(error))]
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [_queue, _conversations, _api, _twilio, _model]
+    return [Finding(True, "settings"), *(finding for check in checks for finding in check(settings))]
+
+
+def _queue(settings: Settings) -> Iterator[Finding]:
+    from actors.services import services
+
+    where = f"queue at {settings.queue_sqlite_db_path} takes durable writes"
+    try:
+        services().broker.backend.check(timeout_s=PATIENCE_S)
+    except BrokerError as error:
+        yield Finding(
+            False, where, f"{error}. Check QUEUE_SQLITE_DB_PATH, its permissions and the disk's space."
+        )
+        return
+    yield Finding(True, where)
+    dead = sum(stats.dead for stats in services().broker.backend.stats())
+    if dead:
+        yield Finding(False, f"{dead} dead letter(s) wait for a decision", "See `recado dead list`.")
+
+
+def _conversations(settings: Settings) -> Iterator[Finding]:
+    from actors.services import services
+
+    where = f"conversations at {settings.conversations_sqlite_db_path} can be read"
+    try:
+        services().conversations.knows_sid("none")
+    except BrokerError as error:
+        yield Finding(False, where, f"{error}. Check CONVERSATIONS_SQLITE_DB_PATH.")
+        return
+    yield Finding(True, where)
+
+
+def _api(settings: Settings) -> Iterator[Finding]:
+    local = f"http://{settings.api_host}:{settings.api_port}"
+    yield _answers(local + "/readyz", "API is up and ready", f"Start it with `recado api` ({local}).")
+    if not settings.twilio_validate_signatures:
+        yield Finding(
+            False, "signatures are checked", "TWILIO_VALIDATE_SIGNATURES=false is for development only."
+        )
+        return
+    # No MessageSid: a good signature is answered with 400, a bad one with 403, and nothing is queued.
+    parameters = message_parameters("doctor", sender="+15005550006", to="+15005550006") | {"MessageSid": ""}
+    for base, name in ((local, "API"), (settings.required("public_base_url"), "PUBLIC_BASE_URL")):
+        body, headers = signed(
+            settings.required("public_base_url") + MESSAGES_PATH,
+            parameters,
+            auth_token=next(iter(settings.auth_tokens), ""),
+        )
+        what = f"a signed webhook is accepted at {base} ({name})"
+        try:
+            response = httpx.post(base + MESSAGES_PATH, content=body, headers=headers, timeout=PATIENCE_S)
+        except httpx.HTTPError as error:
+            yield Finding(
+                False, what, f"{type(error).__name__}: {error}. Is it running, and does its name lead here?"
+            )
+            continue
+        remedy = "Its TWILIO_AUTH_TOKEN or PUBLIC_BASE_URL differ, or a proxy changes path or query."
+        yield Finding(
+            response.status_code == 400,
+            what,
+            "" if response.status_code == 400 else f"It answered {response.status_code}. {remedy}",
+        )
+
+
+def _twilio(settings: Settings) -> Iterator[Finding]:
+    if not settings.sends_through_twilio:
+        yield Finding(True, "sender is the console: replies are written to a file, and NOT sent")
+        return
+    account = f"{settings.twilio_api_base_url}/2010-04-01/Accounts/{settings.twilio_account_sid}.json"
+    credentials = (settings.required("twilio_account_sid"), settings.auth_tokens[0])
+    yield _answers(
+        account,
+        "Twilio accepts the credentials",
+        "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+        auth=credentials,
+    )
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    if settings.ai_provider == "echo":
+        yield Finding(True, "responder is the echo: no model is asked")
+        return
+    yield _answers(
+        f"{settings.ai_base_url}/models",
+        f"the model's endpoint {settings.ai_base_url} accepts the key",
+        "Check AI_BASE_URL and AI_API_KEY.",
+        headers={"Authorization": f"Bearer {settings.required('ai_api_key')}"},
+    )
+
+
+def _answers(
+    url: str,
+    what: str,
+    remedy: str,
+    *,
+    auth: tuple[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Finding:
+    try:
+        response = httpx.get(url, auth=auth, headers=headers, timeout=PATIENCE_S)
+    except httpx.HTTPError as error:
+        return Finding(False, what, f"{type(error).__name__}: {error}. {remedy}")
+    if response.is_success:
+        return Finding(True, what)
+    return Finding(False, what, f"It answered {response.status_code}. {remedy}")

@@ -1,0 +1,41 @@
+"""What the command line shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from brokers.backend import QueueStats, StoredMessage
+from brokers.clock import now_ms
+
+
+def queue_table(stats: Sequence[QueueStats]) -> Table:
+    """Queues, a line each."""
+    table = Table("queue", title="Queues")
+    for heading in ("ready", "delayed", "running", "dead", "done", "oldest waits"):
+        table.add_column(heading, justify="right")
+    for queue in stats:
+        waits = "" if queue.oldest_due_at is None else f"{(now_ms() - queue.oldest_due_at) / 1000:.1f} s"
+        counts = (queue.ready, queue.delayed, queue.running, queue.dead, queue.done)
+        name = queue.queue + (" (paused)" if queue.paused else "")
+        table.add_row(name, *(f"{count:,}" for count in counts), waits)
+    return table
+
+
+def dead_letter_table(letters: Sequence[StoredMessage]) -> Table:
+    """Dead letters, a line each."""
+    table = Table("id", "queue", "actor", "reason", "died (UTC)", "error", title="Dead letters")
+    for letter in letters:
+        died_at = datetime.fromtimestamp((letter.died_at or 0) / 1000, tz=UTC)
+        last_line = (letter.last_error or "").strip().rpartition("\n")[2]
+        table.add_row(
+            letter.message_id,
+            letter.queue,
+            letter.actor,
+            letter.reason,
+            f"{died_at:%Y-%m-%d %H:%M:%S}",
+            last_line,
+        )
+    return table

@@ -1,0 +1,74 @@
+"""The engines under test, and what every test of them may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dramatiq import Worker
+from dramatiq.middleware import default_middleware
+
+from brokers.backend import QueueBackend
+from brokers.durable import DurableBroker
+from tests.support.engines import ENGINES, Engine
+from tests.support.remote import Remote
+
+OpenBackend = Callable[..., QueueBackend]
+Spawn = Callable[..., Remote]
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """An empty store of each engine in turn."""
+    kind: type[Engine] = ENGINES[request.param]
+    return kind(tmp_path)
+
+
+@pytest.fixture
+def open_backend(engine: Engine) -> Iterator[OpenBackend]:
+    """Opens one more backend on the store."""
+    with ExitStack() as stack:
+
+        def open_one(**options: Any) -> QueueBackend:
+            return stack.enter_context(closing(engine.open(**options)))
+
+        yield open_one
+
+
+@pytest.fixture
+def backend(open_backend: OpenBackend) -> QueueBackend:
+    return open_backend()
+
+
+@pytest.fixture
+def spawn(engine: Engine) -> Iterator[Spawn]:
+    """Starts one more process with a backend on the store."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Remote(engine, **options))
+
+
+@pytest.fixture
+def broker(engine: Engine) -> Iterator[DurableBroker]:
+    """A broker with Dramatiq's stock middleware."""
+    with closing(engine.broker(middleware=[kind() for kind in default_middleware])) as broker:
+        yield broker
+
+
+@contextmanager
+def working(broker: DurableBroker, *, threads: int = 2) -> Iterator[Worker]:
+    """While inside, a worker runs the broker's messages."""
+    worker = Worker(broker, worker_timeout=50, worker_threads=threads)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+@pytest.fixture
+def worker(broker: DurableBroker) -> Iterator[Worker]:
+    with working(broker) as worker:
+        yield worker

@@ -1,0 +1,114 @@
+"""What operators see: every queue counted, every message listed."""
+
+from __future__ import annotations
+
+from brokers.backend import QueueBackend, QueueStats
+from tests.support.messages import QUEUE, buried, claimed, found, stats_of, stored
+
+from .conftest import OpenBackend
+
+
+def test_every_state_is_counted(open_backend: OpenBackend) -> None:
+    backend = open_backend(clock=lambda: 1_000)
+    buried(backend)
+    for _ in range(2):
+        stored(backend)
+        backend.ack(claimed(backend))
+    for _ in range(3):
+        stored(backend)
+        claimed(backend)
+    for _ in range(4):
+        stored(backend)
+    for _ in range(5):
+        stored(backend, delay_ms=10)
+    backend.sync()
+
+    assert backend.stats() == [
+        QueueStats(QUEUE, ready=4, delayed=5, running=3, dead=1, done=2, oldest_due_at=1_000, paused=False)
+    ]
+
+
+def test_queues_are_counted_apart(backend: QueueBackend) -> None:
+    stored(backend, queue="a")
+    stored(backend, queue="b", delay_ms=60_000)
+    buried(backend, queue="c")
+
+    assert {stats.queue: (stats.ready, stats.delayed, stats.dead) for stats in backend.stats()} == {
+        "a": (1, 0, 0),
+        "b": (0, 1, 0),
+        "c": (0, 0, 1),
+    }
+
+
+def test_an_unused_store_has_no_queues(backend: QueueBackend) -> None:
+    assert list(backend.stats()) == []
+
+
+def test_done_is_remembered_over_a_restart(open_backend: OpenBackend) -> None:
+    before = open_backend()
+    for _ in range(3):
+        stored(before)
+        before.ack(claimed(before))
+    before.close()
+
+    after = open_backend()
+    assert stats_of(after).done == 3
+    assert stats_of(after).running == 0
+
+
+def test_the_oldest_is_found_behind_any_priority(open_backend: OpenBackend) -> None:
+    now = 1_000
+    backend = open_backend(clock=lambda: now)
+    assert stored(backend, priority=7)
+    now += 100
+    stored(backend, priority=-3)
+    now += 100
+    stored(backend)
+
+    assert stats_of(backend).oldest_due_at == 1_000
+    claimed(backend)  # the urgent one
+    assert stats_of(backend).oldest_due_at == 1_000
+    claimed(backend)
+    claimed(backend)
+    assert stats_of(backend).oldest_due_at is None
+
+
+def test_the_age_of_a_delayed_message_counts_from_when_it_is_due(open_backend: OpenBackend) -> None:
+    now = 1_000
+    backend = open_backend(clock=lambda: now)
+    stored(backend, delay_ms=500)
+    assert stats_of(backend).oldest_due_at is None
+
+    now += 600
+    first = stored(backend)
+    claimed(backend)
+    assert stats_of(backend).oldest_due_at == 1_600
+    assert found(backend, first).state == "ready"
+
+
+def test_ready_messages_are_listed_as_they_will_run_page_by_page(backend: QueueBackend) -> None:
+    late, early = stored(backend, priority=1), stored(backend)
+    last = stored(backend, priority=1)
+    stored(backend, queue="other")
+
+    assert [m.message_id for m in backend.list(QUEUE, "ready")] == [early, late, last]
+    assert [m.message_id for m in backend.list(QUEUE, "ready", limit=1, offset=1)] == [late]
+
+
+def test_delayed_and_running_messages_are_listed(backend: QueueBackend) -> None:
+    running = stored(backend)
+    claimed(backend)
+    later, sooner = stored(backend, delay_ms=90_000), stored(backend, delay_ms=60_000)
+
+    assert [m.message_id for m in backend.list(QUEUE, "running")] == [running]
+    assert [m.message_id for m in backend.list(QUEUE, "delayed")] == [sooner, later]
+    assert backend.list("unknown", "ready") == []
+
+
+def test_an_unknown_message_is_none(backend: QueueBackend) -> None:
+    assert backend.get("unknown") is None
+
+
+def test_a_healthy_engine_passes_its_check(backend: QueueBackend) -> None:
+    backend.check(timeout_s=30)
+    assert list(backend.stats()) == []

@@ -1,0 +1,77 @@
+"""Real child processes that really die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+#: How long a child may take to answer. Generous: a deadline for what would otherwise hang, not a measure.
+ANSWER_WITHIN_S = 60.0
+
+
+class Process:
+    """A child process that runs `function(channel, *args)`, and is gone when the `with` block ends.
+
+    Parameters:
+      function: found by name in the child, so it has to be a module's. Its first argument is the
+        child's end of the channel.
+      args: whatever pickles.
+    """
+
+    def __init__(self, function: Callable[..., None], *args: object) -> None:
+        self._channel, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", f"from {__name__} import main; main()", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                cwd=ROOT,
+            )
+        self.send((function, args))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, what: object) -> None:
+        self._channel.send(what)
+
+    def receive(self) -> Any:
+        """What the child sent; fails when it sends nothing, or died."""
+        assert self._channel.poll(ANSWER_WITHIN_S), f"nothing from the child within {ANSWER_WITHIN_S:g} s"
+        return self._channel.recv()
+
+    def kill(self) -> None:
+        """SIGKILL: no cleaning up. Returns when it is dead."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """SIGSTOP. Returns when it has stopped."""
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._channel.close()
+
+
+def main() -> None:
+    """The child's side."""
+    with Connection(int(sys.argv[1])) as channel:
+        function, args = channel.recv()
+        function(channel, *args)
