@@ -25,6 +25,8 @@ class ConsoleSender:
       outbox: the file; created when missing.
     """
 
+    not_found_is_not_sent = True  # the file is all there is
+
     def __init__(self, outbox: Path) -> None:
         self._outbox = outbox
         self._lock = threading.Lock()

@@ -159,21 +159,28 @@ def _to_be_reconciled(reply: Reply, error: str) -> None:
 
 
 def _look_again_or_decide(reply: Reply) -> None:
+    if services().sender.not_found_is_not_sent:
+        _send_again(reply)
+        return
     message = CurrentMessage.get_current_message()
     looks = 1 + (message.options.get("retries", 0) if message is not None else 0)
     delays_ms = services().settings.reconcile_delays_ms
     if looks < len(delays_ms):
         raise Retry(f"Not found at look {looks}", delay=delays_ms[looks])
     if services().settings.reply_unknown_policy == "resend":
-        logger.warning("reply not found: sending it again, as the settings say", reply_id=reply.reply_id)
-        services().conversations.record_not_sent(reply.reply_id, "not found at Twilio", final=False)
-        send_next_reply(reply.conversation)
+        _send_again(reply)
         return
     REPLIES.labels("lost").inc()
     raise ReplyUnknown(
         f"Reply {reply.reply_id} was perhaps sent, and cannot be found at Twilio. It is not sent again "
         "(REPLY_UNKNOWN_POLICY=at_most_once). Replay this dead letter to look once more."
     )
+
+
+def _send_again(reply: Reply) -> None:
+    logger.warning("reply was not found: sending it again", reply_id=reply.reply_id)
+    services().conversations.record_not_sent(reply.reply_id, "not found", final=False)
+    send_next_reply(reply.conversation)
 
 
 def _enqueue(

@@ -34,7 +34,13 @@ class PerhapsSent(SendError):
 
 
 class Sender(Protocol):
-    """Sends replies. Called from many threads at once."""
+    """Sends replies. Called from many threads at once.
+
+    Attributes:
+      not_found_is_not_sent: what `find` does not find was certainly not sent.
+    """
+
+    not_found_is_not_sent: bool
 
     def send(self, reply: Reply) -> str:
         """Send a reply; return the id by which the other side knows it.

@@ -49,6 +49,8 @@ class TwilioSender:
       timeout_s: longest wait for connecting, and for an answer, in seconds. twilio's own default is none.
     """
 
+    not_found_is_not_sent = False  # it may be listed a moment later
+
     def __init__(
         self,
         *,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .sqlite import SQLiteConversationStore
-from .store import ConversationStore, Hold, HoldLost, Line, Reply, ReplyState, Turn
+from .store import ConversationStore, Entry, Hold, HoldLost, Line, Reply, ReplyState, Turn
 
 __all__ = [
     "ConversationStore",
+    "Entry",
     "Hold",
     "HoldLost",
     "Line",

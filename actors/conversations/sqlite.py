@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from brokers.sqlite.database import Database
 
 from ..messages import InboundMessage
 from . import statements
-from .store import Hold, HoldLost, Line, Reply, Turn, moves_forward
+from .store import Entry, Hold, HoldLost, Line, Reply, Turn, moves_forward
 
 
 class SQLiteConversationStore:
@@ -169,6 +169,13 @@ class SQLiteConversationStore:
     def reply(self, reply_id: str) -> Reply | None:
         row = self._read_one(statements.REPLY, (reply_id,))
         return None if row is None else Reply._make(row)
+
+    def thread(self, conversation: str) -> Sequence[Entry]:
+        def apply(connection: apsw.Connection) -> list[Entry]:
+            rows: Any = connection.execute(statements.THREAD, {"key": conversation}).fetchall()
+            return [Entry._make(row) for row in rows]
+
+        return self._database.read(apply)
 
     def knows_sid(self, sid: str) -> bool:
         return self._read_one(statements.KNOWS_SID, (sid,)) is not None

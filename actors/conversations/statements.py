@@ -94,6 +94,18 @@ SELECT author, body FROM (
 ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 """
 
+#: All of it, unanswered messages last.
+THREAD = """
+SELECT author, body, at, reply_id, sid, state FROM (
+    SELECT 'contact' AS author, m.body AS body, m.received_at AS at, m.reply_id AS reply_id,
+           m.message_sid AS sid, NULL AS state, coalesce(r.id, 1e18) AS turn, 0 AS place, m.id AS id
+    FROM inbound_message m LEFT JOIN reply r USING (reply_id) WHERE m.conversation = :key
+    UNION ALL
+    SELECT 'us', body, written_at, reply_id, sid, state, id, 1, id FROM reply WHERE conversation = :key
+)
+ORDER BY turn, place, id
+"""
+
 WRITE_REPLY = """
 INSERT INTO reply (reply_id, conversation, body, kind, tokens, state, received_at, written_at)
 VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)

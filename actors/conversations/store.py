@@ -60,6 +60,17 @@ class Reply(NamedTuple):
     error: str | None
 
 
+class Entry(NamedTuple):
+    """One bubble of a conversation's thread."""
+
+    author: Author
+    text: str
+    at: int  # received or written, in milliseconds since the epoch
+    reply_id: str | None  # what answered it, or what it is
+    message_sid: str | None  # Twilio's
+    state: ReplyState | None  # replies only
+
+
 class HoldLost(Exception):
     """Someone else holds the conversation now; what was to be written under the old hold was not."""
 
@@ -137,6 +148,10 @@ class ConversationStore(Protocol):
 
     def reply(self, reply_id: str) -> Reply | None:
         """One reply."""
+        ...
+
+    def thread(self, conversation: str) -> Sequence[Entry]:
+        """Everything that was said, each answered message before its answer."""
         ...
 
     def knows_sid(self, sid: str) -> bool:

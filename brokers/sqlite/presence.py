@@ -7,6 +7,7 @@ certain death, and a process that is merely stopped or slow keeps what it holds.
 The file's content outlives its process too (a shared mapping survives kill -9), and says
 
     byte 0            1 while some consumer of this process waits for work: worth waking
+    bytes 8 to 15     its process id
     from byte 64 on   16-byte slots: the key of a message being run (0: free), and since when (ms)
 
 so that whoever takes over the dead process's messages knows which of them it was running, and which it
@@ -26,6 +27,8 @@ from contextlib import suppress
 from pathlib import Path
 
 _HEADER = 64
+_PID = struct.Struct("<q")
+_PID_AT = 8
 _SLOT = struct.Struct("<qq")
 #: More worker threads in one process than anyone runs.
 _SLOTS = 1024
@@ -45,6 +48,7 @@ class Presence:
     def __init__(self, directory: Path) -> None:
         self.owner, self.path, self._fd = _claim_new_file(directory)
         self._memory = mmap.mmap(self._fd, _SIZE)
+        _PID.pack_into(self._memory, _PID_AT, os.getpid())
         self._free = list(range(_SLOTS - 1, -1, -1))
         self._slots: dict[int, int] = {}
         self._waiting = 0
@@ -99,6 +103,10 @@ class Peer:
         except ValueError:  # not yet at its full size: its owner is just arriving
             os.close(self._fd)
             raise FileNotFoundError(path) from None
+
+    @property
+    def pid(self) -> int:
+        return int(_PID.unpack_from(self._memory, _PID_AT)[0])
 
     def is_waiting(self) -> bool:
         return self._memory[0] == 1
