@@ -176,10 +176,10 @@ def _report(demo: Demo, messages: list[Sent], repeat: Sent, forged: Sent) -> boo
     replies = {reply["reply_id"]: reply for reply in demo.replies()}
     times_sent = Counter(reply["reply_id"] for reply in demo.replies())
     table = Table(title="What came in, and what went out")
-    for heading, width in (("from", 14), ("message", 29), ("", 6), ("webhook", 12), ("reply", 34)):
+    for heading, width in (("from", 13), ("message", 29), ("", 6), ("webhook", 12), ("reply", 26)):
         table.add_column(heading, no_wrap=True, max_width=width)
-    table.add_column("after", justify="right")
-    table.add_column("answered")
+    table.add_column("after", justify="right", no_wrap=True)
+    table.add_column("answered", no_wrap=True)
     all_well = True
     for sent in messages:
         reply_id = demo.reply_to(sent)

@@ -41,6 +41,9 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def send(self, what: object) -> None:
         self._channel.send(what)
 
