@@ -41,8 +41,8 @@ OUR_NUMBER = "+15005550006"
 #: How long each step may take, in seconds.
 PATIENCE_S = 60.0
 
-#: Wide enough for the table, also where the output is no terminal.
-out = Console(width=max(Console().width, 118))
+#: Where the output is no terminal, wide enough for the table.
+out = Console(width=None if sys.stdout.isatty() else 128)
 
 
 @dataclass
