@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .sqlite import SQLiteBroker
+from .sqlite import SQLiteBroker, SQLiteRateLimiterBackend, SQLiteResultBackend
 
-__all__ = ["SQLiteBroker"]
+__all__ = ["SQLiteBroker", "SQLiteRateLimiterBackend", "SQLiteResultBackend"]

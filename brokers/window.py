@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 
 #: Hold as many messages as would be run in this time, in seconds: long enough to make claims rare,
 #: short enough that what waits here is never missed by an idle process elsewhere.
@@ -22,6 +23,9 @@ class Window:
     A fast queue is claimed in large batches, because a commit costs as much as dozens of fast jobs. A
     slow one is claimed message by message, so that no process hoards what an idle one could run.
 
+    One consumer claims; many worker threads settle, and do so without a lock: appending to a deque is
+    atomic, and a lock that every message takes is where eight threads queue up behind each other.
+
     Parameters:
       floor: always hold at least this many: the number of worker threads.
       adaptive: grow beyond the floor with the measured rate.
@@ -31,12 +35,19 @@ class Window:
         self._floor = max(1, floor)
         self._limit = self._floor
         self._adaptive = adaptive
-        self._held = 0
-        self._settled = 0
+        self._claimed = 0
+        self._settled: deque[None] = deque()
+        self._settled_since = 0
         self._rate = 0.0
         self._measured_at = time.monotonic()
+        self._enough = 1
+        self._waiting = False
         self._room = threading.Condition()
-        self._wanted = 1
+
+    @property
+    def held(self) -> int:
+        """How many messages are claimed and not settled."""
+        return self._claimed - len(self._settled)
 
     def wait_for_room(self, timeout_s: float) -> int:
         """Block until it is worth claiming; return how many, or 0 when time is up.
@@ -44,33 +55,44 @@ class Window:
         Half the window has to be free: many threads settle one message each, and one claim serves them
         all. When only the floor is held there is nothing to gather, and one free place is enough.
         """
-        with self._room:
-            self._adapt()
-            self._wanted = max(1, (self._limit - self._floor) // 2)
-            self._room.wait_for(self._has_room, timeout_s)
-            return self._limit - self._held if self._has_room() else 0
+        self._count()
+        self._adapt()
+        self._enough = max(1, (self._limit - self._floor) // 2)
+        if not self._has_room():
+            with self._room:
+                self._waiting = True  # before the look: whoever settles after it sees this
+                self._room.wait_for(self._has_room, timeout_s)
+                self._waiting = False
+        return self._limit - self.held if self._has_room() else 0
 
     def claimed(self, count: int) -> None:
         """So many more are held."""
-        with self._room:
-            self._held += count
+        self._claimed += count
 
     def settled(self, count: int = 1) -> None:
         """So many were acked, dead-lettered, put back or released."""
-        with self._room:
-            self._held -= count
-            self._settled += count
-            if self._has_room():
+        for _ in range(count):
+            self._settled.append(None)
+        if self._waiting and self._has_room():
+            with self._room:
                 self._room.notify()
 
     def _has_room(self) -> bool:
-        return self._limit - self._held >= self._wanted
+        return self._limit - self.held >= self._enough
+
+    def _count(self) -> None:
+        count = len(self._settled)
+        for _ in range(count):
+            self._settled.popleft()
+        # Between these two lines `held` is too large: too careful for a moment, and nobody else claims.
+        self._claimed -= count
+        self._settled_since += count
 
     def _adapt(self) -> None:
         now = time.monotonic()
         elapsed_s = now - self._measured_at
         if not self._adaptive or elapsed_s < HORIZON_S / 10:
             return
-        self._rate += SMOOTHING * (self._settled / elapsed_s - self._rate)
-        self._settled, self._measured_at = 0, now
+        self._rate += SMOOTHING * (self._settled_since / elapsed_s - self._rate)
+        self._settled_since, self._measured_at = 0, now
         self._limit = self._floor + min(int(self._rate * HORIZON_S), MAX_HELD - self._floor)

@@ -67,39 +67,57 @@ class TimeLimit(Middleware):
 
 
 class _Watchdog:
-    """One thread that looks at every running actor's deadline."""
+    """One thread that looks at every running actor's deadline.
+
+    Whoever takes a deadline out of the dictionary, which is atomic, decides: the actor's thread, and
+    there is no interrupt; or this one, and the actor's thread waits for the interrupt it is about to get.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._deadlines: dict[int, float] = {}
+        self._interrupting = threading.Lock()
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def arm(self, limit_s: float) -> None:
-        with self._lock:
-            self._deadlines[threading.get_ident()] = time.monotonic() + limit_s
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="recado-time-limit", daemon=True)
-                self._thread.start()
+        if self._thread is None or not self._thread.is_alive():  # never started, or left behind by a fork
+            self._start()
+        self._deadlines[threading.get_ident()] = time.monotonic() + limit_s
 
     def disarm(self) -> None:
         """After this no interrupt is on its way to this thread."""
         ident = threading.get_ident()
+        if self._deadlines.pop(ident, None) is not None:
+            return
         while True:
             try:
-                with self._lock:
-                    self._deadlines.pop(ident, None)
-                # Nobody can send one any more; one that was sent and has not arrived is called back.
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)
+                with self._interrupting:
+                    self._deadlines.pop(ident, None)  # put back by a watchdog that mistook it for another
+                    # It was sent. If it has not arrived yet, it is called back.
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)
             except TimeLimitExceeded:
                 continue  # it arrived here, a moment after the actor was done: too late to matter
             return
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="recado-time-limit", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while True:
             time.sleep(CHECK_EVERY_S)
             now = time.monotonic()
-            with self._lock:  # held while raising: whoever disarms then knows that none is being sent
-                for ident in [ident for ident, deadline in self._deadlines.items() if deadline <= now]:
-                    del self._deadlines[ident]
-                    logger.warning("Time limit exceeded: interrupting thread %d", ident)
-                    raise_thread_exception(ident, TimeLimitExceeded)
+            for ident, deadline in list(self._deadlines.items()):
+                if deadline <= now:
+                    self._interrupt(ident, deadline)
+
+    def _interrupt(self, ident: int, deadline: float) -> None:
+        with self._interrupting:
+            current = self._deadlines.pop(ident, None)
+            if current == deadline:
+                logger.warning("Time limit exceeded: interrupting thread %d", ident)
+                raise_thread_exception(ident, TimeLimitExceeded)
+            elif current is not None:
+                self._deadlines[ident] = current  # that job ended meanwhile, and the next began

@@ -8,6 +8,8 @@ from dramatiq import Middleware
 
 from ..durable import DurableBroker
 from .backend import SQLiteBackend
+from .rate_limits import SQLiteRateLimiterBackend
+from .results import SQLiteResultBackend
 
 
 class SQLiteBroker(DurableBroker):
@@ -35,4 +37,4 @@ class SQLiteBroker(DurableBroker):
         super().__init__(backend, middleware=middleware)
 
 
-__all__ = ["SQLiteBackend", "SQLiteBroker"]
+__all__ = ["SQLiteBackend", "SQLiteBroker", "SQLiteRateLimiterBackend", "SQLiteResultBackend"]

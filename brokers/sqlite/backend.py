@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,22 +143,35 @@ class SQLiteBackend(OperatorSide):
     def _claim(self, desk: _Desk, queue: str, limit: int) -> tuple[list[Delivery], int | None]:
         owner, token = desk.presence.owner, next(self._tokens)
 
-        def apply(connection: apsw.Connection) -> tuple[list[Any], int | None]:
+        def apply(connection: apsw.Connection) -> tuple[str, bytes, int | None]:
             connection.execute(statements.PROMOTE, (self._clock(), PROMOTE_LIMIT))
-            paused = connection.execute(statements.IS_PAUSED, (queue,)).fetchone()
-            if paused is not None and paused[0]:
-                return [], None
-            rows = connection.execute(statements.NEXT_READY, (token, queue, limit)).fetchall()
-            if not rows:
-                next_due = connection.execute(statements.NEXT_DUE).fetchone()
-                return [], next_due[0] if next_due else None
-            connection.execute(statements.CLAIM, (owner, token, json.dumps([row[0] for row in rows])))
-            return [row if row[4] is not None else _with_body(connection, row) for row in rows], None
+            found: Any = connection.execute(
+                statements.NEXT_READY, {"queue": queue, "limit": limit}
+            ).fetchone()
+            heads, payloads = found
+            if heads == "[]":
+                next_due: Any = connection.execute(statements.NEXT_DUE).fetchone()
+                return heads, b"", next_due[0] if next_due else None
+            connection.execute(statements.CLAIM, (owner, token, heads))
+            return heads, payloads or b"", None
 
-        rows, next_due_at = self._database.write(apply, durable=False)
-        if rows:
+        heads, payloads, next_due_at = self._database.write(apply, durable=False)
+        deliveries = self._take_apart(queue, token, heads, payloads)
+        if deliveries:
             desk.idle_queues.discard(queue)
-        return [Delivery._make(row) for row in rows], next_due_at
+        return deliveries, next_due_at
+
+    def _take_apart(self, queue: str, token: int, heads: str, payloads: bytes) -> list[Delivery]:
+        """The messages of a claim, from their heads and their payloads laid end to end."""
+        deliveries, end = [], 0
+        for key, message_id, count, enqueued_at, due_at, length in json.loads(heads):
+            if length is None:
+                payload = self._database.read(partial(_body, key))
+            else:
+                begin, end = end, end + length
+                payload = payloads[begin:end]
+            deliveries.append(Delivery(key, token, queue, message_id, payload, count, enqueued_at, due_at))
+        return deliveries
 
     def started(self, delivery: Delivery) -> None:
         self._at_desk().presence.started(delivery.key, self._clock())
@@ -325,9 +339,9 @@ def _place(payload: bytes) -> tuple[bytes | None, bytes | None]:
     return (payload, None) if len(payload) <= INLINE_BYTES else (None, payload)
 
 
-def _with_body(connection: apsw.Connection, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    body: Any = connection.execute(statements.BODY, (row[0],)).fetchone()
-    return (*row[:4], body[0], *row[5:])
+def _body(key: int, connection: apsw.Connection) -> bytes:
+    row: Any = connection.execute(statements.BODY, (key,)).fetchone()
+    return bytes(row[0])
 
 
 def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:

@@ -83,8 +83,6 @@ FORGET_BODY = "DELETE FROM message_body WHERE id = ?"
 #: Remember a queue's name, so that it is listed when empty.
 KNOW_QUEUE = "INSERT INTO queue (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
 
-IS_PAUSED = "SELECT paused FROM queue WHERE name = ?"
-
 #: Delayed messages whose time has come, a bounded number of them.
 PROMOTE = """
 UPDATE message_queue SET state = 'ready' WHERE id IN (
@@ -94,17 +92,26 @@ UPDATE message_queue SET state = 'ready' WHERE id IN (
 
 NEXT_DUE = "SELECT due_at FROM message_queue WHERE state = 'delayed' ORDER BY due_at LIMIT 1"
 
-#: The next messages to run: one walk along the head of the index of ready ones.
+#: The next messages to run: one walk along the head of the index of ready ones. They come as a single
+#: row, their heads as JSON and their payloads end to end, because for every row this process's writer
+#: would have to win the GIL back from its busy workers (150 rows: 15 ms instead of 2).
 NEXT_READY = """
-SELECT id, ?, queue, message_id, payload, deliveries + 1, enqueued_at, due_at
-FROM message_queue WHERE state = 'ready' AND queue = ?
-ORDER BY priority, due_at, id LIMIT ?
+SELECT json_group_array(json_array(id, message_id, deliveries + 1, enqueued_at, due_at, length(payload))
+                        ORDER BY priority, due_at, id),
+       CAST(group_concat(payload, '' ORDER BY priority, due_at, id) AS BLOB)
+FROM (
+    SELECT id, message_id, deliveries, enqueued_at, due_at, priority, payload
+    FROM message_queue
+    WHERE state = 'ready' AND queue = :queue
+      AND NOT EXISTS (SELECT 1 FROM queue WHERE name = :queue AND paused)
+    ORDER BY priority, due_at, id LIMIT :limit
+)
 """
 
-#: Ids as a JSON array.
+#: What NEXT_READY named, as it named it.
 CLAIM = """
 UPDATE message_queue SET state = 'running', owner = ?, token = ?, deliveries = deliveries + 1
-WHERE id IN (SELECT value FROM json_each(?))
+WHERE id IN (SELECT json_extract(value, '$[0]') FROM json_each(?))
 """
 
 BODY = "SELECT payload FROM message_body WHERE id = ?"
