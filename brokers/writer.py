@@ -135,7 +135,12 @@ class Writer(Generic[S]):
     def _run(self) -> None:
         owed: list[Operation[S, Any]] = []
         while (batch := self._gather(owed)) is not None:
-            self._commit(batch)
+            try:
+                self._commit(batch)
+            except Exception as error:  # whatever it is, whoever waits must hear of it, and this thread go on
+                logger.exception("A commit failed in a way nobody thought of")
+                for operation in batch:
+                    operation.error = EngineError(f"The queue failed: {type(error).__name__}: {error}")
             _wake(batch)
             owed = self._still_owed(batch)
 

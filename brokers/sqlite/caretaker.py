@@ -114,7 +114,7 @@ class Caretaker:
                 self.recover(thorough=thorough)
                 if thorough:
                     self._database.give_back_spare_space(SPARE_BYTES)
-            except EngineError as error:
+            except (EngineError, OSError) as error:
                 logger.warning("Housekeeping has to wait: %s", error)
 
     def _take_over(self, owner: int, running: list[int]) -> None:

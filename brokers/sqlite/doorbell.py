@@ -6,6 +6,7 @@ the consumers' slow poll finds the message. Only processes with a waiting consum
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import threading
@@ -14,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from .presence import Peer, Presence, peers
+
+logger = logging.getLogger(__name__)
 
 #: How long a list of peers is trusted after the directory changed: file times have a coarse grain.
 _SETTLE_NS = 50_000_000
@@ -82,7 +85,12 @@ class Street:
 
     def ring_who_waits(self, own: int | None) -> None:
         """Ring every other process that has a consumer waiting. Called after a commit."""
-        self._look_around(own)
+        try:
+            self._look_around(own)
+        except OSError as error:
+            # Too many open files, or the directory is gone: their slow poll will find the message.
+            logger.warning("Cannot wake other processes: %s", error)
+            self.close()
         for peer, fifo in self._doors:
             if peer.is_waiting():
                 # Full: it has not even read the last hints. No reader: it died; its file goes soon.
