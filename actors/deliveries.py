@@ -95,6 +95,7 @@ def give_up_on_reply(message: dict[str, Any], info: dict[str, Any]) -> None:  # 
         conversations.record_not_sent(reply_id, reply.error or "given up", final=True)
         REPLIES.labels("failed").inc()
         logger.error("reply could not be sent", reply_id=reply_id, error=reply.error)
+    if reply is not None:  # also when this was run before, and died here
         send_next_reply(reply.conversation)
 
 
@@ -107,7 +108,10 @@ def reconcile_reply(reply_id: str) -> None:
     """
     conversations = services().conversations
     reply = conversations.reply(reply_id)
-    if reply is None or reply.state != "unknown":
+    if reply is None:
+        return
+    if reply.state != "unknown":
+        send_next_reply(reply.conversation)  # this was run before, and may have died before it did so
         return
     try:
         sid = services().sender.find(reply, is_known=conversations.knows_sid)
@@ -145,8 +149,8 @@ def _after_a_crash(reply_id: str) -> None:
     if reply is None:
         logger.error("reply does not exist", reply_id=reply_id)
         return
-    if reply.state == "sending":
-        _to_be_reconciled(reply, "The worker died while the reply was being sent")
+    if reply.state in {"sending", "unknown"}:  # unknown: it may have died before the look was enqueued
+        _to_be_reconciled(reply, reply.error or "The worker died while the reply was being sent")
     send_next_reply(reply.conversation)
 
 
@@ -155,7 +159,9 @@ def _to_be_reconciled(reply: Reply, error: str) -> None:
     REPLIES.labels("unknown").inc()
     logger.error("reply was perhaps sent: asking before anything else", reply_id=reply.reply_id, error=error)
     first_ms = services().settings.reconcile_delays_ms[0]
-    _enqueue(reconcile_reply, reply.reply_id, message_id=f"reconcile-{reply.reply_id}", delay_ms=first_ms)
+    # One per sending: when it was sent again, the look that led to that may still be in the queue.
+    message_id = f"reconcile-{reply.reply_id}-{reply.sending_at}"
+    _enqueue(reconcile_reply, reply.reply_id, message_id=message_id, delay_ms=first_ms)
 
 
 def _look_again_or_decide(reply: Reply) -> None:

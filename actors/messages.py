@@ -10,6 +10,9 @@ from typing import Any
 #: Everything Twilio sent, unknown parameters included; a repeated one keeps its values in a list.
 Payload = Mapping[str, Any]
 
+#: As many attachments as Twilio takes for one message.
+MAX_MEDIA = 10
+
 
 class InvalidMessage(ValueError):
     """A parameter that a message cannot do without is missing or empty; the text says which."""
@@ -75,15 +78,21 @@ def masked(address: str) -> str:
 
 def _text(payload: Payload, name: str) -> str:
     value = payload.get(name, "")
-    return value if isinstance(value, str) else str(value[0])
+    if isinstance(value, list):  # repeated; or from a JSON body, in which it may be empty
+        value = value[0] if value else ""
+    return value if isinstance(value, str) else str(value)
+
+
+def _count(text: str) -> int:
+    """Of attachments: whatever the sender says, no more than a message can have."""
+    return min(int(text), MAX_MEDIA) if re.fullmatch(r"[0-9]{1,9}", text) else 0
 
 
 def _body(payload: Payload) -> str:
     """What the contact said. A message may be a picture, a place or a pressed button."""
     body = _text(payload, "Body") or _text(payload, "ButtonText")
     parts = [body] if body else []
-    media = _text(payload, "NumMedia")
-    for index in range(int(media) if media.isdigit() else 0):
+    for index in range(_count(_text(payload, "NumMedia"))):
         parts.append(f"[media: {_text(payload, f'MediaContentType{index}') or 'unknown type'}]")
     if _text(payload, "Latitude"):
         parts.append(f"[location: {_text(payload, 'Latitude')}, {_text(payload, 'Longitude')}]")

@@ -72,12 +72,16 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     if hold is None or not text:
         return
     try:
-        turn = conversations.turn(hold, history_limit=0)
-        if turn.unanswered:
-            conversations.answer(hold, turn, text, kind="fallback")
-        send_next_reply(inbound.conversation)
-    finally:
+        done = False
+        while not done:  # what comes in meanwhile counts on whoever holds the conversation
+            turn = conversations.turn(hold, history_limit=0)
+            if turn.unanswered:
+                conversations.answer(hold, turn, text, kind="fallback")
+            send_next_reply(inbound.conversation)
+            done = conversations.release(hold, unless_more=True)
+    except BaseException:
         conversations.release(hold, unless_more=False)
+        raise
 
 
 def _hold(conversation: str) -> Hold | None:

@@ -147,9 +147,27 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be a URL that begins with http:// or https://")
+        _ = parts.port  # raises ValueError when it is none
         if parts.query or parts.fragment:
             raise ValueError("must have no query and no fragment")
         return value.rstrip("/")
+
+    @field_validator("twilio_shared_keys")
+    @classmethod
+    def _have_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        """An empty secret would let anybody sign."""
+        for pair in _split(value):
+            key_id, _, secret = pair.partition("=")
+            if not key_id.strip() or not secret.strip():
+                raise ValueError("must be key_id=secret, separated by commas, and one of them is not")
+        return value
+
+    @field_validator("twilio_auth_token")
+    @classmethod
+    def _has_a_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _split(value):
+            raise ValueError("must have at least one token, and has only commas")
+        return value
 
     @field_validator("ai_system_prompt_path")
     @classmethod

@@ -33,7 +33,11 @@ class Acks:
                 if self._is_scheduled:
                     return
                 self._is_scheduled = True
-            self._database.submit(_AckBatch(self))
+            try:
+                self._database.submit(_AckBatch(self))
+            except BaseException:
+                self._is_scheduled = False  # or all acks to come would wait for a batch that never was
+                raise
 
     def take(self) -> list[Delivery]:
         """What waits now. Whoever comes later starts another batch."""

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -144,22 +144,32 @@ class SQLiteBackend(OperatorSide):
         owner, token = desk.presence.owner, next(self._tokens)
 
         def apply(connection: apsw.Connection) -> tuple[str, bytes, int | None]:
-            connection.execute(statements.PROMOTE, (self._clock(), PROMOTE_LIMIT))
-            found: Any = connection.execute(
-                statements.NEXT_READY, {"queue": queue, "limit": limit}
-            ).fetchone()
-            heads, payloads = found
-            if heads == "[]":
-                next_due: Any = connection.execute(statements.NEXT_DUE).fetchone()
-                return heads, b"", next_due[0] if next_due else None
-            connection.execute(statements.CLAIM, (owner, token, heads))
-            return heads, payloads or b"", None
+            heads, payloads, next_due_at = _next_ready(connection, queue, limit)
+            if next_due_at is not None and next_due_at <= (now := self._clock()):
+                connection.execute(statements.PROMOTE, (now, PROMOTE_LIMIT))
+                heads, payloads, next_due_at = _next_ready(connection, queue, limit)
+            if heads != "[]":
+                connection.execute(statements.CLAIM, (owner, token, heads))
+            return heads, payloads or b"", next_due_at
 
-        heads, payloads, next_due_at = self._database.write(apply, durable=False)
-        deliveries = self._take_apart(queue, token, heads, payloads)
+        try:
+            heads, payloads, next_due_at = self._database.write(apply, durable=False)
+            deliveries = self._take_apart(queue, token, heads, payloads)
+        except EngineError:
+            self._unclaim(owner, token)
+            raise
         if deliveries:
             desk.idle_queues.discard(queue)
         return deliveries, next_due_at
+
+    def _unclaim(self, owner: int, token: int) -> None:
+        """A claim failed, or was not answered in time. If it is committed all the same, nobody knows."""
+
+        def apply(connection: apsw.Connection) -> None:
+            connection.execute(statements.UNCLAIM, (owner, token))
+            self._wakes = True
+
+        self._database.submit(Operation(apply, durable=False, lazy=True))
 
     def _take_apart(self, queue: str, token: int, heads: str, payloads: bytes) -> list[Delivery]:
         """The messages of a claim, from their heads and their payloads laid end to end."""
@@ -199,6 +209,7 @@ class SQLiteBackend(OperatorSide):
             )
             if not connection.changes():
                 return  # a stale token
+            connection.execute(statements.KNOW_QUEUE, (queue,))
             if beside is not None:
                 connection.execute(statements.KEEP_BODY, (delivery.key, beside))
             else:
@@ -286,19 +297,20 @@ class SQLiteBackend(OperatorSide):
             return self._desk
 
     def _arrive(self) -> _Desk:
-        presence = Presence(self._database.run_directory)
-        doorbell = Doorbell(presence)
-        caretaker = Caretaker(
-            self._database,
-            presence,
-            doorbell,
-            max_deliveries=self._max_deliveries,
-            clock=self._clock,
-            on_recovered=self._note_wake,
-        )
-        desk = _Desk(presence, doorbell, caretaker)
-        caretaker.start()
-        return desk
+        with ExitStack() as on_failure:
+            presence = on_failure.enter_context(closing(Presence(self._database.run_directory)))
+            doorbell = on_failure.enter_context(closing(Doorbell(presence)))
+            caretaker = Caretaker(
+                self._database,
+                presence,
+                doorbell,
+                max_deliveries=self._max_deliveries,
+                clock=self._clock,
+                on_recovered=self._note_wake,
+            )
+            caretaker.start()
+            on_failure.pop_all()
+        return _Desk(presence, doorbell, caretaker)
 
     def _note_wake(self) -> None:
         self._wakes = True
@@ -337,6 +349,10 @@ class _Desk:
 def _place(payload: bytes) -> tuple[bytes | None, bytes | None]:
     """Where a payload goes: into its row, or beside it."""
     return (payload, None) if len(payload) <= INLINE_BYTES else (None, payload)
+
+
+def _next_ready(connection: apsw.Connection, queue: str, limit: int) -> Any:
+    return connection.execute(statements.NEXT_READY, {"queue": queue, "limit": limit}).fetchone()
 
 
 def _body(key: int, connection: apsw.Connection) -> bytes:

@@ -6,8 +6,11 @@ Everything is opened when first used, and opened anew after a fork.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +22,8 @@ from ..writer import Operation, Writer
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
 from .schema import Schema
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Write = Operation[apsw.Connection, T]
@@ -99,7 +104,7 @@ class Database:
         """
         handles = self._open()
         try:
-            connection = handles.readers.pop() if handles.readers else self._connect(read_only=True)
+            connection = handles.spare_reader() or self._connect(read_only=True)
             try:
                 with connection:  # a savepoint: every statement sees the same state
                     result = apply(connection)
@@ -125,6 +130,7 @@ class Database:
         try:
             connection = self._connect()
             try:
+                connection.set_busy_timeout(0)  # nobody shall wait at the gate for a reader to end
                 with gate:
                     connection.execute(f"PRAGMA incremental_vacuum({max_pages})").fetchall()
                     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -157,6 +163,7 @@ class Database:
         """In a forked child: forget the parent's connections and locks."""
         if self._handles is not None:
             _abandoned.append(self._handles)
+            self._handles.gate.close()  # or, were the parent to die inside, it would stay shut
         self._opening = threading.Lock()
         self._handles = None
 
@@ -178,15 +185,18 @@ class Database:
 
     def _prepare(self) -> _Handles:
         self.run_directory.mkdir(parents=True, exist_ok=True)
-        gate = Gate(self.run_directory)
-        connection = self._connect()
-        with gate:  # two processes that create the file together would find it locked
-            connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
-            connection.pragma("journal_mode", "WAL")
-            with connection:
-                self._schema.bring_up_to_date(connection, path=str(self.path))
-        writer: Writer[apsw.Connection] = Writer(self._commit, name=f"recado-writer({self.path.name})")
-        return _Handles(gate, connection, writer)
+        with ExitStack() as on_failure:
+            gate = on_failure.enter_context(closing(Gate(self.run_directory)))
+            connection = on_failure.enter_context(closing(self._connect()))
+            with gate:  # two processes that create the file together would find it locked
+                connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
+                connection.pragma("journal_mode", "WAL")
+                with connection:
+                    self._schema.bring_up_to_date(connection, path=str(self.path))
+            on_failure.pop_all()
+        handles = _Handles(gate, connection)
+        handles.writer = Writer(partial(self._commit, handles), name=f"recado-writer({self.path.name})")
+        return handles
 
     def _connect(self, *, read_only: bool = False) -> apsw.Connection:
         connection = apsw.Connection(str(self.path))
@@ -200,24 +210,25 @@ class Database:
 
     # -- committing, on the writer's thread ---------------------------------------------------------
 
-    def _commit(self, batch: list[Write[Any]]) -> None:
+    def _commit(self, handles: _Handles, batch: list[Write[Any]]) -> None:
         """Commit a batch as one transaction. Never raises: each operation learns of its own failure."""
-        batch = [operation for operation in batch if not operation.abandoned]
-        handles = self._handles
-        if not batch or handles is None:
-            return
         spoiled = False
         try:
             with handles.gate:
+                # Looked at only now: it may have taken long to get through the gate.
+                batch = [operation for operation in batch if not operation.abandoned]
                 spoiled = not self._transact(handles, batch)
         except (apsw.Error, OSError) as error:
             for operation in batch:
                 operation.error = self._explain(error)
             return
         if spoiled:
-            self._commit_one_by_one(batch)
+            self._commit_one_by_one(handles, batch)
         elif self._after_commit is not None:
-            self._after_commit(batch)
+            try:
+                self._after_commit(batch)
+            except Exception:  # what is committed has not failed, whatever comes after
+                logger.exception("Could not do what follows a commit")
 
     def _transact(self, handles: _Handles, batch: list[Write[Any]]) -> bool:
         """Returns False, with everything rolled back, when an operation raised."""
@@ -237,12 +248,12 @@ class Database:
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
 
-    def _commit_one_by_one(self, batch: list[Write[Any]]) -> None:
+    def _commit_one_by_one(self, handles: _Handles, batch: list[Write[Any]]) -> None:
         """One of them spoiled the transaction for all: let only that one fail."""
         if len(batch) > 1:
             for operation in batch:
                 operation.error = None
-                self._commit([operation])
+                self._commit(handles, [operation])
 
     def _explain(self, error: Exception) -> EngineError:
         return EngineError(f"SQLite could not use {self.path}: {type(error).__name__}: {error}")
@@ -251,12 +262,18 @@ class Database:
 class _Handles:
     """What one process has open."""
 
-    def __init__(self, gate: Gate, connection: apsw.Connection, writer: Writer[apsw.Connection]) -> None:
+    writer: Writer[apsw.Connection]
+
+    def __init__(self, gate: Gate, connection: apsw.Connection) -> None:
         self.gate = gate
         self.connection = connection
-        self.writer = writer
         self.readers: list[apsw.Connection] = []
         self._durable = True
+
+    def spare_reader(self) -> apsw.Connection | None:
+        with suppress(IndexError):  # list.pop is atomic; a look before it would not be
+            return self.readers.pop()
+        return None
 
     def be_durable(self, durable: bool) -> None:
         """FULL syncs the WAL at each commit; NORMAL leaves that to the next FULL one or the checkpoint."""

@@ -29,7 +29,7 @@ def refuse_network_filesystem(path: Path, *, mounts: Path = MOUNTS) -> None:
         return
     resolved = path.resolve()
     kind = _filesystem_of(resolved, mounts.read_text())
-    if kind in NETWORK_FILESYSTEMS or kind.startswith("fuse."):
+    if kind in NETWORK_FILESYSTEMS or kind.split(".")[0] == "fuse":
         raise UnsupportedDatabase(
             f"{resolved} is on a {kind} filesystem, where SQLite can lose or corrupt messages. "
             "Put the database on a local disk, or use Redis (QUEUE_BACKEND=redis)."
@@ -40,8 +40,8 @@ def _filesystem_of(path: Path, mounts: str) -> str:
     best, kind = "", ""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
-        # proc(5): octal escapes stand for spaces and the like.
-        point = before.split()[4].encode().decode("unicode_escape")
+        # proc(5): octal escapes stand for spaces and the like. Other characters must pass as they are.
+        point = before.split()[4].encode("latin-1", "backslashreplace").decode("unicode_escape")
         # A later line covers an earlier one at the same point, hence >=.
         if path.is_relative_to(point) and len(point) >= len(best):
             best, kind = point, after.split()[0]

@@ -81,6 +81,7 @@ class Presence:
 
     def disown(self) -> None:
         """In a forked child: let go of the lock, which belongs to the parent, without releasing it."""
+        self._memory.close()  # which has a file descriptor of its own, and so would keep the lock
         os.close(self._fd)
 
 
@@ -133,7 +134,7 @@ def peers(directory: Path, own: int | None) -> Iterator[Peer]:
     """Every other process that has a file there, dead or alive."""
     for path in directory.glob("*.lock"):
         if own is None or path.stem != f"{own:016x}":
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, ValueError):  # it left, or it is no file of ours
                 yield Peer(path)
 
 
@@ -143,7 +144,7 @@ def _claim_new_file(directory: Path) -> tuple[int, Path, int]:
         path = directory / f"{owner:016x}.lock"
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         fcntl.flock(fd, fcntl.LOCK_EX)
-        os.ftruncate(fd, _SIZE)
+        os.pwrite(fd, bytes(_SIZE), 0)  # no hole: on a full disk, to write there by the mapping is fatal
         # Between open and flock someone may have taken the file for a dead process's and removed it.
         if path.exists():
             return owner, path, fd

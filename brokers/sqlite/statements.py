@@ -90,15 +90,15 @@ UPDATE message_queue SET state = 'ready' WHERE id IN (
 )
 """
 
-NEXT_DUE = "SELECT due_at FROM message_queue WHERE state = 'delayed' ORDER BY due_at LIMIT 1"
-
 #: The next messages to run: one walk along the head of the index of ready ones. They come as a single
 #: row, their heads as JSON and their payloads end to end, because for every row this process's writer
-#: would have to win the GIL back from its busy workers (150 rows: 15 ms instead of 2).
+#: would have to win the GIL back from its busy workers (150 rows: 15 ms instead of 2). With them comes
+#: when the next delayed message, of whatever queue, is due.
 NEXT_READY = """
 SELECT json_group_array(json_array(id, message_id, deliveries + 1, enqueued_at, due_at, length(payload))
                         ORDER BY priority, due_at, id),
-       CAST(group_concat(payload, '' ORDER BY priority, due_at, id) AS BLOB)
+       CAST(group_concat(payload, '' ORDER BY priority, due_at, id) AS BLOB),
+       (SELECT due_at FROM message_queue WHERE state = 'delayed' ORDER BY due_at LIMIT 1)
 FROM (
     SELECT id, message_id, deliveries, enqueued_at, due_at, priority, payload
     FROM message_queue
@@ -130,6 +130,13 @@ RELEASE = """
 UPDATE message_queue
 SET state = ?, due_at = max(due_at, ?), owner = NULL, token = NULL, deliveries = deliveries - 1
 WHERE id = ? AND token = ?
+"""
+
+#: Give back whatever a claim took.
+UNCLAIM = """
+UPDATE message_queue
+SET state = 'ready', owner = NULL, token = NULL, deliveries = deliveries - 1
+WHERE state = 'running' AND owner = ? AND token = ?
 """
 
 #: Put a message back in place, changed.
