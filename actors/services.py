@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from prometheus_client import REGISTRY
 
 from brokers import SQLiteBroker
 from brokers.durable import DurableBroker
 from brokers.middleware import stack
-from ops.settings import Settings, load_settings
+from ops.settings import Settings, SettingsError, load_settings
 
 from .ai import DEFAULT_SYSTEM_PROMPT, EchoResponder, OpenAIResponder, Responder
 from .console import ConsoleSender
@@ -71,6 +74,8 @@ def _broker(settings: Settings) -> DurableBroker:
 def _responder(settings: Settings) -> Responder:
     if settings.ai_provider == "echo":
         return EchoResponder(delay_s=settings.echo_delay_s)
+    if settings.ai_provider != "openai":
+        return _responder_of_your_own(settings)
     prompt_path = settings.ai_system_prompt_path
     return OpenAIResponder(
         base_url=settings.required("ai_base_url"),
@@ -83,6 +88,18 @@ def _responder(settings: Settings) -> Responder:
         history_messages=settings.ai_history_messages,
         history_characters=settings.ai_history_characters,
     )
+
+
+def _responder_of_your_own(settings: Settings) -> Responder:
+    """What `AI_PROVIDER=package.module:factory` names: called with the settings, returns a responder."""
+    module_name, _, factory_name = settings.ai_provider.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        factory = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"AI_PROVIDER: {settings.ai_provider} cannot be imported: {error}") from error
+    responder: Responder = factory(settings)
+    return responder
 
 
 def _sender(settings: Settings) -> Sender:

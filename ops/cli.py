@@ -17,7 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-out = Console()
+#: Where the output is no terminal, wide enough that nothing is cut.
+out = Console(width=None if sys.stdout.isatty() else 240)
 
 
 @app.command()
@@ -47,19 +48,26 @@ def api(
 def worker(
     threads: Annotated[int | None, typer.Option(help="Messages at a time; WORKER_THREADS otherwise.")] = None,
     queue: Annotated[list[str] | None, typer.Option(help="Only this queue; may be repeated.")] = None,
+    module: Annotated[
+        list[str] | None, typer.Option(help="Import this too, for its actors; may be repeated.")
+    ] = None,
 ) -> None:
     """Run one worker process. For several, start several."""
     from ops.settings import load_settings
     from ops.worker import run_worker
 
-    raise typer.Exit(run_worker(threads=threads or load_settings().worker_threads, queues=queue))
+    raise typer.Exit(
+        run_worker(threads=threads or load_settings().worker_threads, queues=queue, modules=module or ())
+    )
 
 
 @app.command()
 def send(
     text: Annotated[str, typer.Argument(help="What the contact writes.")],
     sender: Annotated[str, typer.Option("--from", help="Who writes, such as whatsapp:+5511900000001.")],
-    to: Annotated[str, typer.Option(help="Our address.")] = "whatsapp:+15005550006",
+    to: Annotated[
+        str | None, typer.Option(help="Our address; +15005550006 in the same channel otherwise.")
+    ] = None,
     sid: Annotated[str | None, typer.Option(help="MessageSid; a new one otherwise.")] = None,
 ) -> None:
     """Send the running API a signed webhook, as Twilio would."""
@@ -69,8 +77,11 @@ def send(
     from ops.webhook import post_message
 
     settings = load_settings()
+    channel = "whatsapp:" if sender.startswith("whatsapp:") else ""
     try:
-        response = post_message(settings, text, sender=sender, to=to, message_sid=sid)
+        response = post_message(
+            settings, text, sender=sender, to=to or f"{channel}+15005550006", message_sid=sid
+        )
     except httpx.HTTPError as error:
         where = f"http://{settings.api_host}:{settings.api_port}"
         out.print(f"No answer from the API at {where}: {error}. Is `recado api` running?", markup=False)
@@ -93,13 +104,36 @@ def doctor() -> None:
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
-@app.command()
-def queues() -> None:
-    """Show every queue: what waits, runs, and died."""
+queues = typer.Typer(help="Queues: what waits, runs, and died; pause them and resume them.")
+app.add_typer(queues, name="queues")
+
+
+@queues.callback(invoke_without_command=True)
+def queues_show(context: typer.Context) -> None:
+    """Show every queue, or pause or resume one."""
     from actors.services import services
     from ops.tables import queue_table
 
-    out.print(queue_table(services().broker.backend.stats()))
+    if context.invoked_subcommand is None:
+        out.print(queue_table(services().broker.backend.stats()))
+
+
+@queues.command("pause")
+def queues_pause(name: str) -> None:
+    """Stop handing out a queue's messages, in every process. They go on being accepted."""
+    from actors.services import services
+
+    services().broker.backend.pause(name)
+    out.print(f"{name} is paused: `recado queues resume {name}` ends that.")
+
+
+@queues.command("resume")
+def queues_resume(name: str) -> None:
+    """Hand out a paused queue's messages again."""
+    from actors.services import services
+
+    services().broker.backend.resume(name)
+    out.print(f"{name} runs.")
 
 
 dead = typer.Typer(help="Dead letters: look at them, run them again, or discard them.", no_args_is_help=True)
@@ -125,13 +159,14 @@ def dead_list(queue: Queue = None, actor: Actor = None, limit: int = 50) -> None
 def dead_show(message_id: str) -> None:
     """Show one dead letter, with its traceback."""
     from actors.services import services
+    from ops.tables import dead_letter_details
 
     stored = services().broker.backend.get(message_id)
     if stored is None or stored.state != "dead":
         out.print(f"There is no dead letter {message_id}.")
         raise typer.Exit(1)
-    for name, value in stored._asdict().items():
-        out.print(f"{name:>12}  {value}", markup=False, highlight=False)
+    for name, value in dead_letter_details(stored):
+        out.print(f"{name:>12}  {value}", markup=False, highlight=False, soft_wrap=True)
 
 
 @dead.command("replay")

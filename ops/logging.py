@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from dramatiq import Message, MessageProxy
 
 from .settings import Settings
 
@@ -22,16 +23,35 @@ _SHARED: list[Any] = [
 _QUIET = ("httpx", "httpx2", "httpcore", "openai", "twilio.http_client", "urllib3", "uvicorn.access")
 
 
+class _WithoutContents(logging.Filter):
+    """Dramatiq logs messages with their arguments, which here is what customers wrote, and from where."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_named(argument) for argument in record.args)
+        return True
+
+
+def _named(argument: Any) -> Any:
+    if isinstance(argument, Message | MessageProxy):
+        return f"{argument.actor_name}[{argument.message_id}]"
+    return argument
+
+
 def configure_logging(settings: Settings) -> None:
     """Send all logs of this process to stderr: JSON in production, readable on a terminal."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the others print local variables
+        )
     )
     last = [structlog.processors.format_exc_info] if as_json else []
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_WithoutContents())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,

@@ -95,8 +95,11 @@ class Settings(BaseSettings):
     )
 
     # The model
-    ai_provider: Literal["echo", "openai"] = Field(
-        "echo", description="echo repeats the message, for development; openai is any compatible endpoint"
+    ai_provider: str = Field(
+        "echo",
+        pattern=r"^(echo|openai|[\w.]+:\w+)$",
+        description="echo repeats the message, for development; openai is any compatible endpoint; "
+        "package.module:factory is a responder of your own",
     )
     ai_base_url: str | None = Field(None, description="the endpoint, such as https://api.openai.com/v1")
     ai_api_key: SecretStr | None = Field(None, description="the endpoint's key")

@@ -26,16 +26,38 @@ def queue_table(stats: Sequence[QueueStats]) -> Table:
 
 def dead_letter_table(letters: Sequence[StoredMessage]) -> Table:
     """Dead letters, a line each."""
-    table = Table("id", "queue", "actor", "reason", "died (UTC)", "error", title="Dead letters")
+    table = Table(title="Dead letters")
+    table.add_column("id", overflow="fold", min_width=36)  # whole, to be pasted into the next command
+    for heading in ("queue", "actor", "reason", "died (UTC)", "error"):
+        table.add_column(heading)
     for letter in letters:
-        died_at = datetime.fromtimestamp((letter.died_at or 0) / 1000, tz=UTC)
         last_line = (letter.last_error or "").strip().rpartition("\n")[2]
         table.add_row(
             letter.message_id,
             letter.queue,
             letter.actor,
             letter.reason,
-            f"{died_at:%Y-%m-%d %H:%M:%S}",
+            _utc(letter.died_at),
             last_line,
         )
     return table
+
+
+def dead_letter_details(letter: StoredMessage) -> list[tuple[str, str]]:
+    """All that is known of one dead letter, by name."""
+    times = {"enqueued_at", "due_at", "died_at"}
+    return [
+        (
+            name,
+            _utc(value)
+            if name in times
+            else value.decode(errors="replace")
+            if name == "payload"
+            else str(value),
+        )
+        for name, value in letter._asdict().items()
+    ]
+
+
+def _utc(milliseconds: int | None) -> str:
+    return f"{datetime.fromtimestamp((milliseconds or 0) / 1000, tz=UTC):%Y-%m-%d %H:%M:%S}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Collection
+from pathlib import Path
 
 import structlog
 from dramatiq import Worker
@@ -20,7 +23,7 @@ OK, KILLED, NO_CONNECTION = 0, 1, 3
 DRAIN_MS = 600_000
 
 
-def run_worker(*, threads: int, queues: Collection[str] | None = None) -> int:
+def run_worker(*, threads: int, queues: Collection[str] | None = None, modules: Collection[str] = ()) -> int:
     """Work until told to stop; return the exit code.
 
     The first SIGTERM, SIGINT or SIGHUP drains: running messages finish, the rest goes back to the queue.
@@ -29,10 +32,14 @@ def run_worker(*, threads: int, queues: Collection[str] | None = None) -> int:
     Parameters:
       threads: messages handled at a time.
       queues: only these queues; all of them when None.
+      modules: imported too, from the current directory or the path, for the actors they declare.
     """
     import actors  # noqa: PLC0415  importing it builds the broker: not before the settings are known good
     from actors.services import services  # noqa: PLC0415
 
+    sys.path.insert(0, str(Path.cwd()))
+    for module in modules:
+        importlib.import_module(module)
     broker = actors.process_ai_response.broker
     broker.emit_after("process_boot")
     stopping = threading.Event()
