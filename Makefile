@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
+BENCH_BIN := $(BENCH_VENV)/bin
 
-.PHONY: help setup dev demo run test check format bench chaos clean
+.PHONY: help setup dev demo run test check format bench clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,5 +42,14 @@ format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+$(BENCH_VENV)/.bench: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_BIN)/pip install --quiet --constraint constraints.txt pip
+	$(BENCH_BIN)/pip install --quiet --constraint constraints.txt --editable . --group bench
+	@touch $@
+
+bench: $(BENCH_VENV)/.bench ## Measure against its peers, some 40 minutes; BENCH="disk --quick" for less
+	@$(BENCH_BIN)/python -m tests.bench $(BENCH)
+
 clean: ## Remove the environment and what running left behind
-	rm -rf $(VENV) data
+	rm -rf $(VENV) $(BENCH_VENV) .bench data

@@ -6,15 +6,15 @@ from typing import Any
 
 import dramatiq
 import structlog
-from dramatiq import Message
 from dramatiq.errors import Retry
-from dramatiq.middleware import CurrentMessage
 
 from brokers.clock import now_ms
+from brokers.durable import message_in_hand
 
-from .conversations import Reply
+from .conversations import DELIVERY_RANK, Reply
 from .measures import DELIVERIES, REPLIES, REPLY_SECONDS, TWILIO_SECONDS
 from .messages import masked
+from .named import named
 from .sender import NotSentEver, NotSentYet, PerhapsSent
 from .services import services
 
@@ -138,7 +138,7 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str) -> None:
     moved = services().conversations.record_delivery(
         reply_id, sid=payload.get("MessageSid", ""), status=status, error=error
     )
-    DELIVERIES.labels(status).inc()
+    DELIVERIES.labels(status if status in DELIVERY_RANK else "other").inc()
     log = logger.error if status in {"failed", "undelivered"} else logger.info
     log("delivery status", reply_id=reply_id, status=status, error=error, moved=moved)
 
@@ -168,7 +168,7 @@ def _look_again_or_decide(reply: Reply) -> None:
     if services().sender.not_found_is_not_sent:
         _send_again(reply)
         return
-    message = CurrentMessage.get_current_message()
+    message = message_in_hand()
     looks = 1 + (message.options.get("retries", 0) if message is not None else 0)
     delays_ms = services().settings.reconcile_delays_ms
     if looks < len(delays_ms):
@@ -192,15 +192,4 @@ def _send_again(reply: Reply) -> None:
 def _enqueue(
     actor: dramatiq.Actor[Any, Any], reply_id: str, *, message_id: str, delay_ms: int | None = None
 ) -> None:
-    message: Message[Any] = actor.message(reply_id)
-    services().broker.enqueue(
-        Message(
-            queue_name=message.queue_name,
-            actor_name=message.actor_name,
-            args=message.args,
-            kwargs=message.kwargs,
-            options=message.options,
-            message_id=message_id,
-        ),
-        delay=delay_ms,
-    )
+    services().broker.enqueue(named(actor.message(reply_id), message_id), delay=delay_ms)

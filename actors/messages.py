@@ -55,6 +55,11 @@ class InboundMessage:
         )
 
     @property
+    def message_id(self) -> str:
+        """The id of the queue message that carries it. A repeated webhook makes the same one again."""
+        return f"{self.account_sid}.{self.message_sid}"
+
+    @property
     def is_opt_out(self) -> bool:
         """STOP, START or HELP, which Twilio answers itself (and refuses any answer of ours: error 21610)."""
         return bool(self.payload.get("OptOutType"))

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import dramatiq
 import structlog
-from dramatiq.middleware import CurrentMessage
+from dramatiq.errors import Retry
+
+from brokers.clock import now_ms
+from brokers.durable import message_in_hand
 
 from .ai import Completion, ResponderRefused
 from .conversations import Hold, HoldLost, Turn
 from .deliveries import send_next_reply
 from .measures import AI_FAILURES, AI_SECONDS, AI_TOKENS
 from .messages import InboundMessage, masked
+from .named import named
 from .services import services
 
 logger = structlog.get_logger(__name__)
 
 #: Twilio's longest body, in characters (error 21617 beyond it).
 MAX_BODY = 1_600
+
+#: How long to leave a conversation alone whose holder crashed before, in milliseconds.
+WAIT_FOR_SUSPECT_MS = 2_000
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
@@ -34,73 +43,116 @@ def process_ai_response(payload: dict[str, Any]) -> None:
       payload: the parameters of Twilio's webhook.
     """
     inbound = InboundMessage.from_twilio(payload)
-    if inbound.is_opt_out:
-        logger.info("opt-out keyword: Twilio answers it", contact=masked(inbound.contact))
-        return
-    conversations = services().conversations
     with structlog.contextvars.bound_contextvars(
         contact=masked(inbound.contact), message_sid=inbound.message_sid
     ):
-        if not conversations.append(inbound):
-            logger.info("message is known already: a repeated webhook, or a second delivery")
+        if inbound.is_opt_out:
+            logger.info("opt-out keyword: Twilio answers it")
+            return
+        _take_in(inbound)
         hold = _hold(inbound.conversation)
         if hold is None:
             logger.info("conversation is held: its holder looks again before it lets go")
             return
-        try:
-            _answer_until_nothing_is_left(hold)
-        except HoldLost:
-            logger.warning("conversation was taken over: whoever holds it answers")
-        except BaseException:
-            conversations.release(hold, unless_more=False)
-            raise
+        _while_held(hold, _answer_with_the_model, gather_ms=services().settings.reply_gather_ms)
 
 
 @dramatiq.actor(queue_name="messages", priority=10)
 def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: ARG001
-    """Say the fallback text, if there is one, to a contact whom nothing could be answered.
+    """See to a message that could not be answered and is a dead letter by now.
+
+    With a fallback text, the contact is told that, for everything unanswered. Without one, the message is
+    set aside, so that it does not spoil the turns to come, and what else is unanswered is tried by itself.
 
     Parameters:
-      message: the `process_ai_response` message that failed for good; it is a dead letter by now.
+      message: the `process_ai_response` message that failed for good.
       info: how often it was tried.
     """
     inbound = InboundMessage.from_twilio(message["args"][0])
-    text = services().settings.reply_fallback_text
-    logger.error("no answer could be produced", contact=masked(inbound.contact), fallback=text is not None)
+    has_fallback = services().settings.reply_fallback_text is not None
+    logger.error("no answer could be produced", contact=masked(inbound.contact), fallback=has_fallback)
+    if not has_fallback:
+        services().conversations.set_aside(inbound)
+        _entrust_the_others_to_the_queue(inbound)
+    elif (hold := _hold(inbound.conversation)) is not None:
+        _while_held(hold, _answer_with_the_fallback)
+
+
+def _take_in(inbound: InboundMessage) -> None:
+    conversations, message = services().conversations, message_in_hand()
+    received_at = now_ms() if message is None else message.message_timestamp
+    if not conversations.append(inbound, received_at=received_at):
+        logger.info("message is known already: a repeated webhook, or a second delivery")
+    if message is not None and message.options.get("replayed"):
+        conversations.take_up(inbound)
+    if message is not None and message.delivery.crashes:
+        # Others may have left this conversation to us before the crash. Should we never finish, they must
+        # not be forgotten with us.
+        _entrust_the_others_to_the_queue(inbound)
+
+
+def _entrust_the_others_to_the_queue(inbound: InboundMessage) -> None:
+    """Give each other unanswered message of the conversation a queue message of its own again."""
+    for other in services().conversations.unanswered(inbound.conversation):
+        if other.message_sid != inbound.message_sid:
+            again = process_ai_response.message(dict(other.payload))
+            services().broker.enqueue(named(again, other.message_id))
+
+
+def _hold(conversation: str) -> Hold | None:
+    """The conversation, or None when another message holds it that can be counted on."""
+    message = message_in_hand()
+    holder = "called-directly" if message is None else message.message_id
+    return services().conversations.hold(conversation, holder, is_live=_can_be_counted_on)
+
+
+def _can_be_counted_on(holder: str) -> bool:
+    stored = services().broker.backend.get(holder)
+    if stored is None or stored.state == "dead":
+        return False
+    if stored.crashes:
+        raise Retry("The conversation's holder crashed before, and may again", delay=WAIT_FOR_SUSPECT_MS)
+    return True
+
+
+def _while_held(hold: Hold, answer: Callable[[Hold, Turn], None], *, gather_ms: int = 0) -> None:
+    """Answer until nothing is unanswered, then let go.
+
+    Parameters:
+      hold: the conversation.
+      answer: writes a reply to a turn.
+      gather_ms: wait so long first, for the rest of a burst to come in.
+    """
     conversations = services().conversations
-    hold = _hold(inbound.conversation) if text else None
-    if hold is None or not text:
-        return
+    history_limit = services().settings.ai_history_messages
     try:
+        time.sleep(gather_ms / 1000)
         done = False
-        while not done:  # what comes in meanwhile counts on whoever holds the conversation
-            turn = conversations.turn(hold, history_limit=0)
+        while not done:
+            turn = conversations.turn(hold, history_limit=history_limit)
             if turn.unanswered:
-                conversations.answer(hold, turn, text, kind="fallback")
-            send_next_reply(inbound.conversation)
+                answer(hold, turn)
+            # Also when nothing was unanswered: a crash may have come between a reply and its sending.
+            send_next_reply(hold.conversation)
             done = conversations.release(hold, unless_more=True)
+    except HoldLost:
+        logger.warning("conversation was taken over: whoever holds it answers")
     except BaseException:
         conversations.release(hold, unless_more=False)
         raise
 
 
-def _hold(conversation: str) -> Hold | None:
-    message = CurrentMessage.get_current_message()
-    holder = message.message_id if message is not None else "called-directly"
-    return services().conversations.hold(conversation, holder, is_live=services().broker.is_live)
+def _answer_with_the_model(hold: Hold, turn: Turn) -> None:
+    completion = _ask(turn)
+    services().conversations.answer(
+        hold, turn, _fit(completion.text), kind="answer", tokens=completion.tokens
+    )
 
 
-def _answer_until_nothing_is_left(hold: Hold) -> None:
-    conversations, settings = services().conversations, services().settings
-    done = False
-    while not done:
-        turn = conversations.turn(hold, history_limit=settings.ai_history_messages)
-        if turn.unanswered:
-            completion = _ask(turn)
-            conversations.answer(hold, turn, _fit(completion.text), kind="answer", tokens=completion.tokens)
-        # Also when this found nothing unanswered: a crash may have come between a reply and its sending.
-        send_next_reply(hold.conversation)
-        done = conversations.release(hold, unless_more=True)
+def _answer_with_the_fallback(hold: Hold, turn: Turn) -> None:
+    services().conversations.answer(
+        hold, turn, services().settings.reply_fallback_text or "", kind="fallback"
+    )
 
 
 def _ask(turn: Turn) -> Completion:

@@ -15,6 +15,7 @@ from prometheus_client import Counter, Histogram
 
 from actors import process_ai_response, record_delivery_status
 from actors.messages import InboundMessage, InvalidMessage, masked
+from actors.named import named
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
 
@@ -92,14 +93,13 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None) -> 
 
 
 def inbound_message(payload: dict[str, Any]) -> Message[Any]:
-    """The queue message for an inbound Twilio message. A repeated webhook makes the same one again."""
+    """The queue message for an inbound Twilio message."""
     try:
         inbound = InboundMessage.from_twilio(payload)
     except InvalidMessage as error:
         raise Refused(400, "incomplete", f"{error}.") from error
     logger.info("message received", contact=masked(inbound.contact), message_sid=inbound.message_sid)
-    message_id = f"{inbound.account_sid}.{inbound.message_sid}"
-    return _with_id(process_ai_response.message(payload), message_id)
+    return named(process_ai_response.message(payload), inbound.message_id)
 
 
 def delivery_status(reply_id: str, payload: dict[str, Any]) -> Message[Any]:
@@ -141,7 +141,3 @@ async def _store(broker: DurableBroker, message: Message[Any]) -> None:
         raise Refused(413, "too_large", str(error)) from error
     except BrokerError as error:
         raise Refused(503, "unavailable", f"The message could not be stored: {error}") from error
-
-
-def _with_id(message: Message[Any], message_id: str) -> Message[Any]:
-    return Message(**{**message.asdict(), "message_id": message_id})

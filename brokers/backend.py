@@ -48,6 +48,7 @@ class Delivery(NamedTuple):
     deliveries: int  # how often it was handed out, this time included
     enqueued_at: int
     due_at: int
+    crashes: int = 0  # how often its worker died while running it
 
 
 class StoredMessage(NamedTuple):

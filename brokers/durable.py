@@ -9,9 +9,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import dramatiq
-from dramatiq import Broker, Message, MessageProxy, Middleware
+from dramatiq import Broker, Message, Middleware
 from dramatiq.common import current_millis
-from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
+from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
@@ -20,6 +20,11 @@ from .window import Window
 
 #: The message that this thread, or this coroutine, is processing.
 _in_hand: ContextVar[DurableMessage | None] = ContextVar("recado_message_in_hand", default=None)
+
+
+def message_in_hand() -> DurableMessage | None:
+    """The message that is being processed here; None outside of a worker."""
+    return _in_hand.get()
 
 
 class DurableBroker(Broker):
@@ -171,6 +176,7 @@ class DurableBroker(Broker):
         message = Message.decode(stored.payload).copy(message_timestamp=current_millis())
         for option in ("retries", "traceback", "requeue_timestamp"):
             message.options.pop(option, None)
+        message.options["replayed"] = True  # for actors that treat a person's wish unlike a repetition
         return self.backend.replay(message_id, payload=message.encode())
 
     def flush(self, queue_name: str) -> None:
@@ -213,6 +219,3 @@ class DurableBroker(Broker):
     def close(self) -> None:
         """Write what is still to be written, and close the engine."""
         self.backend.close()
-
-
-__all__ = ["BrokerConnectionError", "DurableBroker", "MessageProxy"]

@@ -32,7 +32,7 @@ def api(
     from api.app import create_app
     from ops.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings(serving=True)
     uvicorn.run(
         create_app(),
         host=host or settings.api_host,

@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -137,8 +136,7 @@ class DemoFailed(Exception):
 def play(demo: Demo) -> bool:
     """Send, kill, wait, judge. Returns whether every message was answered exactly once."""
     first = [demo.write(number, text, channel=channel) for number, channel, text in _SCRIPT[:4]]
-    with ThreadPoolExecutor(4) as pool:  # a burst: one contact, four messages at the same moment
-        burst = list(pool.map(lambda text: demo.write(5, text, channel="WhatsApp", note="burst"), _BURST))
+    burst = [demo.write(5, text, channel="WhatsApp", note="burst") for text in _BURST]
     pid, count = demo.wait_until("a worker has messages in hand", demo.busiest_worker) or (0, 0)
     killed = demo.processes.kill(pid)
     out.print(f"  [red]kill -9[/] of {killed} (pid {pid}) in the middle of {count} message(s)")

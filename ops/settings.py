@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     console_outbox_path: Path = Field(
         Path("outbox.jsonl"), description="where the console sender writes replies, one JSON object a line"
     )
+    reply_gather_ms: Milliseconds = Field(
+        250, description="wait for the rest of a burst before answering it, in milliseconds"
+    )
     reply_fallback_text: str | None = Field(
         None, description="what the customer is told when no answer could be produced; empty: nothing"
     )
@@ -222,12 +225,8 @@ class Settings(BaseSettings):
         value = getattr(self, name)
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
-    def for_the_api(self) -> Self:
-        """Check what only the API needs.
-
-        Raises:
-          SettingsError: naming everything that is missing.
-        """
+    def problems_of_serving(self) -> list[str]:
+        """What only the API needs, and is missing."""
         problems = []
         if self.twilio_validate_signatures:
             if not self.auth_tokens and not self.shared_keys:
@@ -237,22 +236,52 @@ class Settings(BaseSettings):
                 )
             if self.public_base_url is None:
                 problems.append("PUBLIC_BASE_URL is missing: signatures are made over it")
-        if problems:
+        return problems
+
+    def for_the_api(self) -> Self:
+        """Check what only the API needs.
+
+        Raises:
+          SettingsError: naming everything that is missing.
+        """
+        if problems := self.problems_of_serving():
             raise SettingsError(_listed(problems))
         return self
 
 
 @cache
-def load_settings() -> Settings:
+def load_settings(*, serving: bool = False) -> Settings:
     """Read the settings, once per process.
+
+    Parameters:
+      serving: check what the API needs, too.
 
     Raises:
       SettingsError: listing every wrong or missing value.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        raise SettingsError(_listed(_explain(error))) from None
+        raise SettingsError(_listed(_all_problems(error, serving=serving))) from None
+    return settings.for_the_api() if serving else settings
+
+
+def _all_problems(error: ValidationError, *, serving: bool) -> list[str]:
+    """Wrong values keep pydantic from looking at what belongs together: look at that without them."""
+    wrong = {str(detail["loc"][0]).lower() for detail in error.errors() if detail["loc"]}
+    problems = _explain(error)
+    try:
+        rest = Settings(**{name: Settings.model_fields[name].default for name in wrong})
+    except ValidationError as more:
+        problems += _explain(more)
+    else:
+        problems += rest.problems_of_serving() if serving else []
+    return [
+        problem
+        for index, problem in enumerate(problems)
+        if problem not in problems[:index]
+        and not any(problem.startswith(f"{name.upper()} is missing") for name in wrong)
+    ]
 
 
 def _explain(error: ValidationError) -> list[str]:

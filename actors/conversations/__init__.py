@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .sqlite import SQLiteConversationStore
-from .store import ConversationStore, Entry, Hold, HoldLost, Line, Reply, ReplyState, Turn
+from .store import DELIVERY_RANK, ConversationStore, Entry, Hold, HoldLost, Line, Reply, ReplyState, Turn
 
 __all__ = [
+    "DELIVERY_RANK",
     "ConversationStore",
     "Entry",
     "Hold",

@@ -32,7 +32,7 @@ class SQLiteConversationStore:
 
     # -- what comes in ------------------------------------------------------------------------------
 
-    def append(self, message: InboundMessage) -> bool:
+    def append(self, message: InboundMessage, *, received_at: int) -> bool:
         now = self._clock()
 
         def apply(connection: apsw.Connection) -> bool:
@@ -48,12 +48,26 @@ class SQLiteConversationStore:
                     message.message_sid,
                     message.body,
                     json.dumps(dict(message.payload), ensure_ascii=False),
-                    now,
+                    received_at,
                 ),
             )
             return bool(connection.changes())
 
         return self._database.write(apply)
+
+    def set_aside(self, message: InboundMessage) -> None:
+        self._mark(message, set_aside=1)
+
+    def take_up(self, message: InboundMessage) -> None:
+        self._mark(message, set_aside=0)
+
+    def unanswered(self, conversation: str) -> Sequence[InboundMessage]:
+        rows = self._database.read(lambda c: _unanswered(c, conversation))
+        return [InboundMessage.from_twilio(json.loads(payload)) for _, _, _, payload in rows]
+
+    def _mark(self, message: InboundMessage, *, set_aside: int) -> None:
+        bindings = (set_aside, message.account_sid, message.message_sid)
+        self._database.write(lambda c: _run(c, statements.SET_ASIDE, bindings))
 
     # -- answering ----------------------------------------------------------------------------------
 
@@ -72,14 +86,14 @@ class SQLiteConversationStore:
 
     def turn(self, hold: Hold, *, history_limit: int) -> Turn:
         def apply(connection: apsw.Connection) -> Turn:
-            key = hold.conversation
-            unanswered: Any = connection.execute(statements.UNANSWERED, (key,)).fetchall()
+            rows = _unanswered(connection, hold.conversation)
             history: Any = connection.execute(
-                statements.HISTORY, {"key": key, "limit": history_limit}
+                statements.HISTORY, {"key": hold.conversation, "limit": history_limit}
             ).fetchall()
             return Turn(
-                [Line._make(row) for row in reversed(history)],
-                [Line("contact", row[0]) for row in unanswered],
+                history=[Line._make(row) for row in reversed(history)],
+                unanswered=[Line("contact", body) for _, body, _, _ in rows],
+                keys=[key for key, _, _, _ in rows],
             )
 
         return self._database.read(apply)
@@ -100,12 +114,10 @@ class SQLiteConversationStore:
             if fence is None or fence[0] != hold.fence:
                 raise HoldLost(hold.conversation)
             # What came in since the turn was read is not answered by this.
-            answered: Any = connection.execute(
-                statements.OLDEST_UNANSWERED, (hold.conversation, len(turn.unanswered))
-            ).fetchall()
+            answered = [row for row in _unanswered(connection, hold.conversation) if row[0] in turn.keys]
+            received_at = min((row[2] for row in answered), default=now)
             connection.execute(
-                statements.WRITE_REPLY,
-                (reply_id, hold.conversation, body, kind, tokens, answered[0][1] if answered else now, now),
+                statements.WRITE_REPLY, (reply_id, hold.conversation, body, kind, tokens, received_at, now)
             )
             connection.execute(statements.MARK_ANSWERED, (reply_id, json.dumps([row[0] for row in answered])))
             return _reply(connection, reply_id)
@@ -188,6 +200,10 @@ class SQLiteConversationStore:
 
     def _write_one(self, statement: str, bindings: Any) -> Any:
         return self._database.write(lambda c: c.execute(statement, bindings).fetchone())
+
+
+def _unanswered(connection: apsw.Connection, conversation: str) -> Any:
+    return connection.execute(statements.UNANSWERED, (conversation,)).fetchall()
 
 
 def _reply(connection: apsw.Connection, reply_id: str) -> Reply:

@@ -24,10 +24,12 @@ CREATE TABLE inbound_message (
     payload       TEXT NOT NULL,                -- all of Twilio's parameters, as JSON
     received_at   INTEGER NOT NULL,
     reply_id      TEXT,                         -- what answered it
+    set_aside     INTEGER NOT NULL DEFAULT 0,   -- 1: could not be answered, a person has its dead letter
     UNIQUE (account_sid, message_sid)
 );
 CREATE INDEX inbound_of_conversation ON inbound_message (conversation, id);
-CREATE INDEX inbound_unanswered ON inbound_message (conversation, id) WHERE reply_id IS NULL;
+CREATE INDEX inbound_unanswered ON inbound_message (conversation, received_at, id)
+    WHERE reply_id IS NULL AND NOT set_aside;
 
 CREATE TABLE reply (
     id               INTEGER PRIMARY KEY,
@@ -77,16 +79,18 @@ FENCE = "SELECT fence FROM conversation WHERE key = ? AND holder IS NOT NULL"
 
 RELEASE = "UPDATE conversation SET holder = NULL WHERE key = ? AND fence = ?"
 
-UNANSWERED = "SELECT body FROM inbound_message WHERE conversation = ? AND reply_id IS NULL ORDER BY id"
-
-OLDEST_UNANSWERED = """
-SELECT id, received_at FROM inbound_message WHERE conversation = ? AND reply_id IS NULL ORDER BY id LIMIT ?
+_UNANSWERED = """
+FROM inbound_message WHERE conversation = ? AND reply_id IS NULL AND NOT set_aside ORDER BY received_at, id
 """
+
+UNANSWERED = "SELECT id, body, received_at, payload" + _UNANSWERED
+
+SET_ASIDE = "UPDATE inbound_message SET set_aside = ? WHERE account_sid = ? AND message_sid = ?"
 
 #: What was said, newest first: answered messages where their answer stands, then the answer itself.
 HISTORY = """
 SELECT author, body FROM (
-    SELECT 'contact' AS author, m.body AS body, r.id AS turn, 0 AS place, m.id AS id
+    SELECT 'contact' AS author, m.body AS body, r.id AS turn, 0 AS place, m.received_at AS id
     FROM inbound_message m JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
     SELECT 'us', body, id, 1, id FROM reply WHERE conversation = :key
@@ -98,7 +102,7 @@ ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 THREAD = """
 SELECT author, body, at, reply_id, sid, state FROM (
     SELECT 'contact' AS author, m.body AS body, m.received_at AS at, m.reply_id AS reply_id,
-           m.message_sid AS sid, NULL AS state, coalesce(r.id, 1e18) AS turn, 0 AS place, m.id AS id
+           m.message_sid AS sid, NULL AS state, coalesce(r.id, 1e18) AS turn, 0 AS place, m.received_at AS id
     FROM inbound_message m LEFT JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
     SELECT 'us', body, written_at, reply_id, sid, state, id, 1, id FROM reply WHERE conversation = :key

@@ -39,6 +39,7 @@ class Turn(NamedTuple):
 
     history: Sequence[Line]  # everything said before, oldest first, within the limit asked for
     unanswered: Sequence[Line]
+    keys: Sequence[int]  # the store's names for what is unanswered
 
 
 class Reply(NamedTuple):
@@ -78,8 +79,26 @@ class HoldLost(Exception):
 class ConversationStore(Protocol):
     """Thread-safe. Every change is durable when the method returns."""
 
-    def append(self, message: InboundMessage) -> bool:
-        """Add an inbound message. False, and nothing changed, when (account, MessageSid) is known."""
+    def append(self, message: InboundMessage, *, received_at: int) -> bool:
+        """Add an inbound message. False, and nothing changed, when (account, MessageSid) is known.
+
+        Parameters:
+          message: the message.
+          received_at: when its webhook came in, in milliseconds since the epoch. Messages are answered in
+            that order, in whatever order workers get to them.
+        """
+        ...
+
+    def set_aside(self, message: InboundMessage) -> None:
+        """Leave a message out of turns: it could not be answered, and would spoil those after it."""
+        ...
+
+    def take_up(self, message: InboundMessage) -> None:
+        """Undo `set_aside`."""
+        ...
+
+    def unanswered(self, conversation: str) -> Sequence[InboundMessage]:
+        """Everything that waits for an answer, oldest first, without what was set aside."""
         ...
 
     def hold(self, conversation: str, holder: str, *, is_live: Callable[[str], bool]) -> Hold | None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from dramatiq import Middleware
 from dramatiq.middleware import (
-    AgeLimit,
     Callbacks,
     CurrentMessage,
     Pipelines,
@@ -18,6 +17,7 @@ from dramatiq.middleware import (
 )
 from prometheus_client import CollectorRegistry
 
+from .age_limit import AgeLimit
 from .metrics import Metrics
 from .time_limit import TimeLimit
 
@@ -60,4 +60,4 @@ def stack(
     ]
 
 
-__all__ = ["Metrics", "TimeLimit", "stack"]
+__all__ = ["AgeLimit", "Metrics", "TimeLimit", "stack"]

@@ -174,13 +174,15 @@ class SQLiteBackend(OperatorSide):
     def _take_apart(self, queue: str, token: int, heads: str, payloads: bytes) -> list[Delivery]:
         """The messages of a claim, from their heads and their payloads laid end to end."""
         deliveries, end = [], 0
-        for key, message_id, count, enqueued_at, due_at, length in json.loads(heads):
+        for key, message_id, count, enqueued_at, due_at, crashes, length in json.loads(heads):
             if length is None:
                 payload = self._database.read(partial(_body, key))
             else:
                 begin, end = end, end + length
                 payload = payloads[begin:end]
-            deliveries.append(Delivery(key, token, queue, message_id, payload, count, enqueued_at, due_at))
+            deliveries.append(
+                Delivery(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes)
+            )
         return deliveries
 
     def started(self, delivery: Delivery) -> None:

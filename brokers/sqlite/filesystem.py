@@ -32,7 +32,7 @@ def refuse_network_filesystem(path: Path, *, mounts: Path = MOUNTS) -> None:
     if kind in NETWORK_FILESYSTEMS or kind.split(".")[0] == "fuse":
         raise UnsupportedDatabase(
             f"{resolved} is on a {kind} filesystem, where SQLite can lose or corrupt messages. "
-            "Put the database on a local disk, or use Redis (QUEUE_BACKEND=redis)."
+            "Put the database on a local disk."
         )
 
 

@@ -95,12 +95,13 @@ UPDATE message_queue SET state = 'ready' WHERE id IN (
 #: would have to win the GIL back from its busy workers (150 rows: 15 ms instead of 2). With them comes
 #: when the next delayed message, of whatever queue, is due.
 NEXT_READY = """
-SELECT json_group_array(json_array(id, message_id, deliveries + 1, enqueued_at, due_at, length(payload))
+SELECT json_group_array(json_array(id, message_id, deliveries + 1, enqueued_at, due_at, crashes,
+                                   length(payload))
                         ORDER BY priority, due_at, id),
        CAST(group_concat(payload, '' ORDER BY priority, due_at, id) AS BLOB),
        (SELECT due_at FROM message_queue WHERE state = 'delayed' ORDER BY due_at LIMIT 1)
 FROM (
-    SELECT id, message_id, deliveries, enqueued_at, due_at, priority, payload
+    SELECT id, message_id, deliveries, enqueued_at, due_at, crashes, priority, payload
     FROM message_queue
     WHERE state = 'ready' AND queue = :queue
       AND NOT EXISTS (SELECT 1 FROM queue WHERE name = :queue AND paused)

@@ -62,6 +62,7 @@ def _serve(channel: Connection, engine: Engine, options: dict[str, Any]) -> None
     backend = engine.open(**options)
     while True:
         function = channel.recv()
+        answer: tuple[Any, Exception | None]
         try:
             answer = function(backend), None
         except Exception as error:  # noqa: BLE001  it is the parent's to see

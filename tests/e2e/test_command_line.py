@@ -1,0 +1,193 @@
+"""`recado`, as people use it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from llmock.pytest_plugin import LLMock
+
+from tests.support.ports import free_port
+from tests.support.system import ADDRESS, System
+
+from .conftest import AI_KEY, MakeSystem
+
+# -- wrong settings ------------------------------------------------------------------------------------
+
+WRONG = {
+    "AI_PROVIDER": "oracle",
+    "MESSAGE_MAX_RETRIES": "-1",
+    "PUBLIC_BASE_URL": "recado.example.com",
+    "QUEUE_MAX_DELIVERIES": "many",
+    "TWILIO_ACCOUNT_SID": "AC123",
+}
+
+
+@pytest.mark.parametrize("command", ["api", "worker"])
+def test_every_wrong_setting_is_named_at_once(make_system: MakeSystem, command: str) -> None:
+    system = make_system(**WRONG)
+
+    ended = system.run(command)
+
+    assert ended.returncode == 2
+    assert [name for name in WRONG if f"- {name}: " not in ended.stderr] == []
+    assert "Traceback" not in ended.stderr
+    assert system.twilio.auth_token not in ended.stdout + ended.stderr
+
+
+def test_every_missing_setting_is_named_at_once(make_system: MakeSystem) -> None:
+    system = make_system(AI_PROVIDER="openai", TWILIO_AUTH_TOKEN="", PUBLIC_BASE_URL="")
+
+    ended = system.run("worker")
+
+    assert ended.returncode == 2
+    missing = ("AI_BASE_URL", "AI_API_KEY", "AI_MODEL", "TWILIO_AUTH_TOKEN", "PUBLIC_BASE_URL")
+    assert [name for name in missing if f"- {name} is missing" not in ended.stderr] == []
+
+
+def test_the_api_needs_something_to_check_signatures_with(make_system: MakeSystem) -> None:
+    system = make_system(TWILIO_ACCOUNT_SID="", TWILIO_AUTH_TOKEN="", PUBLIC_BASE_URL="")
+
+    ended = system.run("api")
+
+    assert ended.returncode == 2
+    assert "- TWILIO_AUTH_TOKEN is missing" in ended.stderr
+    assert "- PUBLIC_BASE_URL is missing" in ended.stderr
+
+
+def test_an_api_that_checks_no_signatures_says_so_loudly(make_system: MakeSystem) -> None:
+    system = make_system(
+        TWILIO_ACCOUNT_SID="", TWILIO_AUTH_TOKEN="", PUBLIC_BASE_URL="", TWILIO_VALIDATE_SIGNATURES="false"
+    )
+    api = system.api()
+
+    assert api.event("SIGNATURES ARE NOT CHECKED")["level"] == "warning"
+    parameters = system.parameters("Oi", sender=system.contact())
+    answer = httpx.post(api.url + "/webhooks/twilio/messages", data=parameters)
+    assert answer.status_code == 200
+
+
+# -- a system at work ----------------------------------------------------------------------------------
+
+
+def test_send_is_answered(running: System) -> None:
+    contact = running.contact()
+
+    ended = running.run("send", "Oi", "--from", contact, API_PORT=running.url.rpartition(":")[2])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout == "200 <Response/>\n"
+    running.settle()
+
+    [message] = running.twilio.sent_to(contact)
+    assert message.address == ADDRESS
+
+
+def test_send_says_when_nobody_listens(make_system: MakeSystem) -> None:
+    system = make_system(API_PORT=str(free_port()))
+
+    ended = system.run("send", "Oi", "--from", system.contact())
+
+    assert ended.returncode == 1
+    assert "Is `recado api` running?" in ended.stdout
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_healthy_system(
+    make_system: MakeSystem, model_settings: dict[str, str]
+) -> None:
+    port = str(free_port())
+    system = make_system(API_PORT=port, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}", **model_settings)
+    assert system.api().url.endswith(port)
+
+    ended = system.run("doctor")
+
+    assert ended.returncode == 0, ended.stdout
+    assert "FAIL" not in ended.stdout
+    assert system.waiting() == 0, "it queues nothing"
+    assert_no_secrets(system, ended.stdout + ended.stderr)
+
+
+def test_the_doctor_names_what_is_wrong(running: System) -> None:
+    elsewhere = f"http://127.0.0.1:{free_port()}"
+
+    ended = running.run(
+        "doctor",
+        API_PORT=running.url.rpartition(":")[2],
+        PUBLIC_BASE_URL=elsewhere,
+        TWILIO_AUTH_TOKEN="not-the-token",
+    )
+
+    assert ended.returncode == 1
+    failed = [line for line in ended.stdout.splitlines() if line.startswith("FAIL")]
+    assert len(failed) == 3, ended.stdout
+    assert "(API)" in failed[0], "signed with another token, and for another address"
+    assert "(PUBLIC_BASE_URL)" in failed[1], "nobody listens there"
+    assert "Twilio accepts the credentials" in failed[2]
+
+
+def test_queues_and_dead_letters_can_be_seen_replayed_and_discarded(front: System) -> None:
+    front.twilio.refuse(400, 21211, times=2)
+    front.worker()
+    for _ in range(2):
+        front.write("Oi", sender=front.contact())
+    front.settle()
+    first, second = (letter.message_id for letter in front.dead_letters())
+
+    shown = front.run("queues").stdout
+    assert "messages" in shown
+    assert "replies" in shown
+    listed = front.run("dead", "list").stdout
+    assert first in listed
+    assert second in listed
+    assert "21211" in listed
+
+    assert front.run("dead", "replay", first).stdout == "1 of 1 replayed.\n"
+    front.settle()
+    assert len(front.twilio.messages) == 1
+    assert front.run("dead", "discard", second).stdout == "1 discarded.\n"
+    assert front.dead_letters() == []
+
+
+def test_a_dead_letter_that_is_not_there_is_a_failure(front: System) -> None:
+    assert front.run("dead", "replay", "nothing").returncode == 1
+
+
+def test_all_or_some_dead_letters_have_to_be_named(front: System) -> None:
+    ended = front.run("dead", "discard")
+
+    assert ended.returncode == 2
+    assert "--all" in ended.stderr
+
+
+# -- secrets -------------------------------------------------------------------------------------------
+
+
+def assert_no_secrets(system: System, text: str) -> None:
+    secrets = [*system.settings["TWILIO_AUTH_TOKEN"].split(","), AI_KEY]
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_logs_have_no_secrets_whatever_goes_wrong(running: System, llmock: LLMock) -> None:
+    running.twilio.fail(500, stores=False)
+    running.twilio.refuse(400, 21211)
+    llmock.fail(401)
+    for _ in range(3):
+        running.write("Oi", sender=running.contact())
+    running.webhook({"Body": "Oi"})
+    running.settle()
+
+    assert_no_secrets(running, running.logs())
+
+
+def test_logs_name_no_contact_and_repeat_no_message_whatever_goes_wrong(
+    running: System, llmock: LLMock
+) -> None:
+    contact = running.contact("")
+    llmock.fail(500)
+    llmock.fail(400)
+
+    running.write("between you and me", sender=contact)
+    running.write("and nobody else", sender=contact)
+    running.settle()
+
+    logs = running.logs()
+    assert "answered" in logs
+    assert [said for said in (contact, "between you and me", "nobody else") if said in logs] == []

@@ -1,0 +1,110 @@
+"""Processes die at the worst moments. The contact notices nothing, but for the wait."""
+
+from __future__ import annotations
+
+from llmock.pytest_plugin import LLMock
+from llmock.testing import LLMockServer
+
+from tests.support.system import System
+from tests.support.waiting import eventually
+
+from .conftest import MakeSystem
+
+
+def test_the_api_dies_right_after_its_answer(make_system: MakeSystem) -> None:
+    system = make_system()
+    contact = system.contact()
+    api = system.api()
+    system.write("Oi", sender=contact)
+    api.kill()
+
+    system.worker()
+    system.settle()
+
+    assert system.twilio.bodies_to(contact) == ["[echo, not an AI] Oi"]
+
+
+def test_a_worker_dies_while_the_model_thinks(
+    front: System, llmock: LLMock, llmock_server: LLMockServer
+) -> None:
+    contact = front.contact()
+    llmock.delay(5)
+    worker = front.worker()
+    front.write("Oi", sender=contact)
+    eventually(lambda: not llmock_server.state.scenarios.pending())  # it is being served
+    worker.kill()
+
+    llmock.reply("Olá!")
+    front.worker()
+    front.settle()
+
+    assert front.twilio.bodies_to(contact) == ["Olá!"]
+
+
+def test_what_came_in_while_a_dead_worker_held_the_conversation_is_answered(
+    front: System, llmock: LLMock, llmock_server: LLMockServer
+) -> None:
+    contact = front.contact()
+    llmock.delay(5)
+    worker = front.worker()
+    front.write("Oi", sender=contact)
+    eventually(lambda: not llmock_server.state.scenarios.pending())
+    front.write("Alguém aí?", sender=contact)
+    eventually(lambda: front.waiting("messages") == 1)  # the second is done: it counts on the first
+    worker.kill()
+
+    front.worker()
+    front.settle()
+
+    assert len(front.twilio.sent_to(contact)) == 1
+    prompt = llmock.last_request.body["messages"]
+    assert [line["content"] for line in prompt[1:]] == ["Oi", "Alguém aí?"]
+
+
+def test_a_worker_that_is_told_to_stop_finishes_what_it_runs(
+    front: System, llmock: LLMock, llmock_server: LLMockServer
+) -> None:
+    contact = front.contact()
+    llmock.delay(1)
+    worker = front.worker()
+    front.write("Oi", sender=contact)
+    eventually(lambda: not llmock_server.state.scenarios.pending())
+
+    assert worker.terminate() == 0
+    assert front.waiting("messages") == 0
+
+    front.worker()
+    front.settle()
+    assert len(front.twilio.sent_to(contact)) == 1
+    assert len(llmock.requests) == 1
+
+
+def test_a_worker_dies_between_the_written_reply_and_its_sending(front: System, llmock: LLMock) -> None:
+    contact = front.contact()
+    worker = front.worker("--queue", "messages")
+    front.write("Oi", sender=contact)
+    eventually(lambda: front.waiting("replies") == 1 and front.waiting("messages") == 0)
+    worker.kill()
+    assert front.twilio.sends == []
+
+    front.worker()
+    front.settle()
+
+    assert len(front.twilio.sent_to(contact)) == 1
+    assert len(llmock.requests) == 1, "the reply was written: no need to ask again"
+
+
+def test_a_worker_dies_between_the_written_reply_and_the_enqueueing_of_its_sending(
+    front: System, llmock: LLMock
+) -> None:
+    contact = front.contact()
+    worker = front.dramatiq("-p", "1", "-t", "1", "tests.e2e.dies_before_sending")
+    front.write("Oi", sender=contact)
+    assert worker.wait() != 0
+    assert front.twilio.sends == []
+
+    front.worker()
+    front.settle()
+
+    assert len(front.twilio.sent_to(contact)) == 1
+    assert len(llmock.requests) == 1, "the reply was written: no need to ask again"

@@ -1,0 +1,349 @@
+"""Twilio's REST API, as far as Recado uses it, over real HTTP and with a memory.
+
+    with FakeTwilio() as twilio:
+        account = twilio.account()
+        account.refuse(429, 20429, retry_after="1")     # the next send
+        ...
+        assert [message.body for message in account.messages] == ["Olá"]
+
+Every account is a world of its own, so that tests can share the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from ops.webhook import signed
+
+from .server import Server
+
+#: Twilio's longest body, in characters.
+MAX_BODY = 1_600
+
+
+class Gate:
+    """Where a request waits for a test.
+
+    Attributes:
+      reached: set once a request waits here.
+    """
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self._open = threading.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def passed(self) -> None:
+        self.reached.set()
+        while not self._open.is_set():  # noqa: ASYNC110  opened from another thread
+            await asyncio.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is to be done with a send.
+
+    Attributes:
+      status: of the HTTP answer.
+      code: Twilio's number for the error.
+      retry_after: the header's value.
+      stores: whether the message is accepted, whatever the answer says.
+      drops: the connection is reset in place of an answer.
+      gate: passed before answering, and after storing.
+    """
+
+    status: int = 201
+    code: int | None = None
+    retry_after: str | None = None
+    stores: bool = True
+    drops: bool = False
+    gate: Gate | None = None
+
+
+ACCEPT = Answer()
+
+
+@dataclass
+class Message:
+    """A message Twilio accepted."""
+
+    account_sid: str
+    contact: str
+    address: str
+    body: str
+    status_callback: str | None
+    sid: str = field(default_factory=lambda: "SM" + secrets.token_hex(16))
+    status: str = "queued"
+    direction: str = "outbound-api"
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def as_json(self) -> dict[str, Any]:
+        uri = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{self.sid}"
+        return {
+            "account_sid": self.account_sid,
+            "api_version": "2010-04-01",
+            "body": self.body,
+            "date_created": format_datetime(self.created_at),
+            "date_sent": None,
+            "date_updated": format_datetime(self.created_at),
+            "direction": self.direction,
+            "error_code": None,
+            "error_message": None,
+            "from": self.address,
+            "messaging_service_sid": None,
+            "num_media": "0",
+            "num_segments": "1",
+            "price": None,
+            "price_unit": "USD",
+            "sid": self.sid,
+            "status": self.status,
+            "subresource_uris": {"media": f"{uri}/Media.json"},
+            "to": self.contact,
+            "uri": f"{uri}.json",
+        }
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """A request as it came in."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    authorised: bool
+
+
+class Account:
+    """One Twilio account: its credentials, what it was asked, what it accepted, how it is to answer."""
+
+    def __init__(self) -> None:
+        self.sid = "AC" + secrets.token_hex(16)
+        self.auth_token = secrets.token_hex(16)
+        self.messages: list[Message] = []
+        self.requests: list[RecordedRequest] = []
+        self._answers: deque[Answer] = deque()
+
+    # -- how it is to answer the next sends -----------------------------------------------------------
+
+    def refuse(self, status: int, code: int, *, retry_after: str | None = None, times: int = 1) -> None:
+        """Do not accept them, and say why."""
+        self._answers.extend([Answer(status, code, retry_after=retry_after, stores=False)] * times)
+
+    def fail(self, status: int = 500, *, stores: bool, times: int = 1) -> None:
+        """Answer with a failure of Twilio's own, the message accepted or not."""
+        self._answers.extend([Answer(status, 20500, stores=stores)] * times)
+
+    def drop(self, *, stores: bool) -> None:
+        """Reset the connection in place of an answer."""
+        self._answers.append(Answer(stores=stores, drops=True))
+
+    def withhold(self, *, stores: bool = True) -> Gate:
+        """Take the request in, and do not answer before the gate is opened."""
+        gate = Gate()
+        self._answers.append(Answer(stores=stores, gate=gate))
+        return gate
+
+    # -- what it was asked and accepted ----------------------------------------------------------------
+
+    @property
+    def sends(self) -> list[RecordedRequest]:
+        """Every request to send, accepted or not."""
+        return [request for request in self.requests if request.method == "POST"]
+
+    def sent_to(self, contact: str) -> list[Message]:
+        return [message for message in self.messages if message.contact == contact]
+
+    def bodies_to(self, contact: str) -> list[str]:
+        return [message.body for message in self.sent_to(contact)]
+
+    def forget(self) -> None:
+        """All of it, and what is still to be answered in a special way."""
+        self.messages.clear()
+        self.requests.clear()
+        self._answers.clear()
+
+    # -- what it tells us --------------------------------------------------------------------------------
+
+    def report(
+        self, message: Message, status: str, *, through: str, error_code: int | None = None
+    ) -> httpx.Response:
+        """Send a status callback to the message's StatusCallback, signed.
+
+        Parameters:
+          through: where that URL's host leads in this test, such as `http://127.0.0.1:8000`.
+        """
+        assert message.status_callback is not None
+        message.status = status
+        parameters = {
+            "AccountSid": self.sid,
+            "ApiVersion": "2010-04-01",
+            "From": message.address,
+            "MessageSid": message.sid,
+            "MessageStatus": status,
+            "SmsSid": message.sid,
+            "SmsStatus": status,
+            "To": message.contact,
+        }
+        if error_code is not None:
+            parameters["ErrorCode"] = str(error_code)
+        body, headers = signed(message.status_callback, parameters, auth_token=self.auth_token)
+        url = urlsplit(message.status_callback)
+        headers["Host"] = url.netloc
+        return httpx.post(f"{through}{url.path}?{url.query}", content=body, headers=headers)
+
+    # -- the server's side -------------------------------------------------------------------------------
+
+    def admits(self, authorization: str) -> bool:
+        expected = base64.b64encode(f"{self.sid}:{self.auth_token}".encode()).decode()
+        return authorization == f"Basic {expected}"
+
+    def next_answer(self) -> Answer:
+        return self._answers.popleft() if self._answers else ACCEPT
+
+    def accept(self, form: Mapping[str, str]) -> Message:
+        message = Message(
+            account_sid=self.sid,
+            contact=form["To"],
+            address=form["From"],
+            body=form["Body"],
+            status_callback=form.get("StatusCallback"),
+        )
+        self.messages.append(message)
+        return message
+
+
+class FakeTwilio:
+    """The server."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, Account] = {}
+        app = FastAPI(openapi_url=None)
+        account = "/2010-04-01/Accounts/{sid}"
+        app.add_api_route(account + "/Messages.json", self._send, methods=["POST"])
+        app.add_api_route(account + "/Messages.json", self._list, methods=["GET"])
+        app.add_api_route(account + ".json", self._look_up, methods=["GET"])
+        self._server = Server(_WithTransport(app))
+
+    def account(self) -> Account:
+        """A new account."""
+        account = Account()
+        self._accounts[account.sid] = account
+        return account
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    def __enter__(self) -> FakeTwilio:
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        self._server.__exit__(*args)
+
+    async def _send(self, sid: str, request: Request) -> Response:
+        account, refusal = await self._enter(sid, request)
+        if account is None:
+            return refusal
+        form = account.requests[-1].form
+        if invalid := _what_is_wrong(form):
+            return _error(400, invalid)
+        answer = account.next_answer()
+        message = account.accept(form) if answer.stores else None
+        if answer.gate is not None:
+            await answer.gate.passed()
+        if answer.drops:
+            request.scope["transport"].abort()
+        if message is not None and answer.status == 201:
+            return JSONResponse(message.as_json(), 201)
+        return _error(answer.status, answer.code or 20500, retry_after=answer.retry_after)
+
+    async def _list(self, sid: str, request: Request) -> Response:
+        account, refusal = await self._enter(sid, request)
+        if account is None:
+            return refusal
+        query = request.query_params
+        size = int(query.get("PageSize", "50"))
+        found = [
+            message.as_json()
+            for message in reversed(account.messages)  # newest first, as Twilio does
+            if query.get("To", message.contact) == message.contact
+            and query.get("From", message.address) == message.address
+        ][:size]
+        uri = f"{request.url.path}?PageSize={size}&Page=0"
+        return JSONResponse(
+            {
+                "end": len(found) - 1,
+                "first_page_uri": uri,
+                "messages": found,
+                "next_page_uri": None,
+                "page": 0,
+                "page_size": size,
+                "previous_page_uri": None,
+                "start": 0,
+                "uri": uri,
+            }
+        )
+
+    async def _look_up(self, sid: str, request: Request) -> Response:
+        account, refusal = await self._enter(sid, request)
+        return refusal if account is None else JSONResponse({"sid": sid, "status": "active", "type": "Full"})
+
+    async def _enter(self, sid: str, request: Request) -> tuple[Account | None, Response]:
+        """Record the request; the account, if the credentials are its own, and what to say if not."""
+        account = self._accounts.get(sid)
+        authorised = account is not None and account.admits(request.headers.get("authorization", ""))
+        if account is not None:
+            form = {name: str(value) for name, value in (await request.form()).items()}
+            account.requests.append(
+                RecordedRequest(
+                    request.method, request.url.path, dict(request.query_params), form, authorised
+                )
+            )
+        return account if authorised else None, _error(401, 20003)
+
+
+def _what_is_wrong(form: Mapping[str, str]) -> int | None:
+    """Twilio's code for the first thing that is."""
+    for name, code in (("To", 21604), ("From", 21603), ("Body", 21602)):
+        if not form.get(name):
+            return code
+    return 21617 if len(form["Body"]) > MAX_BODY else None
+
+
+def _error(status: int, code: int, *, retry_after: str | None = None) -> Response:
+    body = {
+        "code": code,
+        "message": f"The fake refuses this with {code}",
+        "more_info": f"https://www.twilio.com/docs/errors/{code}",
+        "status": status,
+    }
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return JSONResponse(body, status, headers)
+
+
+class _WithTransport:
+    """Gives the application its connection, so that it can be dropped: uvicorn has no other way."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app({**scope, "transport": send.__self__.transport}, receive, send)

@@ -1,0 +1,51 @@
+"""Things that are said, to try conversations with."""
+
+from __future__ import annotations
+
+import itertools
+
+from actors.conversations import ConversationStore, Hold, Reply
+from actors.messages import InboundMessage
+from ops.webhook import message_parameters
+
+CONTACT = "whatsapp:+5511900001234"
+ADDRESS = "whatsapp:+15005550006"
+
+_sids = itertools.count(1)
+
+
+def inbound(text: str = "Oi", *, sid: str | None = None, contact: str = CONTACT) -> InboundMessage:
+    """A message from a contact."""
+    sid = sid or f"SM{next(_sids):032x}"
+    parameters = message_parameters(text, sender=contact, to=ADDRESS, message_sid=sid)
+    return InboundMessage.from_twilio(parameters)
+
+
+CONVERSATION = inbound().conversation
+
+
+def always(_holder: str) -> bool:
+    """Every holder is live."""
+    return True
+
+
+def never(_holder: str) -> bool:
+    """No holder is live."""
+    return False
+
+
+def held(store: ConversationStore, holder: str = "message-1") -> Hold:
+    """A hold on the conversation, which must be free."""
+    hold = store.hold(CONVERSATION, holder, is_live=always)
+    assert hold is not None
+    return hold
+
+
+def answered(store: ConversationStore, *texts: str, body: str = "Olá!") -> Reply:
+    """Append messages, and answer them with one reply."""
+    for text in texts or ("Oi",):
+        store.append(inbound(text))
+    hold = held(store)
+    reply = store.answer(hold, store.turn(hold, history_limit=20), body, kind="answer")
+    assert store.release(hold, unless_more=True)
+    return reply

@@ -1,0 +1,146 @@
+"""The actors' surroundings, with nothing of them outside the test's directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from actors.ai import Completion, Responder
+from actors.conversations import ConversationStore, Line, Reply, SQLiteConversationStore
+from actors.sender import Sender
+from actors.services import Services
+from brokers import SQLiteBroker
+from brokers.backend import State
+from ops.settings import Settings
+from tests.fakes.twilio import Account, FakeTwilio
+
+
+@pytest.fixture(params=["sqlite"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ConversationStore]:
+    """Opens the same store again and again, as processes do. Another kind joins with one more name."""
+    stores = {"sqlite": lambda: SQLiteConversationStore(tmp_path / "conversations.db")}
+    return stores[request.param]
+
+
+@pytest.fixture
+def store(open_store: Callable[[], ConversationStore]) -> Iterator[ConversationStore]:
+    with closing(open_store()) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def twilio() -> Iterator[FakeTwilio]:
+    with FakeTwilio() as twilio:
+        yield twilio
+
+
+@pytest.fixture
+def account(twilio: FakeTwilio) -> Account:
+    return twilio.account()
+
+
+class ScriptedResponder(Responder):
+    """Does what the test says, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.error: Exception | None = None
+
+    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:  # noqa: ARG002
+        self.asked.append([line.text for line in unanswered])
+        self.meanwhile()
+        if self.error is not None:
+            raise self.error
+        return Completion("answer to " + ", ".join(self.asked[-1]), model="scripted")
+
+
+class ScriptedSender(Sender):
+    """Does what the test says, and remembers what it sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.error: Exception | None = None
+        self.found: str | None = None
+        self.not_found_is_not_sent = False
+
+    def send(self, reply: Reply) -> str:
+        if self.error is not None:
+            raise self.error
+        self.sent.append(reply.body)
+        return f"SM{reply.reply_id}"
+
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:  # noqa: ARG002
+        return self.found
+
+
+#: Of messages that wait.
+STATES: tuple[State, ...] = ("ready", "delayed")
+
+
+class World:
+    """The services the actors work with in this test.
+
+    Attributes:
+      enqueued: the messages in the queue, as actor and first argument.
+    """
+
+    def __init__(self, services: Services, responder: ScriptedResponder, sender: ScriptedSender) -> None:
+        self.services = services
+        self.responder = responder
+        self.sender = sender
+
+    @property
+    def conversations(self) -> ConversationStore:
+        return self.services.conversations
+
+    @property
+    def enqueued(self) -> list[str]:
+        """The actors of the messages in the queue."""
+        backend = self.services.broker.backend
+        return [
+            message.actor
+            for queue in ("messages", "replies")
+            for state in STATES
+            for message in backend.list(queue, state)
+        ]
+
+    def forget_enqueued(self) -> None:
+        """As if the process had died before it could enqueue anything."""
+        self.services.broker.flush_all()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
+    """Makes the surroundings, with settings."""
+    opened: list[Services] = []
+
+    def make(**settings: object) -> World:
+        responder, sender = ScriptedResponder(), ScriptedSender()
+        broker = SQLiteBroker(tmp_path / "queue.db")
+        for queue in ("messages", "replies"):
+            broker.declare_queue(queue)
+        services = Services(
+            settings=Settings(_env_file=None, **settings),  # type: ignore[arg-type]
+            broker=broker,
+            conversations=SQLiteConversationStore(tmp_path / "conversations.db"),
+            responder=responder,
+            sender=sender,
+        )
+        opened.append(services)
+        for module in ("deliveries", "replies"):
+            monkeypatch.setattr(f"actors.{module}.services", lambda: services)
+        return World(services, responder, sender)
+
+    yield make
+    for services in opened:
+        services.conversations.close()
+        services.broker.close()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()

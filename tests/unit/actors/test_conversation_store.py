@@ -1,0 +1,371 @@
+"""What every conversation store promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+
+import pytest
+
+from actors.conversations import ConversationStore, Hold, HoldLost, Line
+from tests.support.conversations import CONVERSATION, always, answered, held, inbound, never
+
+OpenStore = Callable[[], ConversationStore]
+
+
+def unanswered(store: ConversationStore, hold: Hold) -> list[str]:
+    return [line.text for line in store.turn(hold, history_limit=20).unanswered]
+
+
+# -- what comes in -------------------------------------------------------------------------------------
+
+
+def test_a_message_is_appended_once(store: ConversationStore) -> None:
+    message = inbound("Oi")
+
+    assert store.append(message)
+    assert not store.append(message)
+
+    assert unanswered(store, held(store)) == ["Oi"]
+
+
+def test_the_same_sid_in_another_account_is_another_message(store: ConversationStore) -> None:
+    message = inbound("Oi")
+    theirs = message.from_twilio({**message.payload, "AccountSid": "AC" + "9" * 32})
+
+    assert store.append(message)
+    assert store.append(theirs)
+
+
+def test_a_message_is_appended_once_by_many_at_once(open_store: OpenStore) -> None:
+    message = inbound("Oi")
+    with ExitStack() as stack:
+        stores = [stack.enter_context(closing(open_store())) for _ in range(4)]
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            appended = list(pool.map(lambda n: stores[n % 4].append(message), range(32)))
+
+    assert appended.count(True) == 1
+
+
+def test_what_was_appended_is_there_for_others(open_store: OpenStore) -> None:
+    with closing(open_store()) as one, closing(open_store()) as another:
+        one.append(inbound("Oi\x00 👋"))
+
+        assert unanswered(another, held(another)) == ["Oi\x00 👋"]
+
+
+# -- holding -------------------------------------------------------------------------------------------
+
+
+def test_a_conversation_nobody_wrote_in_cannot_be_held(store: ConversationStore) -> None:
+    assert store.hold(CONVERSATION, "message-1", is_live=always) is None
+
+
+def test_one_of_many_holds(open_store: OpenStore) -> None:
+    with ExitStack() as stack:
+        stores = [stack.enter_context(closing(open_store())) for _ in range(4)]
+        stores[0].append(inbound())
+
+        def take(number: int) -> Hold | None:
+            return stores[number % 4].hold(CONVERSATION, f"message-{number}", is_live=always)
+
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            holds = list(pool.map(take, range(32)))
+
+    assert len([hold for hold in holds if hold is not None]) == 1
+
+
+def test_a_holder_may_hold_again_what_it_held_before_it_crashed(store: ConversationStore) -> None:
+    store.append(inbound())
+    before = held(store, "message-1")
+
+    again = store.hold(CONVERSATION, "message-1", is_live=always)
+
+    assert again is not None
+    assert again.fence > before.fence
+
+
+def test_the_hold_of_a_holder_that_is_not_live_is_void(store: ConversationStore) -> None:
+    store.append(inbound())
+    held(store, "message-1")
+    asked = []
+
+    def is_live(holder: str) -> bool:
+        asked.append(holder)
+        return False
+
+    assert store.hold(CONVERSATION, "message-2", is_live=is_live) is not None
+    assert asked == ["message-1"]
+
+
+def test_a_released_conversation_can_be_held(store: ConversationStore) -> None:
+    store.append(inbound())
+    store.release(held(store, "message-1"), unless_more=False)
+
+    assert store.hold(CONVERSATION, "message-2", is_live=always) is not None
+
+
+def test_whoever_lost_its_hold_cannot_release_the_next_ones(store: ConversationStore) -> None:
+    store.append(inbound())
+    lost = held(store, "message-1")
+    store.hold(CONVERSATION, "message-2", is_live=never)
+
+    assert store.release(lost, unless_more=False)
+    assert store.release(lost, unless_more=True), "it is let go of already"
+    assert store.hold(CONVERSATION, "message-3", is_live=always) is None
+
+
+def test_a_conversation_is_not_let_go_of_while_something_is_unanswered(store: ConversationStore) -> None:
+    store.append(inbound("Oi"))
+    hold = held(store)
+    turn = store.turn(hold, history_limit=20)
+    store.append(inbound("Alô?"))
+    store.answer(hold, turn, "Olá!", kind="answer")
+
+    assert not store.release(hold, unless_more=True)
+
+    assert unanswered(store, hold) == ["Alô?"], "what came in since is not answered by it"
+    store.answer(hold, store.turn(hold, history_limit=20), "Sim?", kind="answer")
+    assert store.release(hold, unless_more=True)
+
+
+def test_nothing_is_left_between_a_release_and_an_append(open_store: OpenStore) -> None:
+    """Whatever the order: either the holder sees the message, or whoever appended it gets the hold."""
+    with closing(open_store()) as ours, closing(open_store()) as theirs:
+
+        def appended_and_held() -> bool:
+            theirs.append(inbound())
+            hold = theirs.hold(CONVERSATION, "message-2", is_live=always)
+            if hold is not None:
+                theirs.release(hold, unless_more=False)
+            return hold is not None
+
+        for _ in range(25):
+            answered(ours)
+            hold = held(ours, "message-1")
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                other = pool.submit(appended_and_held)
+                saw_more = not ours.release(hold, unless_more=True)
+            assert saw_more or other.result()
+            hold = hold if saw_more else held(ours, "message-1")
+            ours.answer(hold, ours.turn(hold, history_limit=0), "Olá!", kind="answer")
+            ours.release(hold, unless_more=True)
+
+
+# -- answering -----------------------------------------------------------------------------------------
+
+
+def test_one_reply_answers_a_burst(store: ConversationStore) -> None:
+    reply = answered(store, "um", "dois", "três", body="Olá!")
+
+    assert (reply.body, reply.state, reply.kind) == ("Olá!", "pending", "answer")
+    assert unanswered(store, held(store)) == []
+
+
+def test_history_is_what_was_said_in_order(store: ConversationStore) -> None:
+    answered(store, "um", "dois", body="A")
+    answered(store, "três", body="B")
+    store.append(inbound("quatro"))
+
+    turn = store.turn(held(store), history_limit=20)
+
+    said = [("contact", "um"), ("contact", "dois"), ("us", "A"), ("contact", "três"), ("us", "B")]
+    assert list(turn.history) == [Line._make(line) for line in said]
+    assert list(turn.unanswered) == [Line("contact", "quatro")]
+
+
+def test_history_stands_where_it_was_answered(store: ConversationStore) -> None:
+    """What came in while an answer was written was said before it, and is answered after it."""
+    store.append(inbound("um"))
+    hold = held(store)
+    turn = store.turn(hold, history_limit=20)
+    store.append(inbound("dois"))
+    store.answer(hold, turn, "A", kind="answer")
+    store.answer(hold, store.turn(hold, history_limit=20), "B", kind="answer")
+
+    history = store.turn(hold, history_limit=20).history
+
+    assert [line.text for line in history] == ["um", "A", "dois", "B"]
+
+
+@pytest.mark.parametrize(("limit", "said"), [(0, []), (1, ["B"]), (3, ["A", "dois", "B"])])
+def test_history_is_the_latest_within_the_limit(
+    store: ConversationStore, limit: int, said: list[str]
+) -> None:
+    answered(store, "um", body="A")
+    answered(store, "dois", body="B")
+
+    turn = store.turn(held(store), history_limit=limit)
+
+    assert [line.text for line in turn.history] == said
+
+
+def test_an_answer_under_a_lost_hold_is_not_written(store: ConversationStore) -> None:
+    store.append(inbound("Oi"))
+    lost = held(store, "message-1")
+    turn = store.turn(lost, history_limit=20)
+    taken = store.hold(CONVERSATION, "message-2", is_live=never)
+    assert taken is not None
+
+    with pytest.raises(HoldLost):
+        store.answer(lost, turn, "Olá!", kind="answer")
+
+    assert unanswered(store, taken) == ["Oi"]
+    assert store.next_to_send(CONVERSATION) is None
+
+
+def test_an_answer_after_a_release_is_not_written(store: ConversationStore) -> None:
+    store.append(inbound("Oi"))
+    hold = held(store)
+    turn = store.turn(hold, history_limit=20)
+    store.release(hold, unless_more=False)
+
+    with pytest.raises(HoldLost):
+        store.answer(hold, turn, "Olá!", kind="answer")
+
+
+# -- sending -------------------------------------------------------------------------------------------
+
+
+def test_replies_are_sent_in_the_order_they_were_written(store: ConversationStore) -> None:
+    first, second = answered(store, body="A"), answered(store, body="B")
+
+    assert store.next_to_send(CONVERSATION) == first
+    store.begin_sending(first.reply_id)
+    assert store.next_to_send(CONVERSATION) is None, "the one before is being sent"
+    store.record_sent(first.reply_id, "SM1")
+    assert store.next_to_send(CONVERSATION) == second
+
+
+@pytest.mark.parametrize("how", ["failed", "unknown"])
+def test_a_reply_that_is_not_sent_does_not_hold_up_the_next(store: ConversationStore, how: str) -> None:
+    first, second = answered(store, body="A"), answered(store, body="B")
+    store.begin_sending(first.reply_id)
+    if how == "failed":
+        store.record_not_sent(first.reply_id, "no", final=True)
+    else:
+        store.record_unknown(first.reply_id, "who knows")
+
+    assert store.next_to_send(CONVERSATION) == second
+
+
+def test_sending_begins_once(open_store: OpenStore) -> None:
+    with ExitStack() as stack:
+        stores = [stack.enter_context(closing(open_store())) for _ in range(4)]
+        reply = answered(stores[0])
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            begun = list(pool.map(lambda n: stores[n % 4].begin_sending(reply.reply_id), range(32)))
+
+    [one] = [reply for reply in begun if reply is not None]
+    assert one.state == "sending"
+    assert one.sending_at is not None
+
+
+def state_of(store: ConversationStore, reply_id: str) -> str:
+    reply = store.reply(reply_id)
+    assert reply is not None
+    return reply.state
+
+
+def test_a_reply_not_sent_yet_can_be_sent(store: ConversationStore) -> None:
+    reply_id = answered(store).reply_id
+    store.begin_sending(reply_id)
+    store.record_not_sent(reply_id, "busy", final=False)
+
+    assert state_of(store, reply_id) == "pending"
+    assert store.begin_sending(reply_id) is not None
+
+
+def test_a_failed_reply_can_be_sent_when_its_dead_letter_is_replayed(store: ConversationStore) -> None:
+    reply_id = answered(store).reply_id
+    store.begin_sending(reply_id)
+    store.record_not_sent(reply_id, "refused", final=True)
+
+    assert state_of(store, reply_id) == "failed"
+    assert store.begin_sending(reply_id) is not None
+
+
+@pytest.mark.parametrize("state", ["sending", "sent", "unknown"])
+def test_what_was_or_may_have_been_sent_is_not_sent_again(store: ConversationStore, state: str) -> None:
+    reply_id = answered(store).reply_id
+    store.begin_sending(reply_id)
+    if state == "sent":
+        store.record_sent(reply_id, "SM1")
+    if state == "unknown":
+        store.record_unknown(reply_id, "who knows")
+
+    assert store.begin_sending(reply_id) is None
+    assert state_of(store, reply_id) == state
+
+
+def test_a_sent_reply_stays_sent(store: ConversationStore) -> None:
+    reply_id = answered(store).reply_id
+    store.begin_sending(reply_id)
+    store.record_sent(reply_id, "SM1")
+
+    store.record_unknown(reply_id, "late")
+    store.record_not_sent(reply_id, "late", final=True)
+    store.record_sent(reply_id, "SM2")
+
+    reply = store.reply(reply_id)
+    assert reply is not None
+    assert (reply.state, reply.sid, reply.error) == ("sent", "SM1", None)
+    assert store.knows_sid("SM1")
+    assert not store.knows_sid("SM2")
+
+
+# -- delivery ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (["queued", "sent", "delivered", "read"], "read"),
+        (["delivered", "sent"], "delivered"),
+        (["read", "delivered", "sending"], "read"),
+        (["undelivered", "delivered"], "undelivered"),
+        (["something new"], "something new"),
+        (["sent", "something new"], "sent"),
+        (["something new", "sent"], "sent"),
+    ],
+)
+def test_a_delivery_moves_forward_only(store: ConversationStore, said: list[str], kept: str) -> None:
+    reply_id = answered(store).reply_id
+    store.begin_sending(reply_id)
+    store.record_sent(reply_id, "SM1")
+
+    for status in said:
+        store.record_delivery(reply_id, sid="SM1", status=status, error=None)
+
+    reply = store.reply(reply_id)
+    assert reply is not None
+    assert reply.delivery_status == kept
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+def test_a_status_proves_that_a_reply_was_sent(store: ConversationStore, state: str) -> None:
+    reply_id = answered(store).reply_id
+    store.begin_sending(reply_id)
+    if state == "unknown":
+        store.record_unknown(reply_id, "who knows")
+
+    assert store.record_delivery(reply_id, sid="SM1", status="queued", error=None)
+
+    reply = store.reply(reply_id)
+    assert reply is not None
+    assert (reply.state, reply.sid) == ("sent", "SM1")
+
+
+def test_a_status_of_a_reply_that_does_not_exist_changes_nothing(store: ConversationStore) -> None:
+    assert not store.record_delivery("nothing", sid="SM1", status="sent", error=None)
+    assert not store.knows_sid("SM1")
+
+
+def test_a_reply_knows_whom_it_is_for(store: ConversationStore) -> None:
+    message = inbound()
+    reply = answered(store)
+
+    assert (reply.contact, reply.address) == (message.contact, message.address)
+    assert reply.account_sid == message.account_sid
+    assert reply == store.reply(reply.reply_id)

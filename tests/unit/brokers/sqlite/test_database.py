@@ -1,0 +1,189 @@
+"""One file, many users: what they submit is committed, however they come and go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from brokers.errors import EngineError
+from brokers.sqlite.database import Database, Write
+from brokers.sqlite.schema import Schema
+from brokers.writer import Operation
+from tests.support.messages import PATIENCE_S
+
+SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT UNIQUE)",))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(Database(tmp_path / "things.db", SCHEMA)) as database:
+        yield database
+
+
+def insert(name: str, *, lazy: bool = False) -> Write[None]:
+    def apply(connection: apsw.Connection) -> None:
+        connection.execute("INSERT INTO thing VALUES (?)", (name,))
+
+    return Operation(apply, lazy=lazy)
+
+
+def add(database: Database, name: str) -> None:
+    insert(name).wait(database.submit, PATIENCE_S)
+
+
+def names(database: Database) -> list[Any]:
+    return database.read(lambda c: [row[0] for row in c.execute("SELECT name FROM thing ORDER BY rowid")])
+
+
+def test_closing_commits_what_was_submitted(database: Database) -> None:
+    add(database, "open")
+    database.submit(insert("lazy", lazy=True))
+    database.close()
+
+    assert names(database) == ["open", "lazy"]
+
+
+def test_one_that_fails_spoils_nothing_for_the_others(database: Database) -> None:
+    add(database, "taken")
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        adding = {name: pool.submit(add, database, name) for name in ["taken", *"abcdefghi"]}
+    assert isinstance(adding.pop("taken").exception(), EngineError)
+    assert [waiting.exception() for waiting in adding.values()] == [None] * 9
+    assert sorted(names(database)) == [*"abcdefghi", "taken"]
+
+
+def test_an_operation_that_fails_leaves_nothing_behind(database: Database) -> None:
+    def half(connection: apsw.Connection) -> None:
+        connection.execute("INSERT INTO thing VALUES ('half')")
+        raise LookupError("the other half")
+
+    with pytest.raises(LookupError):
+        database.write(half)
+    assert names(database) == []
+
+
+def test_readers_see_one_state(database: Database) -> None:
+    def twice(connection: apsw.Connection) -> tuple[int, int]:
+        count = "SELECT count(*) FROM thing"
+        before: Any = connection.execute(count).fetchone()
+        add(database, "meanwhile")
+        after: Any = connection.execute(count).fetchone()
+        return before[0], after[0]
+
+    assert database.read(twice) == (0, 0)
+
+
+def test_many_read_at_once(database: Database) -> None:
+    add(database, "thing")
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        answers = list(pool.map(lambda _: names(database), range(2_000)))
+    assert answers == [["thing"]] * 2_000
+
+
+def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(EngineError, match="ReadOnly"):
+        database.read(lambda c: c.execute("INSERT INTO thing VALUES ('no')"))
+
+
+def test_what_follows_a_commit_cannot_stop_the_writer(tmp_path: Path) -> None:
+    """Whoever waits for the next commit would wait in vain."""
+
+    def fail(_: list[Write[Any]]) -> None:
+        raise OSError("the run directory is gone")
+
+    with closing(Database(tmp_path / "things.db", SCHEMA, after_commit=fail)) as database:
+        add(database, "one")
+        insert("other").wait(database.submit, 5)
+        assert names(database) == ["one", "other"]
+
+
+class TestAFileThatIsNoDatabase:
+    @pytest.fixture
+    def database(self, tmp_path: Path) -> Iterator[Database]:
+        self.path = tmp_path / "things.db"
+        self.path.write_bytes(b"not a database " * 1_000)
+        with closing(Database(self.path, SCHEMA)) as database:
+            yield database
+
+    def test_is_a_clear_error_until_it_is_gone(self, database: Database) -> None:
+        for _ in range(2):
+            with pytest.raises(EngineError, match="NotADB"):
+                add(database, "thing")
+        self.path.unlink()
+
+        add(database, "thing")
+        assert names(database) == ["thing"]
+
+    def test_leaves_nothing_open(self, database: Database) -> None:
+        def open_files() -> int:
+            return len(list(Path("/proc/self/fd").iterdir()))
+
+        with suppress(EngineError):
+            add(database, "thing")
+        before = open_files()
+        for _ in range(10):
+            with suppress(EngineError):
+                add(database, "thing")
+        assert open_files() <= before
+
+
+def test_a_database_that_was_taken_away_is_not_written_to(database: Database) -> None:
+    """What is stored in a file without a name is gone with the process: that is no success."""
+    add(database, "before")
+    for path in database.path.parent.glob("things.db*"):
+        if path.is_file():
+            path.unlink()
+
+    with suppress(EngineError):
+        add(database, "after")
+        database.close()
+        assert "after" in names(database)
+
+
+def test_spare_space_is_given_back(database: Database) -> None:
+    add(database, "x" * 3_000_000)
+    database.write(lambda c: c.execute("DELETE FROM thing"))
+    assert database.wal_bytes() > 1_000_000
+
+    database.give_back_spare_space(1_000_000, max_pages=10_000)
+    assert database.wal_bytes() == 0
+    assert database.path.stat().st_size < 1_000_000
+
+
+def test_little_spare_space_is_kept(database: Database) -> None:
+    add(database, "thing")
+    before = database.wal_bytes()
+
+    database.give_back_spare_space(1_000_000)
+    assert database.wal_bytes() == before > 0
+
+
+def test_a_reader_does_not_hold_up_writers_for_want_of_space(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Space is given back when nobody reads: it is not worth keeping every process waiting."""
+    monkeypatch.setattr("brokers.sqlite.database.BUSY_TIMEOUT_MS", 600_000)
+    add(database, "x" * 2_000_000)
+    reading, may_end = threading.Event(), threading.Event()
+
+    def linger(connection: apsw.Connection) -> None:
+        connection.execute("SELECT count(*) FROM thing").fetchall()
+        reading.set()
+        may_end.wait()
+
+    with ThreadPoolExecutor() as pool:
+        try:
+            pool.submit(database.read, linger)
+            assert reading.wait(PATIENCE_S)
+            add(database, "y")
+            pool.submit(database.give_back_spare_space, 1_000_000).result(PATIENCE_S)
+            assert not may_end.is_set()
+        finally:
+            may_end.set()

@@ -1,0 +1,103 @@
+"""Presence files: proof of life, and what the dead were running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from brokers.sqlite.presence import Peer, Presence, peers
+from tests.support.processes import Process
+
+
+def live(channel: Connection, directory: Path) -> None:
+    """A process that waits for work, runs messages 7 and 9, and is done with 8."""
+    presence = Presence(directory)
+    presence.waiting(1)
+    for key in (7, 8, 9):
+        presence.started(key, now_ms=1)
+    presence.finished(8)
+    channel.send(presence.owner)
+    channel.recv()
+
+
+@pytest.fixture
+def neighbour(tmp_path: Path) -> Iterator[Process]:
+    with Process(live, tmp_path) as neighbour:
+        yield neighbour
+
+
+@pytest.fixture
+def peer(neighbour: Process, tmp_path: Path) -> Iterator[Peer]:
+    owner = neighbour.receive()
+    [peer] = peers(tmp_path, None)
+    assert peer.owner == owner
+    with closing(peer):
+        yield peer
+
+
+def test_a_living_process_is_not_dead(peer: Peer) -> None:
+    assert not peer.is_dead()
+    assert peer.is_waiting()
+
+
+def test_a_stopped_process_is_not_dead(neighbour: Process, peer: Peer) -> None:
+    neighbour.stop()
+    assert not peer.is_dead()
+
+
+def test_the_dead_leave_word_of_what_they_ran(neighbour: Process, peer: Peer) -> None:
+    neighbour.kill()
+    assert peer.is_dead()
+    assert sorted(peer.running()) == [7, 9]
+
+
+def test_one_of_many_finds_the_dead(neighbour: Process, peer: Peer) -> None:
+    neighbour.kill()
+    assert peer.is_dead()
+    with closing(Peer(peer.path)) as another:
+        assert not another.is_dead(), "somebody is at it already"
+
+
+def test_who_leaves_takes_the_file_along(tmp_path: Path) -> None:
+    presence = Presence(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    presence.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_does_not_see_oneself(tmp_path: Path) -> None:
+    with closing(Presence(tmp_path)) as presence:
+        assert list(peers(tmp_path, presence.owner)) == []
+
+
+def test_it_waits_as_long_as_any_of_its_consumers_does(tmp_path: Path) -> None:
+    with closing(Presence(tmp_path)) as presence, closing(Peer(presence.path)) as seen:
+        presence.waiting(1)
+        presence.waiting(1)
+        presence.waiting(-1)
+        assert seen.is_waiting()
+        presence.waiting(-1)
+        assert not seen.is_waiting()
+
+
+def test_finishing_what_never_started_is_harmless(tmp_path: Path) -> None:
+    with closing(Presence(tmp_path)) as presence, closing(Peer(presence.path)) as seen:
+        presence.started(1, now_ms=1)
+        presence.finished(2)
+        assert seen.running() == [1]
+
+
+def test_a_full_disk_cannot_kill_through_the_mapping(tmp_path: Path) -> None:
+    """Writing to a hole of a mapped file when no block is left for it is a SIGBUS."""
+    with closing(Presence(tmp_path)) as presence:
+        stat = presence.path.stat()
+        assert stat.st_blocks * 512 >= stat.st_size
+
+
+def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "not-ours.lock").write_bytes(b"\0" * 100_000)
+    assert list(peers(tmp_path, None)) == []

@@ -1,0 +1,108 @@
+"""How many messages a process holds: more of fast ones, few of slow ones."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from brokers.window import HORIZON_S, MAX_HELD, Window
+from tests.support.messages import PATIENCE_S
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """The window's clock, which goes on only when it is told to."""
+    time = Time()
+    monkeypatch.setattr("brokers.window.time.monotonic", time)
+    return time
+
+
+def room(window: Window) -> int:
+    return window.wait_for_room(0)
+
+
+def run(window: Window, time: Time, *, per_s: int, for_s: float = 1.0) -> None:
+    """Claim and settle messages at a steady rate."""
+    for _ in range(int(for_s / HORIZON_S)):
+        count = int(per_s * HORIZON_S)
+        room(window)
+        window.claimed(count)
+        window.settled(count)
+        time.now_s += HORIZON_S
+
+
+def test_at_first_it_is_one_for_each_thread(time: Time) -> None:
+    assert room(Window(8)) == 8
+    assert room(Window(0)) == 1
+
+
+def test_what_is_held_takes_room(time: Time) -> None:
+    window = Window(8)
+    window.claimed(5)
+    assert room(window) == 3
+    window.claimed(3)
+    assert room(window) == 0
+    window.settled(2)
+    assert room(window) == 2
+
+
+def test_a_fast_queue_is_held_for_the_length_of_the_horizon(time: Time) -> None:
+    window = Window(8)
+    run(window, time, per_s=4_000)
+
+    assert room(window) == pytest.approx(8 + 4_000 * HORIZON_S, rel=0.05)
+
+
+def test_it_never_holds_more_than_the_most(time: Time) -> None:
+    window = Window(8)
+    run(window, time, per_s=1_000_000)
+
+    assert room(window) == MAX_HELD
+
+
+def test_it_shrinks_when_the_queue_becomes_slow(time: Time) -> None:
+    window = Window(8)
+    run(window, time, per_s=4_000)
+    run(window, time, per_s=20)
+
+    assert 8 <= room(window) <= 10
+
+
+def test_a_fixed_window_stays_as_it_is(time: Time) -> None:
+    window = Window(5, adaptive=False)
+    run(window, time, per_s=4_000)
+
+    assert room(window) == 5
+
+
+def test_a_large_window_waits_until_half_of_it_is_free(time: Time) -> None:
+    window = Window(8)
+    run(window, time, per_s=4_000)
+    size = room(window)
+    window.claimed(size)
+
+    window.settled(size // 4)
+    assert room(window) == 0, "one claim is to serve many"
+    window.settled(size // 2)
+    assert room(window) >= size // 2
+
+
+def test_who_waits_for_room_is_woken_when_there_is_some() -> None:
+    window = Window(2)
+    window.claimed(2)
+    got: list[int] = []
+    waiting = threading.Thread(target=lambda: got.append(window.wait_for_room(PATIENCE_S)))
+    waiting.start()
+
+    window.settled()
+    waiting.join(PATIENCE_S)
+    assert got == [1]

@@ -1,0 +1,183 @@
+"""Settings: read once, checked all at once, and silent about secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.settings import Settings, SettingsError, load_settings
+
+TWILIO = {
+    "TWILIO_ACCOUNT_SID": "AC" + "a" * 32,
+    "TWILIO_AUTH_TOKEN": "the-primary-token, the-secondary-token",
+    "PUBLIC_BASE_URL": "https://recado.example.com/",
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+    """No settings but those of the test."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    load_settings.cache_clear()
+    yield monkeypatch
+    load_settings.cache_clear()
+
+
+def load(environment: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    return load_settings()
+
+
+def problems(environment: pytest.MonkeyPatch, **variables: str) -> list[str]:
+    """What is wrong, a line each."""
+    with pytest.raises(SettingsError) as raised:
+        load(environment, **variables)
+    return [line for line in str(raised.value).splitlines() if line.startswith("  - ")]
+
+
+def test_nothing_has_to_be_set_on_a_laptop(environment: pytest.MonkeyPatch) -> None:
+    settings = load(environment)
+
+    assert (settings.queue_backend, settings.ai_provider) == ("sqlite", "echo")
+    assert not settings.sends_through_twilio
+
+
+def test_credentials_make_replies_leave(environment: pytest.MonkeyPatch) -> None:
+    settings = load(environment, **TWILIO)
+
+    assert settings.sends_through_twilio
+    assert settings.auth_tokens == ["the-primary-token", "the-secondary-token"]
+    assert settings.public_base_url == "https://recado.example.com", "paths are added to it"
+
+
+def test_a_file_is_read_too_and_the_environment_wins(environment: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("API_PORT=1234\nWORKER_THREADS=3\nSOMETHING_ELSE=1\n")
+
+    settings = load(environment, WORKER_THREADS="5")
+
+    assert (settings.api_port, settings.worker_threads) == (1234, 5)
+
+
+def test_an_empty_variable_is_as_none(environment: pytest.MonkeyPatch) -> None:
+    assert load(environment, TWILIO_ACCOUNT_SID="", AI_MODEL="").ai_model is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("QUEUE_BACKEND", "rabbitmq"),
+        ("QUEUE_MAX_DELIVERIES", "0"),
+        ("TWILIO_ACCOUNT_SID", "SK" + "a" * 32),
+        ("TWILIO_VALIDATE_SIGNATURES", "perhaps"),
+        ("TWILIO_TIMEOUT_S", "0"),
+        ("TWILIO_API_BASE_URL", "ftp://api.twilio.com"),
+        ("PUBLIC_BASE_URL", "recado.example.com"),
+        ("PUBLIC_BASE_URL", "https://recado.example.com?foo=1"),
+        ("PUBLIC_BASE_URL", "https://recado.example.com#rc=5"),
+        ("PUBLIC_BASE_URL", "https://recado.example.com:port"),
+        ("PUBLIC_BASE_URL", "https://recado.example.com:99999"),
+        ("REPLY_SENDER", "pigeon"),
+        ("REPLY_UNKNOWN_POLICY", "guess"),
+        ("REPLY_RECONCILE_DELAYS_S", "5,,15"),
+        ("REPLY_RECONCILE_DELAYS_S", "soon"),
+        ("AI_BASE_URL", "localhost"),
+        ("AI_SYSTEM_PROMPT_PATH", "no-such-file.txt"),
+        ("AI_MAX_TOKENS", "0"),
+        ("MESSAGE_MAX_RETRIES", "-1"),
+        ("API_PORT", "70000"),
+        ("WORKER_THREADS", "two"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_wrong_value_is_named_and_explained(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    [problem] = problems(environment, **{name: value})
+
+    assert problem.startswith(f"  - {name}: ")
+    assert str(Settings.model_fields[name.lower()].description) in problem
+
+
+def test_all_wrong_values_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    wrong = {"API_PORT": "x", "AI_PROVIDER": "oracle", "LOG_LEVEL": "LOUD"}
+
+    found = problems(environment, **wrong)
+
+    assert sorted(line.split()[1] for line in found) == ["AI_PROVIDER:", "API_PORT:", "LOG_LEVEL:"]
+
+
+def test_all_missing_values_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    found = problems(environment, REPLY_SENDER="twilio", AI_PROVIDER="openai")
+
+    assert sorted(line.split()[1] for line in found) == [
+        "AI_API_KEY",
+        "AI_BASE_URL",
+        "AI_MODEL",
+        "PUBLIC_BASE_URL",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+    ]
+
+
+def test_wrong_and_missing_values_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    found = problems(environment, API_PORT="x", REPLY_SENDER="twilio")
+
+    assert [name for name in ("API_PORT", "TWILIO_AUTH_TOKEN") if name not in "\n".join(found)] == []
+
+
+def test_a_token_of_nothing_but_commas_is_missing(environment: pytest.MonkeyPatch) -> None:
+    [problem] = problems(environment, **{**TWILIO, "TWILIO_AUTH_TOKEN": " , "})
+
+    assert "TWILIO_AUTH_TOKEN" in problem
+
+
+def test_a_shared_key_without_a_secret_is_wrong(environment: pytest.MonkeyPatch) -> None:
+    [problem] = problems(environment, TWILIO_SHARED_KEYS="key-1=secret-1,key-2")
+
+    assert problem.startswith("  - TWILIO_SHARED_KEYS: ")
+    assert "secret-1" not in problem
+
+
+def test_shared_keys_by_id(environment: pytest.MonkeyPatch) -> None:
+    settings = load(environment, TWILIO_SHARED_KEYS="key-1 = one=1, key-2=two,")
+
+    assert settings.shared_keys == {"key-1": "one=1", "key-2": "two"}
+
+
+def test_the_api_can_do_without_a_token_if_it_has_shared_keys(environment: pytest.MonkeyPatch) -> None:
+    settings = load(
+        environment, TWILIO_SHARED_KEYS="key-1=secret", PUBLIC_BASE_URL="https://recado.example.com"
+    )
+
+    assert settings.for_the_api() is settings
+
+
+def test_the_api_needs_something_to_check_signatures_with(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(environment).for_the_api()
+
+    assert "TWILIO_AUTH_TOKEN" in str(raised.value)
+    assert "PUBLIC_BASE_URL" in str(raised.value)
+
+
+# -- secrets -------------------------------------------------------------------------------------------
+
+SECRETS = {
+    "TWILIO_AUTH_TOKEN": "a-very-secret-token",
+    "TWILIO_SHARED_KEYS": "key-1=a-very-secret-key",
+    "AI_API_KEY": "sk-very-secret",
+}
+
+
+def test_a_representation_has_no_secrets(environment: pytest.MonkeyPatch) -> None:
+    settings = load(environment, **SECRETS)
+
+    assert "secret" not in repr(settings) + str(settings) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize("wrong", [{"API_PORT": "x"}, {"REPLY_SENDER": "twilio"}])
+def test_errors_have_no_secrets(environment: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
+    assert "very-secret" not in "\n".join(problems(environment, **SECRETS, **wrong))
