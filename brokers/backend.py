@@ -35,6 +35,8 @@ class QueueMessage(NamedTuple):
     payload: bytes
     priority: int = 0  # lower is claimed first, as in Dramatiq
     delay_ms: int = 0
+    unique_key: str | None = None  # while this key is taken, no other message under it is stored
+    unique_for_ms: int = 0  # how long the key stays taken, whatever becomes of the message
 
 
 class Delivery(NamedTuple):
@@ -104,11 +106,16 @@ class QueueBackend(Protocol):
     def enqueue(self, message: QueueMessage) -> bool:
         """Store a message; return when it would survive kill -9 and power loss.
 
-        Returns False, and changes nothing, when a message of that id is already there.
+        Returns False, and changes nothing, when a message of that id is already there, or one that has
+        its unique key.
 
         Raises:
           MessageTooLarge: the payload is over the engine's limit.
         """
+        ...
+
+    def holder_of(self, unique_key: str) -> str | None:
+        """The id of the message that has a unique key now."""
         ...
 
     async def enqueue_async(self, message: QueueMessage) -> bool:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import dramatiq
-from dramatiq import Broker, Message, Middleware
+from dramatiq import Actor, Broker, Message, Middleware
 from dramatiq.common import current_millis
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 
@@ -37,6 +37,8 @@ class DurableBroker(Broker):
       worker is done with it, never a second message beside the first.
     * A message whose processing could not enqueue what it had to (a callback, the next of a pipeline) is
       given back instead of acked, although Dramatiq itself only logs that failure.
+    * A message sent with the option `unique_key` is stored once in `unique_for` milliseconds (an option too,
+      of the message or its actor): enqueueing the key again returns the message that has it.
     * Delays live in the engine, so there are no delay queues and no delayed messages in memory.
 
     Parameters:
@@ -48,6 +50,7 @@ class DurableBroker(Broker):
         super().__init__(middleware=stack() if middleware is None else middleware)
         self.backend = backend
         self.queues: dict[str, Window | None] = {}
+        self.actor_options |= {"unique_for"}
 
     # -- declaring ----------------------------------------------------------------------------------
 
@@ -60,7 +63,7 @@ class DurableBroker(Broker):
 
     # -- enqueueing ---------------------------------------------------------------------------------
 
-    def enqueue(self, message: Message[Any] | DurableMessage, *, delay: int | None = None) -> Message[Any]:
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Store a message durably, or schedule the retry of the one in hand.
 
         Parameters:
@@ -72,17 +75,23 @@ class DurableBroker(Broker):
           MessageTooLarge: it is over the engine's limit.
           BrokerConnectionError: it could not be stored.
         """
-        with self._enqueuing(message, delay) as stored:
-            if stored is not None:
-                self.backend.enqueue(stored)
-        return message  # type: ignore[return-value]
+        with self._enqueuing(message, delay) as to_store:
+            stored = to_store is None or self.backend.enqueue(to_store)
+        return message if stored else self._instead_of(message)
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
-        with self._enqueuing(message, delay) as stored:
-            if stored is not None:
-                await self.backend.enqueue_async(stored)
-        return message
+        with self._enqueuing(message, delay) as to_store:
+            stored = to_store is None or await self.backend.enqueue_async(to_store)
+        return message if stored else self._instead_of(message)
+
+    def _instead_of(self, message: Message[Any]) -> Message[Any]:
+        """The message that was there already, under the same id or the same unique key."""
+        holder = self.backend.holder_of(_unique_key(message) or "")
+        if holder is None or holder == message.message_id:
+            return message
+        existing = self.backend.get(holder)
+        return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
     @contextmanager
     def _enqueuing(self, message: Any, delay: int | None) -> Iterator[QueueMessage | None]:
@@ -112,6 +121,8 @@ class DurableBroker(Broker):
             payload=message.encode(),
             priority=actor.priority if actor else 0,
             delay_ms=delay or 0,
+            unique_key=_unique_key(message),
+            unique_for_ms=_unique_for_ms(message, actor),
         )
 
     # -- consuming ----------------------------------------------------------------------------------
@@ -219,3 +230,16 @@ class DurableBroker(Broker):
     def close(self) -> None:
         """Write what is still to be written, and close the engine."""
         self.backend.close()
+
+
+def _unique_key(message: Any) -> str | None:
+    """An actor's keys are its own."""
+    key = message.options.get("unique_key")
+    return None if key is None else f"{message.actor_name}:{key}"
+
+
+def _unique_for_ms(message: Message[Any], actor: Actor[Any, Any] | None) -> int:
+    unique_for = message.options.get("unique_for") or (actor.options.get("unique_for") if actor else None)
+    if message.options.get("unique_key") is not None and not unique_for:
+        raise ValueError("unique_key needs unique_for, in milliseconds: how long the key stays taken")
+    return int(unique_for or 0)

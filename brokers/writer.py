@@ -13,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -68,7 +69,7 @@ class Operation(Generic[S, T]):
         if not self._done.acquire(timeout=timeout_s):
             self.abandoned = True
             raise EngineError(f"The queue did not answer within {timeout_s:g} s")
-        return self._outcome()
+        return self.outcome()
 
     async def wait_async(self, submit: Callable[[Operation[S, T]], None], timeout_s: float) -> T:
         """`wait` for a coroutine."""
@@ -80,33 +81,61 @@ class Operation(Generic[S, T]):
         except TimeoutError:
             self.abandoned = True
             raise EngineError(f"The queue did not answer within {timeout_s:g} s") from None
-        return self._outcome()
+        return self.outcome()
 
-    def _outcome(self) -> T:
+    def outcome(self) -> T:
+        """The result, or what went wrong, raised."""
         if self.error is not None:
             raise self.error
         return self.result  # type: ignore[return-value]  # None only where T is None
 
 
 class Writer(Generic[S]):
-    """The thread that commits.
+    """The thread that commits, and the way past it for a caller who is alone.
 
     Parameters:
       commit: commits a batch and sets `result` or `error` on each operation. It must not raise.
+      try_commit: commits one operation if that needs no waiting for others, else returns False and leaves
+        it alone. None: everything goes through the thread.
       name: the thread's name.
     """
 
-    def __init__(self, commit: Callable[[list[Operation[S, Any]]], None], *, name: str) -> None:
+    def __init__(
+        self,
+        commit: Callable[[list[Operation[S, Any]]], None],
+        *,
+        try_commit: Callable[[Operation[S, Any]], bool] | None = None,
+        name: str,
+    ) -> None:
         self._commit = commit
+        self._try_commit = try_commit
         self._name = name
         self._inbox: SimpleQueue[Operation[S, Any] | None] = SimpleQueue()
+        self._committing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._closed = False
         self._tried_last = False
 
+    def perform(self, operation: Operation[S, T], timeout_s: float) -> T:
+        """Get an operation committed and return its result. For threads.
+
+        Who finds nobody else at work commits on its own thread: handing over to another one and being
+        woken by it takes longer than the commit of a small write without fsync.
+
+        Raises:
+          EngineError: not within `timeout_s` seconds, or the engine could not, or the writer was closed.
+        """
+        if self._try_commit is not None and self._inbox.empty() and self._committing.acquire(blocking=False):
+            try:
+                if not self._closed and self._try_commit(operation):
+                    return operation.outcome()
+            finally:
+                self._committing.release()
+        return operation.wait(self.submit, timeout_s)
+
     def submit(self, operation: Operation[S, Any]) -> None:
-        """Hand an operation over.
+        """Hand an operation over to the thread.
 
         Raises:
           EngineError: the writer was closed.
@@ -125,6 +154,8 @@ class Writer(Generic[S]):
         if thread is not None:
             self._inbox.put(None)
             thread.join()
+        with self._committing:  # whoever commits on its own thread has ended, and nobody begins
+            pass
 
     def _start(self) -> None:
         with self._starting:
@@ -134,26 +165,24 @@ class Writer(Generic[S]):
 
     def _run(self) -> None:
         owed: list[Operation[S, Any]] = []
-        while (batch := self._gather(owed)) is not None:
-            try:
-                self._commit(batch)
-            except Exception as error:  # whatever it is, whoever waits must hear of it, and this thread go on
-                logger.exception("A commit failed in a way nobody thought of")
-                for operation in batch:
-                    operation.error = EngineError(f"The queue failed: {type(error).__name__}: {error}")
+        while (batch := self._wait_for_work(owed)) is not None:
+            with self._committing:  # from here on, those who come wait for this batch or the next
+                self._gather(batch)
+                self._commit_for_sure(batch)
             _wake(batch)
             owed = self._still_owed(batch)
 
-    def _gather(self, owed: list[Operation[S, Any]]) -> list[Operation[S, Any]] | None:
-        """Block for the first operation, then take what else waits. None: closed, and nothing is left."""
+    def _wait_for_work(self, owed: list[Operation[S, Any]]) -> list[Operation[S, Any]] | None:
+        """Block for the first operation. None: closed, and nothing is left."""
         try:
             operation = self._inbox.get(timeout=RETRY_S if owed else None)
         except Empty:
             return owed
-        if operation is None:
-            return self._last_batch(owed)
-        batch = [*owed, operation]
-        in_a_hurry = not operation.lazy
+        return self._last_batch(owed) if operation is None else [*owed, operation]
+
+    def _gather(self, batch: list[Operation[S, Any]]) -> None:
+        """Add what else waits; where nobody is in a hurry, linger a little for more."""
+        in_a_hurry = not all(operation.lazy for operation in batch)
         leave_at = time.monotonic() + LINGER_S
         while len(batch) < MAX_BATCH:
             try:
@@ -162,13 +191,20 @@ class Writer(Generic[S]):
                 else:
                     operation = self._inbox.get(timeout=max(0.0, leave_at - time.monotonic()))
             except Empty:
-                break
+                return
             if operation is None:
-                self._inbox.put(None)  # for the next call to find, once this batch is committed
-                break
+                self._inbox.put(None)  # for the next round to find, once this batch is committed
+                return
             batch.append(operation)
             in_a_hurry = in_a_hurry or not operation.lazy
-        return batch
+
+    def _commit_for_sure(self, batch: list[Operation[S, Any]]) -> None:
+        try:
+            self._commit(batch)
+        except Exception as error:  # whatever it is, whoever waits must hear of it, and this thread go on
+            logger.exception("A commit failed in a way nobody thought of")
+            for operation in batch:
+                operation.error = EngineError(f"The queue failed: {type(error).__name__}: {error}")
 
     def _still_owed(self, batch: list[Operation[S, Any]]) -> list[Operation[S, Any]]:
         """What failed and has nobody waiting who could be told: it is tried until it succeeds."""
@@ -199,7 +235,7 @@ def _wake(batch: list[Operation[Any, Any]]) -> None:
         elif operation._future is not None:
             futures[operation._future.get_loop()].append(operation._future)
     for loop, waiting in futures.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed, and whoever waited on it is gone
             loop.call_soon_threadsafe(_resolve, waiting)
 
 

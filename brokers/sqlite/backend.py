@@ -59,7 +59,7 @@ class SQLiteBackend(OperatorSide):
         self._max_message_bytes = max_message_bytes
         self._clock = clock
         self._street = Street(self._database.run_directory)
-        self._wakes = False  # touched by the writer's thread only
+        self._wakes = False  # touched only while committing, which one thread does at a time
         self._tokens = itertools.count(secrets.randbits(62))
         self._arriving = threading.Lock()
         self._desk: _Desk | None = None
@@ -80,7 +80,12 @@ class SQLiteBackend(OperatorSide):
         self._refuse_too_large(message.queue, message.payload)
         return await self._database.write_async(lambda c: self._insert(c, message, self._clock()))
 
+    def holder_of(self, unique_key: str) -> str | None:
+        return self._database.read(lambda c: _holder_of(c, unique_key, self._clock()))
+
     def _insert(self, connection: apsw.Connection, message: QueueMessage, enqueued_at: int) -> bool:
+        if message.unique_key is not None and _holder_of(connection, message.unique_key, self._clock()):
+            return False
         state, due_at = self._when(message.delay_ms)
         inline, beside = _place(message.payload)
         connection.execute(
@@ -100,6 +105,10 @@ class SQLiteBackend(OperatorSide):
             return False
         if beside is not None:
             connection.execute(statements.KEEP_BODY, (connection.last_insert_rowid(), beside))
+        if message.unique_key is not None:
+            expires_at = self._clock() + message.unique_for_ms
+            connection.execute(statements.EXPIRE_KEYS, (self._clock(),))
+            connection.execute(statements.TAKE_KEY, (message.unique_key, message.message_id, expires_at))
         connection.execute(statements.KNOW_QUEUE, (message.queue,))
         self._wakes = True
         return True
@@ -351,6 +360,11 @@ class _Desk:
 def _place(payload: bytes) -> tuple[bytes | None, bytes | None]:
     """Where a payload goes: into its row, or beside it."""
     return (payload, None) if len(payload) <= INLINE_BYTES else (None, payload)
+
+
+def _holder_of(connection: apsw.Connection, unique_key: str, now_ms: int) -> str | None:
+    row: Any = connection.execute(statements.HOLDER_OF_KEY, (unique_key, now_ms)).fetchone()
+    return None if row is None else row[0]
 
 
 def _next_ready(connection: apsw.Connection, queue: str, limit: int) -> Any:

@@ -40,7 +40,7 @@ class Caretaker:
       doorbell: this process's bell.
       max_deliveries: how many workers may die under a message before it is set aside.
       clock: milliseconds since the epoch.
-      on_recovered: called on the writer's thread when messages became ready again.
+      on_recovered: called, within the transaction, when messages became ready again.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import apsw
 
@@ -48,7 +48,7 @@ class Database:
     Parameters:
       path: the file; created when missing.
       schema: the tables this user of the file needs.
-      after_commit: called on the writer's thread with each batch that was committed.
+      after_commit: called with each batch that was committed, one at a time.
 
     Raises:
       UnsupportedDatabase: the path lies on a network filesystem.
@@ -85,7 +85,7 @@ class Database:
           EngineError: SQLite could not.
         """
         operation: Write[T] = Operation(apply, durable=durable)
-        return operation.wait(self.submit, WRITE_TIMEOUT_S)
+        return self._open().writer.perform(operation, WRITE_TIMEOUT_S)
 
     async def write_async(self, apply: Callable[[apsw.Connection], T]) -> T:
         """`write`, durable, for an event loop."""
@@ -195,7 +195,11 @@ class Database:
                     self._schema.bring_up_to_date(connection, path=str(self.path))
             on_failure.pop_all()
         handles = _Handles(gate, connection)
-        handles.writer = Writer(partial(self._commit, handles), name=f"recado-writer({self.path.name})")
+        handles.writer = Writer(
+            partial(self._commit, handles),
+            try_commit=partial(self._try_commit, handles),
+            name=f"recado-writer({self.path.name})",
+        )
         return handles
 
     def _connect(self, *, read_only: bool = False) -> apsw.Connection:
@@ -208,23 +212,44 @@ class Database:
             connection.pragma("query_only", True)
         return connection
 
-    # -- committing, on the writer's thread ---------------------------------------------------------
+    # -- committing, by one thread at a time ----------------------------------------------------------
 
     def _commit(self, handles: _Handles, batch: list[Write[Any]]) -> None:
         """Commit a batch as one transaction. Never raises: each operation learns of its own failure."""
-        spoiled = False
+        with handles.gate:
+            # Looked at only now: it may have taken long to get through the gate.
+            batch = [operation for operation in batch if not operation.abandoned]
+            outcome = self._attempt(handles, batch)
+        if outcome == "spoiled" and len(batch) > 1:
+            # One operation spoiled it for all: let only that one fail.
+            for operation in batch:
+                operation.error = None
+                self._commit(handles, [operation])
+
+    def _try_commit(self, handles: _Handles, operation: Write[Any]) -> bool:
+        """Commit one operation if no other process is at the gate."""
+        if not handles.gate.try_enter():
+            return False
         try:
-            with handles.gate:
-                # Looked at only now: it may have taken long to get through the gate.
-                batch = [operation for operation in batch if not operation.abandoned]
-                spoiled = not self._transact(handles, batch)
+            self._attempt(handles, [operation])
+        finally:
+            handles.gate.leave()
+        return True
+
+    def _attempt(self, handles: _Handles, batch: list[Write[Any]]) -> Literal["done", "spoiled", "failed"]:
+        """One transaction, inside the gate. Failed is the engine, and all are told."""
+        try:
+            if not self._transact(handles, batch):
+                return "spoiled"
         except (apsw.Error, OSError) as error:
             for operation in batch:
                 operation.error = self._explain(error)
-            return
-        if spoiled:
-            self._commit_one_by_one(handles, batch)
-        elif self._after_commit is not None:
+            return "failed"
+        self._follow_up(batch)
+        return "done"
+
+    def _follow_up(self, batch: list[Write[Any]]) -> None:
+        if self._after_commit is not None:
             try:
                 self._after_commit(batch)
             except Exception:  # what is committed has not failed, whatever comes after
@@ -247,13 +272,6 @@ class Database:
         finally:
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
-
-    def _commit_one_by_one(self, handles: _Handles, batch: list[Write[Any]]) -> None:
-        """One of them spoiled the transaction for all: let only that one fail."""
-        if len(batch) > 1:
-            for operation in batch:
-                operation.error = None
-                self._commit(handles, [operation])
 
     def _explain(self, error: Exception) -> EngineError:
         return EngineError(f"SQLite could not use {self.path}: {type(error).__name__}: {error}")

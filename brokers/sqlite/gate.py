@@ -32,6 +32,17 @@ class Gate:
         self._outer = os.open(directory / "gate.outer", flags, 0o666)
         self._inner = os.open(directory / "gate.inner", flags, 0o666)
 
+    def try_enter(self) -> bool:
+        """Enter if that needs no waiting. Whoever got True calls `leave`."""
+        if _flock(self._outer, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
+            return False  # someone waits already: no pushing in
+        entered: bool = _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0
+        _flock(self._outer, fcntl.LOCK_UN)
+        return entered
+
+    def leave(self) -> None:
+        _flock(self._inner, fcntl.LOCK_UN)
+
     def __enter__(self) -> None:
         _lock(self._outer)
         _lock(self._inner)
@@ -40,7 +51,7 @@ class Gate:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _flock(self._inner, fcntl.LOCK_UN)
+        self.leave()
 
     def close(self) -> None:
         os.close(self._outer)

@@ -58,6 +58,13 @@ CREATE TABLE queue (
     done    INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
+CREATE TABLE unique_key (
+    key         TEXT PRIMARY KEY,
+    message_id  TEXT NOT NULL,
+    expires_at  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX unique_key_expiry ON unique_key (expires_at);
+
 CREATE TABLE write_check (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     checked_at  INTEGER NOT NULL
@@ -72,6 +79,19 @@ INSERT INTO message_queue (message_id, queue, actor, state, priority, due_at, en
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (message_id) DO NOTHING
 """
+
+#: Who has a unique key now.
+HOLDER_OF_KEY = "SELECT message_id FROM unique_key WHERE key = ? AND expires_at > ?"
+
+TAKE_KEY = """
+INSERT INTO unique_key VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET message_id = excluded.message_id, expires_at = excluded.expires_at
+"""
+
+#: A few at a time, so that taking one key never pays for thousands of old ones.
+EXPIRE_KEYS = (
+    "DELETE FROM unique_key WHERE key IN (SELECT key FROM unique_key WHERE expires_at <= ? LIMIT 10)"
+)
 
 #: Keep a large payload beside its row.
 KEEP_BODY = """
