@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -269,7 +270,14 @@ def keep_running() -> int:
     directory = Path("data").absolute()
     directory.mkdir(exist_ok=True)
     auth_token = "recado-development"  # noqa: S105  known to all, for a server on loopback
-    settings = {**_settings(8000, auth_token), "PUBLIC_BASE_URL": "http://127.0.0.1:8000"}
+    metrics = directory / "metrics"  # what processes count lies here; those that ran before are gone
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir()
+    settings = {
+        **_settings(8000, auth_token),
+        "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),  # so that /metrics shows the workers' figures too
+    }
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Processes(directory, settings) as processes:
         try:
