@@ -1,0 +1,131 @@
+"""The applications that are compared: Recado's own, and two that differ in what becomes of a message.
+
+Each runs in a child process, as `recado api` runs it. Imports that read the settings come after these are
+set.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextvars import ContextVar
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import uvicorn
+from fastapi import APIRouter, BackgroundTasks, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+
+from brokers.clock import now_ms
+from ops.settings import Settings
+from ops.webhook import MESSAGES_PATH
+
+from .load import AUTH_TOKEN, PUBLIC_URL
+
+Kind = Literal["recado", "no-enqueue", "background-tasks"]
+
+
+def serve(channel: Connection, kind: Kind, directory: Path) -> None:
+    """Run one application on a free port, which is told through the channel."""
+    configure(directory, log="api.log")
+    make: dict[Kind, Callable[[], FastAPI]] = {
+        "recado": _recado,
+        "no-enqueue": _no_enqueue,
+        "background-tasks": _background_tasks,
+    }
+    app = make[kind]()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    channel.send(listener.getsockname()[1])
+    config = uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def work(channel: Connection, directory: Path) -> None:
+    """Run `recado worker` on the same files.
+
+    It does not wait for the rest of a burst before it answers: that is a pause for the contact's sake, not
+    work, and its peer makes none.
+    """
+    configure(directory, log="worker.log")
+    os.environ["REPLY_GATHER_MS"] = "0"
+    from ops.worker import run_worker
+
+    channel.send("starting")
+    run_worker(threads=8)
+
+
+def outbox(directory: Path) -> Path:
+    """Where the console sender of an app or worker in this directory writes its replies, one a line."""
+    return directory / "outbox.jsonl"
+
+
+def configure(directory: Path, *, log: str) -> None:
+    """Give this process the settings of a fresh installation, and a log file for what it says."""
+    for name in Settings.model_fields:
+        os.environ.pop(name.upper(), None)
+    os.environ |= {"TWILIO_AUTH_TOKEN": AUTH_TOKEN, "PUBLIC_BASE_URL": PUBLIC_URL}
+    os.chdir(directory)  # where the databases' and the outbox's default names lead
+    with Path(log).open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def _recado() -> FastAPI:
+    from api.app import create_app
+
+    return create_app()
+
+
+def _no_enqueue() -> FastAPI:
+    """Everything up to the message that would be stored, and the same answer."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(_routes(ContextVar("nobody reads it")))
+    return app
+
+
+def _background_tasks() -> FastAPI:
+    """What Recado replaces: the same routes, and the work done in this process, after the answer.
+
+    It is spared what makes Recado's replies safe: no queue, no mark before sending, no record after.
+    """
+    from actors.messages import InboundMessage
+    from actors.services import services
+
+    parts = services()
+    made: ContextVar[Any] = ContextVar("the message that the request became")
+
+    def reply(payload: dict[str, Any], received_at: int) -> None:
+        inbound = InboundMessage.from_twilio(payload)
+        parts.conversations.append(inbound, received_at=received_at)
+        hold = parts.conversations.hold(inbound.conversation, inbound.message_sid, is_live=lambda _: True)
+        if hold is not None:
+            turn = parts.conversations.turn(hold, history_limit=parts.settings.ai_history_messages)
+            completion = parts.responder.respond(turn.history, turn.unanswered)
+            parts.sender.send(parts.conversations.answer(hold, turn, completion.text, kind="answer"))
+
+    answer = next(route for route in _routes(made).routes if getattr(route, "path", "") == MESSAGES_PATH)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.post(MESSAGES_PATH)
+    async def messages(request: Request, tasks: BackgroundTasks) -> Response:
+        response: Response = await cast(APIRoute, answer).endpoint(request)
+        if response.status_code == 200:
+            tasks.add_task(reply, made.get().args[0], now_ms())
+        return response
+
+    return app
+
+
+def _routes(made: ContextVar[Any]) -> APIRouter:
+    """Recado's own routes, for an app that keeps the message instead of storing it."""
+    from api.signature import SignatureCheck
+    from api.webhooks import webhook_routes
+
+    class Nowhere:
+        async def enqueue_async(self, message: Any) -> Any:
+            made.set(message)
+            return message
+
+    return webhook_routes(cast(Any, Nowhere()), SignatureCheck(PUBLIC_URL, [AUTH_TOKEN], {}))

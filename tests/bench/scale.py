@@ -1,0 +1,197 @@
+"""Whether a message costs more to claim when a million others wait."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from brokers.backend import Delivery
+from brokers.clock import now_ms
+from brokers.sqlite import SQLiteBackend
+from brokers.sqlite.caretaker import ROUND_S, THOROUGH_EVERY, bury
+
+from .contenders import QUEUE, fill, plain
+from .figures import Bar, Figure, figure
+from .harness import Bench, in_child
+
+TITLE = "Scale: claim and ack in a full database against an almost empty one"
+
+BATCHES = (1, 16, 64)
+AN_HOUR_MS = 3_600_000
+
+#: How many messages are claimed at a time where only the end counts.
+MANY = 1_000
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What lies in the full database."""
+
+    ready: int
+    delayed: int
+    dead: int
+    elsewhere: int  # in another queue
+    samples: int  # for each batch size
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was found. Costs are microseconds for each message, by batch size."""
+
+    full_us: dict[int, float] = field(default_factory=dict)
+    empty_us: dict[int, float] = field(default_factory=dict)
+    enqueue_full_us: float = 0.0
+    enqueue_empty_us: float = 0.0
+    before_mb: float = 0.0
+    filled_mb: float = 0.0
+    drained_mb: float = 0.0
+    given_back_mb: float = 0.0
+    rounds: int = 0
+    slowest_round_ms: float = 0.0
+    drained_per_second: float = 0.0
+
+
+def measure(bench: Bench) -> list[Figure]:
+    full = Sizes(ready=1_000_000, delayed=100_000, dead=100_000, elsewhere=20_000, samples=300)
+    quick = Sizes(ready=5_000, delayed=500, dead=500, elsewhere=100, samples=20)
+    sizes = bench.size(full, quick)
+    # One run: its samples alternate between the two databases.
+    bench.say(f"filling a database with {sizes.ready:,} messages, measuring, draining it")
+    with bench.directory() as directory:
+        found = in_child(_measure, directory, sizes)
+    peer = "an almost empty queue"
+    costs = [
+        figure(
+            f"claim + ack of a message, {batch} at a time",
+            "µs",
+            [found.full_us[batch]],
+            peer=peer,
+            theirs=[found.empty_us[batch]],
+            bar=Bar("at most", 1.3),
+        )
+        for batch in BATCHES
+    ]
+    idle_s = found.rounds * ROUND_S * THOROUGH_EVERY
+    return [
+        *costs,
+        figure(
+            "durable enqueue of a message",
+            "µs",
+            [found.enqueue_full_us],
+            peer=peer,
+            theirs=[found.enqueue_empty_us],
+        ),
+        figure("draining it, one thread", "/s", [found.drained_per_second]),
+        figure("file: when full", "MB", [found.filled_mb], peer="before", theirs=[found.before_mb]),
+        figure("file: when drained", "MB", [found.drained_mb], peer="before", theirs=[found.before_mb]),
+        figure(
+            "file: when space is given back",
+            "MB",
+            [found.given_back_mb],
+            peer="before",
+            theirs=[found.before_mb],
+            bar=Bar("at most", 1.2),
+        ),
+        figure("file: idle time until space is given back", "s", [idle_s]),
+        figure("file: longest step of giving back, with writers waiting", "ms", [found.slowest_round_ms]),
+    ]
+
+
+def _measure(directory: Path, sizes: Sizes) -> Outcome:
+    found = Outcome()
+    path = directory / "full.db"
+    with closing(SQLiteBackend(path)) as full, closing(SQLiteBackend(directory / "empty.db")) as empty:
+        _fill_around(full, sizes)
+        found.before_mb = _settled_mb(full)
+        fill(full, (plain() for _ in range(sizes.ready)))
+        found.filled_mb = _settled_mb(full)
+        _compare(full, empty, sizes, found)
+        began = time.perf_counter()
+        drained = 0
+        while deliveries := full.dequeue(QUEUE, limit=MANY, timeout_s=0):
+            _ack(full, deliveries)
+            drained += len(deliveries)
+        found.drained_per_second = drained / (time.perf_counter() - began)
+    with closing(SQLiteBackend(path)) as full:  # anew: no caretaker of its own gives back meanwhile
+        found.drained_mb = _settled_mb(full)
+        _give_back(full, found)
+    return found
+
+
+def _compare(full: SQLiteBackend, empty: SQLiteBackend, sizes: Sizes, found: Outcome) -> None:
+    backends = {"full": full, "empty": empty}
+    for batch in BATCHES:
+        costs: dict[str, list[float]] = {name: [] for name in backends}
+        for _ in range(sizes.samples):
+            for name, backend in backends.items():
+                costs[name].append(_claim_and_ack(backend, batch))
+        found.full_us[batch], found.empty_us[batch] = map(statistics.median, costs.values())
+    enqueues: dict[str, list[float]] = {name: [] for name in backends}
+    for _ in range(sizes.samples):
+        for name, backend in backends.items():
+            began = time.perf_counter()
+            backend.enqueue(plain())
+            enqueues[name].append((time.perf_counter() - began) * 1e6)
+    found.enqueue_full_us, found.enqueue_empty_us = map(statistics.median, enqueues.values())
+
+
+def _claim_and_ack(backend: SQLiteBackend, batch: int) -> float:
+    """Microseconds a message. As many as are claimed come in before, in both databases."""
+    fill(backend, (plain() for _ in range(batch)))
+    began = time.perf_counter()
+    deliveries = backend.dequeue(QUEUE, limit=batch, timeout_s=0)
+    _ack(backend, deliveries)
+    elapsed_s = time.perf_counter() - began
+    assert len(deliveries) == batch
+    return elapsed_s * 1e6 / batch
+
+
+def _ack(backend: SQLiteBackend, deliveries: Sequence[Delivery]) -> None:
+    for delivery in deliveries:
+        backend.ack(delivery)
+    backend.sync()
+
+
+def _fill_around(backend: SQLiteBackend, sizes: Sizes) -> None:
+    """Everything but the ready messages of the queue that is measured."""
+    fill(backend, (plain() for _ in range(sizes.dead)))
+    while deliveries := backend.dequeue(QUEUE, limit=MANY, timeout_s=0):
+        backend.database.write(partial(_bury_all, deliveries), durable=False)
+    fill(backend, (plain(delay_ms=AN_HOUR_MS) for _ in range(sizes.delayed)))
+    fill(backend, (plain(queue="elsewhere") for _ in range(sizes.elsewhere)))
+
+
+def _bury_all(deliveries: Sequence[Delivery], connection: object) -> None:
+    for delivery in deliveries:
+        bury(
+            connection,  # type: ignore[arg-type]
+            delivery.key,
+            delivery.token,
+            reason="failed",
+            error="ValueError: no",
+            now_ms=now_ms(),
+        )
+
+
+def _settled_mb(backend: SQLiteBackend) -> float:
+    """The size of the database file once all is in it."""
+    backend.database.read(lambda c: c.wal_checkpoint())
+    return backend.database.path.stat().st_size / MB
+
+
+def _give_back(backend: SQLiteBackend, found: Outcome) -> None:
+    """What an idle worker's caretaker does now and then, until nothing is left to be given back."""
+    size = -1.0
+    while size != (size := backend.database.path.stat().st_size):
+        began = time.perf_counter()
+        backend.database.give_back_spare_space(MB)
+        found.slowest_round_ms = max(found.slowest_round_ms, (time.perf_counter() - began) * 1000)
+        found.rounds += 1
+    found.given_back_mb = size / MB
