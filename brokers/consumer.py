@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections import deque
 from collections.abc import Iterable
@@ -13,6 +14,8 @@ from dramatiq.middleware import SkipMessage
 
 from .backend import Delivery, QueueBackend, Reason
 from .window import Window
+
+logger = logging.getLogger(__name__)
 
 #: How long a message rests whose processing could not enqueue what it had to, in milliseconds.
 RELEASE_DELAY_MS = 1_000
@@ -63,11 +66,15 @@ class DurableConsumer(Consumer):
         if not self._claimed:
             self._claim()
         while self._claimed:
-            delivery = self._claimed.popleft()
+            delivery = self._claimed[0]  # not taken yet: should setting it aside fail, close() gives it back
             try:
-                return DurableMessage(delivery, Message.decode(delivery.payload))
+                message = DurableMessage(delivery, Message.decode(delivery.payload))
             except DecodeError as error:
                 self._set_aside(delivery, "undecodable", _format(error))
+                message = None
+            self._claimed.popleft()
+            if message is not None:
+                return message
         return None
 
     def _claim(self) -> None:
@@ -125,14 +132,22 @@ class DurableConsumer(Consumer):
             self._window.settled(len(deliveries))
 
     def _retry(self, message: DurableMessage, changed: Any, delay_ms: int) -> None:
-        self._backend.retry(
-            message.delivery,
-            queue=changed.queue_name,
-            payload=changed.encode(),
-            delay_ms=delay_ms,
-            error=None if message._exception is None else _format(message._exception),
-        )
-        self._window.settled()
+        error = None if message._exception is None else _format(message._exception)
+        try:
+            self._backend.retry(
+                message.delivery,
+                queue=changed.queue_name,
+                payload=changed.encode(),
+                delay_ms=delay_ms,
+                error=error,
+            )
+        except BrokerConnectionError:
+            raise  # Dramatiq tries again
+        except Exception as reason:  # it cannot be encoded, or has grown too large: no later try would do
+            logger.exception("A retry cannot be stored: message %s is a dead letter", message.message_id)
+            self._set_aside(message.delivery, "undeliverable", f"{_format(reason)}\n{error or ''}")
+        else:
+            self._window.settled()
 
     def _set_aside(self, delivery: Delivery, reason: Reason, error: str | None) -> None:
         self._backend.nack(delivery, reason=reason, error=error)
@@ -152,4 +167,5 @@ def _reason(error: BaseException | None) -> Reason:
 
 
 def _format(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error, limit=-30))
+    text = "".join(traceback.format_exception(error, limit=-30))
+    return text.encode(errors="backslashreplace").decode()  # lone surrogates cannot be stored as text

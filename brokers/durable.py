@@ -15,6 +15,7 @@ from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
+from .interrupts import expose
 from .middleware import stack
 from .window import Window
 
@@ -152,6 +153,7 @@ class DurableBroker(Broker):
         if signal == "process_message":
             message: DurableMessage = args[0]
             _in_hand.set(message)
+            expose(True)
             self.backend.started(message.delivery)
         super().emit_before(signal, *args, **kwargs)
 
@@ -166,6 +168,7 @@ class DurableBroker(Broker):
         super().emit_after(signal, *args, **kwargs)
         message.processed = True
         _in_hand.set(None)
+        expose(False)
 
     def is_live(self, message_id: str) -> bool:
         """Whether a message is still to be run, or running: not done, not dead."""

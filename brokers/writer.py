@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from .errors import EngineError
+from .interrupts import is_exposed
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -126,13 +127,19 @@ class Writer(Generic[S]):
         Raises:
           EngineError: not within `timeout_s` seconds, or the engine could not, or the writer was closed.
         """
-        if self._try_commit is not None and self._inbox.empty() and self._committing.acquire(blocking=False):
-            try:
-                if not self._closed and self._try_commit(operation):
-                    return operation.outcome()
-            finally:
-                self._committing.release()
+        if self._commit_here(operation):
+            return operation.outcome()
         return operation.wait(self.submit, timeout_s)
+
+    def _commit_here(self, operation: Operation[S, Any]) -> bool:
+        if self._try_commit is None or is_exposed() or not self._inbox.empty():
+            return False
+        if not self._committing.acquire(blocking=False):
+            return False
+        try:
+            return not self._closed and self._try_commit(operation)
+        finally:
+            self._committing.release()
 
     def submit(self, operation: Operation[S, Any]) -> None:
         """Hand an operation over to the thread.

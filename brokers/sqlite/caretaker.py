@@ -134,7 +134,10 @@ class Caretaker:
             return len(held)
 
         count = self._database.write(apply, durable=False)
-        logger.warning("Process %016x died holding %d message(s): they are back in the queue", owner, count)
+        if count:
+            logger.warning(
+                "Process %016x died holding %d message(s): they are back in the queue", owner, count
+            )
 
     def _remove(self, peer: Peer) -> None:
         peer.path.with_suffix(".fifo").unlink(missing_ok=True)

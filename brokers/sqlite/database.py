@@ -38,6 +38,10 @@ WRITE_TIMEOUT_S = 10.0
 #: 1,000: it halves the fsyncs of the database file, and the WAL stays below 20 MB.
 CHECKPOINT_PAGES = 4_000
 
+#: Giving space back is done in steps, each short enough for a webhook to wait for: 500 pages take some 20 ms.
+PAGES_A_STEP = 500
+STEPS_OF_GIVING_BACK = 40
+
 #: Inherited connections of a parent process: neither used nor closed, only kept from being collected.
 _abandoned: list[Any] = []
 
@@ -114,8 +118,8 @@ class Database:
             raise self._explain(error) from error
         return result
 
-    def give_back_spare_space(self, threshold_bytes: int, *, max_pages: int = 2_000) -> None:
-        """Truncate the WAL, and return up to `max_pages` free pages to the disk.
+    def give_back_spare_space(self, threshold_bytes: int) -> None:
+        """Truncate the WAL and return free pages to the disk, in steps between which others may write.
 
         Parameters:
           threshold_bytes: do nothing while less than this could be given back.
@@ -126,22 +130,24 @@ class Database:
         free_pages = self.read(lambda c: c.pragma("freelist_count"))
         if max(self.wal_bytes(), free_pages * 4096) < threshold_bytes:
             return
-        gate = Gate(self.run_directory)  # its own: the writer's file descriptors would not exclude it
         try:
-            connection = self._connect()
-            try:
+            # Both its own: the writer's file descriptors would not exclude it, and its connection is in use.
+            with closing(Gate(self.run_directory)) as gate, closing(self._connect()) as connection:
                 connection.set_busy_timeout(0)  # nobody shall wait at the gate for a reader to end
-                with gate:
-                    connection.execute(f"PRAGMA incremental_vacuum({max_pages})").fetchall()
-                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            finally:
-                connection.close()
+                for _ in range(STEPS_OF_GIVING_BACK):
+                    if not gate.try_enter():
+                        return  # someone wants to write: space can wait
+                    try:
+                        connection.execute(f"PRAGMA incremental_vacuum({PAGES_A_STEP})").fetchall()
+                        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                    finally:
+                        gate.leave()
+                    if connection.pragma("freelist_count") == 0:
+                        return
         except apsw.BusyError:
             return  # a reader is at it; the next round will do
         except apsw.Error as error:
             raise self._explain(error) from error
-        finally:
-            gate.close()
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log."""
@@ -188,13 +194,18 @@ class Database:
         with ExitStack() as on_failure:
             gate = on_failure.enter_context(closing(Gate(self.run_directory)))
             connection = on_failure.enter_context(closing(self._connect()))
-            with gate:  # two processes that create the file together would find it locked
+            gate.enter_within(
+                WRITE_TIMEOUT_S
+            )  # two processes that create the file together would find it locked
+            try:
                 connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
                 connection.pragma("journal_mode", "WAL")
                 with connection:
                     self._schema.bring_up_to_date(connection, path=str(self.path))
+            finally:
+                gate.leave()
             on_failure.pop_all()
-        handles = _Handles(gate, connection)
+        handles = _Handles(gate, connection, self.path)
         handles.writer = Writer(
             partial(self._commit, handles),
             try_commit=partial(self._try_commit, handles),
@@ -255,10 +266,21 @@ class Database:
             except Exception:  # what is committed has not failed, whatever comes after
                 logger.exception("Could not do what follows a commit")
 
+    def _forget(self, handles: _Handles) -> None:
+        """The file is not the one we opened: open what is there now when it is next needed."""
+        with self._opening:
+            if self._handles is handles:
+                self._handles = None
+                _abandoned.append(handles)
+
     def _transact(self, handles: _Handles, batch: list[Write[Any]]) -> bool:
         """Returns False, with everything rolled back, when an operation raised."""
         connection = handles.connection
-        handles.be_durable(any(operation.durable for operation in batch))
+        durable = any(operation.durable for operation in batch)
+        if durable and not handles.file_is_there():
+            self._forget(handles)
+            raise FileNotFoundError("the file was deleted or replaced while it was open")
+        handles.be_durable(durable)
         connection.execute("BEGIN IMMEDIATE")
         try:
             for operation in batch:
@@ -282,9 +304,11 @@ class _Handles:
 
     writer: Writer[apsw.Connection]
 
-    def __init__(self, gate: Gate, connection: apsw.Connection) -> None:
+    def __init__(self, gate: Gate, connection: apsw.Connection, path: Path) -> None:
         self.gate = gate
         self.connection = connection
+        self._path = path
+        self._inode = path.stat().st_ino
         self.readers: list[apsw.Connection] = []
         self._durable = True
 
@@ -292,6 +316,13 @@ class _Handles:
         with suppress(IndexError):  # list.pop is atomic; a look before it would not be
             return self.readers.pop()
         return None
+
+    def file_is_there(self) -> bool:
+        """A file that was deleted can still be written to, and what is written is gone with the process."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
     def be_durable(self, durable: bool) -> None:
         """FULL syncs the WAL at each commit; NORMAL leaves that to the next FULL one or the checkpoint."""

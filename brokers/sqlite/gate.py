@@ -5,8 +5,14 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
+
+from ..errors import EngineError
+
+#: Between two tries to enter without queueing, in seconds.
+RETRY_S = 0.01
 
 #: flock(2) called without letting go of the GIL. `fcntl.flock` lets go even when it need not wait, and in a
 #: process with busy threads winning the GIL back takes a thousand times longer than the call.
@@ -40,7 +46,20 @@ class Gate:
         _flock(self._outer, fcntl.LOCK_UN)
         return entered
 
+    def enter_within(self, timeout_s: float) -> None:
+        """Enter, or give up: for callers who may not wait for ever.
+
+        Raises:
+          EngineError: whoever is inside stayed there; a stopped process does.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.try_enter():
+            if time.monotonic() >= deadline:
+                raise EngineError(f"Another process has kept the database to itself for {timeout_s:g} s")
+            time.sleep(RETRY_S)
+
     def leave(self) -> None:
+        """Let the next one in."""
         _flock(self._inner, fcntl.LOCK_UN)
 
     def __enter__(self) -> None:

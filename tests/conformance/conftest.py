@@ -7,8 +7,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import dramatiq
 import pytest
-from dramatiq import Worker
+from dramatiq import Actor, Worker
 from dramatiq.middleware import default_middleware
 
 from brokers.backend import QueueBackend
@@ -55,6 +56,12 @@ def broker(engine: Engine) -> Iterator[DurableBroker]:
     """A broker with Dramatiq's stock middleware."""
     with closing(engine.broker(middleware=[kind() for kind in default_middleware])) as broker:
         yield broker
+
+
+def declare(broker: DurableBroker, function: Callable[..., Any], **options: Any) -> Actor[..., Any]:
+    """Make an actor of a function that is not written for it."""
+    declared: Actor[..., Any] = dramatiq.actor(broker=broker, **options)(function)
+    return declared
 
 
 @contextmanager

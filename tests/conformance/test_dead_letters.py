@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from brokers.backend import DeadLetterFilter, QueueBackend
+from brokers.backend import DeadLetterFilter, QueueBackend, Reason
 from tests.support.engines import Engine
 from tests.support.messages import (
     PATIENCE_S,
@@ -66,13 +66,14 @@ def test_the_newest_comes_first_page_by_page(open_backend: OpenBackend) -> None:
 def three(backend: QueueBackend) -> Sequence[str]:
     """Three dead letters, each different in everything a filter can name."""
     ids = []
-    for index, reason in enumerate(("failed", "expired", "rejected")):
+    reasons: tuple[Reason, ...] = ("failed", "expired", "rejected")
+    for index, reason in enumerate(reasons):
         ids.append(stored(backend, queue=f"queue-{index}", actor=f"actor-{index}"))
-        backend.nack(claimed(backend, f"queue-{index}"), reason=reason, error=None)  # type: ignore[arg-type]
+        backend.nack(claimed(backend, f"queue-{index}"), reason=reason, error=None)
     return ids
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[[Sequence[str]], DeadLetterFilter]] = {
     "queue": lambda _: DeadLetterFilter(queue="queue-1"),
     "actor": lambda _: DeadLetterFilter(actor="actor-1"),
     "reason": lambda _: DeadLetterFilter(reason="expired"),

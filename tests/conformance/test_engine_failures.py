@@ -53,7 +53,10 @@ Away = Callable[[], AbstractContextManager[None]]
 @pytest.fixture
 def away(case: Case, engine: Engine, child: Remote) -> Away:
     """While inside, the child's engine is away."""
+    return away_from(child, case, engine)
 
+
+def away_from(child: Remote, case: Case, engine: Engine) -> Away:
     @contextmanager
     def away() -> Iterator[None]:
         child.run(partial(_begin, engine, case[1]))
@@ -101,8 +104,18 @@ def test_acks_are_kept_until_they_can_be_written(child: Remote, away: Away) -> N
         with pytest.raises(BrokerConnectionError):
             child.backend.sync()
 
-    eventually(lambda: stats_of(child.backend).done == 3)
-    assert stats_of(child.backend).running == 0
+    child.backend.sync()
+    stats = stats_of(child.backend)
+    assert (stats.done, stats.running) == (3, 0)
+
+
+def test_acks_are_written_though_nobody_asks(child: Remote, away: Away) -> None:
+    stored(child.backend)
+    delivery = claimed(child.backend)
+    with away():
+        child.backend.ack(delivery)
+
+    eventually(lambda: stats_of(child.backend).done == 1)
 
 
 def nack(backend: QueueBackend, delivery: Delivery) -> None:
@@ -135,6 +148,18 @@ def test_a_check_tells(child: Remote, away: Away) -> None:
         child.backend.check(timeout_s=0.3)
 
     child.backend.check(timeout_s=30)
+
+
+def test_a_process_that_starts_meanwhile_is_told_too(
+    backend: QueueBackend, spawn: Spawn, case: Case, engine: Engine
+) -> None:
+    """It has yet to open the store, and must not wait for that without end."""
+    backend.check(timeout_s=30)
+    newcomer = spawn()
+    with away_from(newcomer, case, engine)(), pytest.raises(BrokerConnectionError):
+        newcomer.backend.check(timeout_s=0.3)
+
+    newcomer.backend.check(timeout_s=30)
 
 
 def test_operators_are_told(child: Remote, away: Away) -> None:

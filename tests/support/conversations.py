@@ -23,6 +23,13 @@ def inbound(text: str = "Oi", *, sid: str | None = None, contact: str = CONTACT)
 
 CONVERSATION = inbound().conversation
 
+_webhooks = itertools.count(1_700_000_000_000)
+
+
+def append(store: ConversationStore, message: InboundMessage) -> bool:
+    """Append a message, whose webhook came in after those of all before."""
+    return store.append(message, received_at=next(_webhooks))
+
 
 def always(_holder: str) -> bool:
     """Every holder is live."""
@@ -44,7 +51,7 @@ def held(store: ConversationStore, holder: str = "message-1") -> Hold:
 def answered(store: ConversationStore, *texts: str, body: str = "Olá!") -> Reply:
     """Append messages, and answer them with one reply."""
     for text in texts or ("Oi",):
-        store.append(inbound(text))
+        append(store, inbound(text))
     hold = held(store)
     reply = store.answer(hold, store.turn(hold, history_limit=20), body, kind="answer")
     assert store.release(hold, unless_more=True)

@@ -16,9 +16,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+from dramatiq import Message
 
 from actors.conversations import Reply, SQLiteConversationStore
-from brokers.backend import DeadLetterFilter, StoredMessage
+from brokers.backend import DeadLetterFilter, QueueMessage, StoredMessage
+from brokers.clock import now_ms
 from brokers.sqlite import SQLiteBackend
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio
@@ -145,6 +147,7 @@ class System:
             "MESSAGE_MAX_BACKOFF_MS": "200",
             "PUBLIC_BASE_URL": PUBLIC_URL,
             "QUEUE_SQLITE_DB_PATH": str(directory / "queue.db"),
+            "REPLY_GATHER_MS": "0",
             "REPLY_RECONCILE_DELAYS_S": "1,1",
             "TWILIO_ACCOUNT_SID": self.twilio.sid,
             "TWILIO_API_BASE_URL": twilio.url,
@@ -222,6 +225,19 @@ class System:
         """A contact writes: a webhook comes in, and is accepted."""
         response = self.webhook(self.parameters(text, sender=sender, to=to, sid=sid))
         assert (response.status_code, response.text) == (200, "<Response/>")
+
+    def enqueue(self, queue: str, actor: str, *arguments: Any, age_ms: int = 0) -> str:
+        """Put a message into a queue as if it had been there for a while; returns its id."""
+        message: Message[Any] = Message(
+            queue_name=queue,
+            actor_name=actor,
+            args=arguments,
+            kwargs={},
+            options={},
+            message_timestamp=now_ms() - age_ms,
+        )
+        assert self.queue.enqueue(QueueMessage(message.message_id, queue, actor, message.encode()))
+        return message.message_id
 
     def parameters(
         self, text: str, *, sender: str, to: str = ADDRESS, sid: str | None = None

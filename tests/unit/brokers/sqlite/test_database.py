@@ -11,8 +11,11 @@ from typing import Any
 
 import apsw
 import pytest
+from dramatiq.middleware import TimeLimitExceeded
+from dramatiq.middleware.threading import raise_thread_exception
 
 from brokers.errors import EngineError
+from brokers.interrupts import expose
 from brokers.sqlite.database import Database, Write
 from brokers.sqlite.schema import Schema
 from brokers.writer import Operation
@@ -67,6 +70,30 @@ def test_an_operation_that_fails_leaves_nothing_behind(database: Database) -> No
     with pytest.raises(LookupError):
         database.write(half)
     assert names(database) == []
+
+
+def test_an_interrupted_thread_leaves_nothing_locked(database: Database, tmp_path: Path) -> None:
+    """Dramatiq interrupts a worker thread wherever it happens to be: also in the midst of a write."""
+
+    def write_until_interrupted(has_begun: threading.Event) -> None:
+        expose(True)
+        with suppress(TimeLimitExceeded):
+            while True:
+                database.write(lambda c: c.execute("DELETE FROM thing"), durable=False)
+                has_begun.set()
+
+    with closing(Database(tmp_path / "things.db", SCHEMA)) as neighbour:
+        for number in range(100):
+            has_begun = threading.Event()
+            thread = threading.Thread(target=write_until_interrupted, args=(has_begun,))
+            thread.start()
+            assert has_begun.wait(PATIENCE_S)
+            raise_thread_exception(thread.ident, TimeLimitExceeded)
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+
+            add(database, f"own {number}")
+            add(neighbour, f"neighbour's {number}")
 
 
 def test_readers_see_one_state(database: Database) -> None:
@@ -152,7 +179,7 @@ def test_spare_space_is_given_back(database: Database) -> None:
     database.write(lambda c: c.execute("DELETE FROM thing"))
     assert database.wal_bytes() > 1_000_000
 
-    database.give_back_spare_space(1_000_000, max_pages=10_000)
+    database.give_back_spare_space(1_000_000)
     assert database.wal_bytes() == 0
     assert database.path.stat().st_size < 1_000_000
 

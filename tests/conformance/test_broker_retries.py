@@ -1,0 +1,308 @@
+"""I3: what failed is retried in place, and what could not be passed on is not acked."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import dramatiq
+import pytest
+from dramatiq import Message, Worker
+from dramatiq.errors import Retry
+from dramatiq.middleware import AsyncIO, CurrentMessage, default_middleware
+
+from brokers.durable import DurableBroker
+from brokers.errors import EngineError
+from tests.support.engines import Engine
+from tests.support.messages import PATIENCE_S, QUEUE, found, stats_of
+from tests.support.waiting import eventually
+
+from .conftest import declare, working
+
+
+class Attempts:
+    """Counts, and fails the first few times."""
+
+    def __init__(self, failures: int = 1, error: Callable[[], BaseException] = RuntimeError) -> None:
+        self.count = 0
+        self._failures = failures
+        self._error = error
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        self.count += 1
+        if self.count <= self._failures:
+            raise self._error()
+
+
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message given back rests a second, which would only make these tests slow."""
+    monkeypatch.setattr("brokers.consumer.RELEASE_DELAY_MS", 1)
+
+
+def join(broker: DurableBroker, queue: str = QUEUE) -> None:
+    broker.join(queue, timeout=30_000)
+    broker.backend.sync()
+
+
+def test_a_failure_is_retried_until_it_works(broker: DurableBroker, worker: Worker) -> None:
+    attempts = Attempts(failures=2)
+    flaky = declare(broker, attempts, actor_name="flaky", min_backoff=1, max_backoff=1)
+    flaky.send()
+    join(broker)
+
+    assert attempts.count == 3
+    stats = stats_of(broker.backend)
+    assert (stats.done, stats.dead) == (1, 0), "one message, from first to last"
+
+
+def test_a_message_between_two_tries_tells_its_story(broker: DurableBroker, worker: Worker) -> None:
+    attempts = Attempts(error=lambda: ValueError("of all things"))
+    flaky = declare(broker, attempts, actor_name="flaky", min_backoff=60_000)
+    message_id = flaky.send().message_id
+
+    eventually(lambda: found(broker.backend, message_id).state == "delayed")
+    waiting = found(broker.backend, message_id)
+    assert waiting.deliveries == 1
+    assert waiting.last_error is not None
+    assert "ValueError: of all things" in waiting.last_error
+    assert b'"retries":1' in waiting.payload
+
+
+@pytest.mark.parametrize("delay", [0, 1, 200])
+def test_an_actor_may_ask_for_a_retry(broker: DurableBroker, worker: Worker, delay: int) -> None:
+    attempts = Attempts(failures=3, error=lambda: Retry(delay=delay))
+    declare(broker, attempts, actor_name="flaky").send()
+    join(broker)
+
+    assert attempts.count == 4
+    assert stats_of(broker.backend).done == 1
+
+
+def test_exhausted_retries_end_in_a_dead_letter(broker: DurableBroker, worker: Worker) -> None:
+    attempts = Attempts(failures=100, error=lambda: ValueError("never"))
+    hopeless = declare(broker, attempts, actor_name="hopeless", max_retries=2, min_backoff=1, max_backoff=1)
+    message_id = hopeless.send().message_id
+    join(broker)
+
+    dead = found(broker.backend, message_id)
+    assert attempts.count == 3
+    assert (dead.state, dead.reason, dead.deliveries) == ("dead", "failed", 3)
+    assert dead.last_error is not None
+    assert "ValueError: never" in dead.last_error
+
+
+def in_hand() -> Message[Any]:
+    message = CurrentMessage.get_current_message()
+    assert message is not None
+    return message
+
+
+class TestTheMessageInHand:
+    """An actor that enqueues its own message asks for it to come back, once."""
+
+    @pytest.fixture
+    def broker(self, engine: Engine) -> Iterator[DurableBroker]:
+        middleware = [kind() for kind in default_middleware]
+        with closing(engine.broker(middleware=[*middleware, CurrentMessage(), AsyncIO()])) as broker:
+            yield broker
+
+    def test_from_a_thread(self, broker: DurableBroker) -> None:
+        runs: list[int] = []
+
+        @dramatiq.actor(broker=broker)
+        def three_times() -> None:
+            runs.append(1)
+            if len(runs) < 3:
+                broker.enqueue(in_hand())
+
+        three_times.send()
+        self.runs_as_one_message(broker, runs)
+
+    def test_from_a_coroutine(self, broker: DurableBroker) -> None:
+        runs: list[int] = []
+
+        @dramatiq.actor(broker=broker)
+        async def three_times(so_far: int) -> None:
+            runs.append(1)
+            if so_far < 2:
+                await broker.enqueue_async(in_hand().copy(args=(so_far + 1,)), delay=1)
+
+        three_times.send(0)
+        self.runs_as_one_message(broker, runs)
+
+    def runs_as_one_message(self, broker: DurableBroker, runs: list[int]) -> None:
+        with working(broker):
+            join(broker)
+        assert len(runs) == 3
+        assert stats_of(broker.backend).done == 1
+
+
+class TestWhatCannotBeStored:
+    """Dramatiq only logs it when a callback or the next of a pipeline cannot be enqueued."""
+
+    @pytest.fixture
+    def ran(self, broker: DurableBroker) -> list[str]:
+        """Declares actors that note here that they ran."""
+        ran: list[str] = []
+
+        @dramatiq.actor(broker=broker)
+        def follow(*_: Any) -> None:
+            ran.append("follow")
+
+        @dramatiq.actor(broker=broker, max_retries=0)
+        def lead(*, fail: bool = False) -> None:
+            ran.append("lead")
+            if fail:
+                raise ValueError("no")
+
+        return ran
+
+    @pytest.mark.parametrize("how", ["on_success", "pipeline"])
+    def test_the_message_is_given_back_and_tried_again(
+        self, broker: DurableBroker, monkeypatch: pytest.MonkeyPatch, ran: list[str], how: str
+    ) -> None:
+        lead, follow = broker.get_actor("lead"), broker.get_actor("follow")
+        if how == "pipeline":
+            dramatiq.pipeline([lead.message(), follow.message()], broker=broker).run()
+        else:
+            lead.send_with_options(on_success="follow")
+        away_for_a_moment(broker, monkeypatch)
+
+        with working(broker):
+            join(broker)
+        assert ran == ["lead", "lead", "follow"]
+        stats = stats_of(broker.backend)
+        assert (stats.done, stats.dead) == (2, 0)
+
+    def test_a_failed_message_is_not_buried_before_its_failure_was_passed_on(
+        self, broker: DurableBroker, monkeypatch: pytest.MonkeyPatch, ran: list[str]
+    ) -> None:
+        message = broker.get_actor("lead").send_with_options(kwargs={"fail": True}, on_failure="follow")
+        away_for_a_moment(broker, monkeypatch)
+
+        with working(broker):
+            join(broker)
+        assert ran == ["lead", "lead", "follow"]
+        assert found(broker.backend, message.message_id).reason == "failed"
+
+    @pytest.mark.usefixtures("ran", "worker")
+    def test_what_can_never_be_stored_becomes_a_dead_letter(self, broker: DurableBroker) -> None:
+        follow = broker.get_actor("follow")
+        message = (
+            broker.get_actor("lead")
+            .message()
+            .copy(options={"pipe_target": follow.message().copy(queue_name="undeclared").asdict()})
+        )
+        broker.enqueue(message)
+        join(broker)
+
+        dead = found(broker.backend, message.message_id)
+        assert dead.reason == "undeliverable"
+        assert dead.last_error is not None
+        assert "QueueNotFound" in dead.last_error
+
+    def test_an_actor_may_handle_it_itself(
+        self, broker: DurableBroker, monkeypatch: pytest.MonkeyPatch, ran: list[str]
+    ) -> None:
+        @dramatiq.actor(broker=broker)
+        def careful() -> None:
+            try:
+                broker.get_actor("follow").send()
+            except EngineError:
+                ran.append("handled")
+
+        careful.send()
+        away_for_a_moment(broker, monkeypatch)
+        with working(broker):
+            join(broker)
+        assert ran == ["handled"]
+        assert stats_of(broker.backend).done == 1
+
+
+def away_for_a_moment(broker: DurableBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next enqueue fails as it does while the engine is away; those after it work."""
+    attempts = Attempts(error=lambda: EngineError("away"))
+    enqueue = broker.backend.enqueue
+
+    def sometimes(message: Any) -> bool:
+        attempts()
+        return enqueue(message)
+
+    monkeypatch.setattr(broker.backend, "enqueue", sometimes)
+
+
+def test_a_retry_that_outgrows_the_limit_is_not_stuck(engine: Engine) -> None:
+    """A retry carries a traceback, and so is larger than the message that was let in."""
+    middleware = [kind() for kind in default_middleware]
+    attempts = Attempts(error=lambda: ValueError("x" * 500))
+    with closing(engine.broker(middleware=middleware, max_message_bytes=2_000)) as broker:
+        flaky = declare(broker, attempts, actor_name="flaky", min_backoff=60_000)
+        message_id = flaky.send("y" * 1_600).message_id
+        with working(broker):
+            eventually(lambda: found(broker.backend, message_id).state in {"delayed", "dead"})
+
+
+def test_a_retry_that_cannot_be_encoded_is_not_stuck(broker: DurableBroker, worker: Worker) -> None:
+    @dramatiq.actor(broker=broker, max_retries=0)
+    def careless() -> None:
+        broker.enqueue(message.copy(args=(object(),)))
+
+    message = careless.message()
+    broker.enqueue(message)
+    eventually(lambda: found(broker.backend, message.message_id).state == "dead")
+
+
+def test_an_error_that_is_not_text_is_kept_all_the_same(
+    broker: DurableBroker, worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a surrogate pair, as in the name of a file that is not UTF-8, is in no encoding."""
+    caplog.set_level(logging.CRITICAL + 1, "dramatiq")  # pytest cannot report what is no text either
+    attempts = Attempts(error=lambda: ValueError("no such file: \udcff"))
+    message_id = declare(broker, attempts, actor_name="flaky", max_retries=0).send().message_id
+
+    eventually(lambda: found(broker.backend, message_id).state == "dead")
+    assert "no such file" in (found(broker.backend, message_id).last_error or "")
+
+
+def test_settling_goes_on_when_the_engine_is_back(
+    broker: DurableBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dramatiq tries again as long as the error is a connection error, and only then."""
+    monkeypatch.setattr("dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.01)
+    away = Attempts(failures=3, error=lambda: EngineError("away"))
+    nack = broker.backend.nack
+
+    def sometimes(*args: Any, **kwargs: Any) -> None:
+        away()
+        nack(*args, **kwargs)
+
+    monkeypatch.setattr(broker.backend, "nack", sometimes)
+    hopeless = declare(broker, Attempts(), actor_name="hopeless", max_retries=0)
+    message_id = hopeless.send().message_id
+    with working(broker):
+        join(broker)
+    assert away.count == 4
+    assert found(broker.backend, message_id).reason == "failed"
+
+
+def test_consuming_goes_on_when_the_engine_is_back(
+    broker: DurableBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.01)
+    away = Attempts(failures=3, error=lambda: EngineError("away"))
+    dequeue = broker.backend.dequeue
+
+    def sometimes(*args: Any, **kwargs: Any) -> Any:
+        away()
+        return dequeue(*args, **kwargs)
+
+    monkeypatch.setattr(broker.backend, "dequeue", sometimes)
+    ran = threading.Event()
+    declare(broker, ran.set, actor_name="work").send()
+    with working(broker):
+        assert ran.wait(PATIENCE_S)
+    assert away.count > 3
