@@ -30,6 +30,7 @@ class DurableMessage(MessageProxy):
     Attributes:
       delivery: the lease.
       processed: the worker went through all of it. Without this an ack would be a lie.
+      settled: it is out of hand, and enqueueing it again is no retry.
       failed_enqueue: what kept middleware from enqueueing what this message leads to.
     """
 
@@ -37,6 +38,7 @@ class DurableMessage(MessageProxy):
         super().__init__(message)
         self.delivery = delivery
         self.processed = False
+        self.settled = False
         self.failed_enqueue: Exception | None = None
         self.retry: tuple[Any, int] | None = None
 
@@ -90,8 +92,9 @@ class DurableConsumer(Consumer):
         Raises:
           BrokerConnectionError: it could not be settled; Dramatiq tries again.
         """
-        failure = message.failed_enqueue
-        if failure is None and message.processed and message.retry is None:
+        failure, error = message.failed_enqueue, message._exception
+        message.settled = True
+        if failure is None and message.processed and message.retry is None and error is None:
             self._backend.ack(message.delivery)
             self._window.settled()
         elif isinstance(failure, BrokerConnectionError) or not message.processed:
@@ -102,6 +105,8 @@ class DurableConsumer(Consumer):
             self._set_aside(message.delivery, "undeliverable", _format(failure))
         elif message.retry is not None:
             self._retry(message, *message.retry)
+        else:  # the actor failed, and no Retries middleware decided what that means
+            self._set_aside(message.delivery, "failed", None if error is None else _format(error))
 
     def nack(self, message: DurableMessage) -> None:  # type: ignore[override]
         """Set a failed message aside as a dead letter.
@@ -109,6 +114,7 @@ class DurableConsumer(Consumer):
         Raises:
           BrokerConnectionError: it could not be; Dramatiq tries again.
         """
+        message.settled = True
         if isinstance(message.failed_enqueue, BrokerConnectionError):
             # It failed for good, but what should follow could not be stored: come back, and fail again.
             self._backend.release([message.delivery], delay_ms=RELEASE_DELAY_MS)

@@ -15,6 +15,7 @@ from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
+from .forks import abandon_in_children
 from .interrupts import expose
 from .middleware import stack
 from .window import Window
@@ -52,6 +53,11 @@ class DurableBroker(Broker):
         self.backend = backend
         self.queues: dict[str, Window | None] = {}
         self.actor_options |= {"unique_for"}
+        abandon_in_children(self)
+
+    def abandon(self) -> None:
+        """In a forked child: what the parent holds is not held here."""
+        self.queues = dict.fromkeys(self.queues)
 
     # -- declaring ----------------------------------------------------------------------------------
 
@@ -98,6 +104,11 @@ class DurableBroker(Broker):
     def _enqueuing(self, message: Any, delay: int | None) -> Iterator[QueueMessage | None]:
         """What is around storing a message. Yields None when there is nothing to store yet."""
         in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
+        if in_hand is not None and in_hand.settled:
+            in_hand = None
+        eta = message.options.pop("eta", None)  # Dramatiq's way to carry a delay in the message itself
+        if eta is not None and delay is None:
+            delay = max(0, int(eta) - current_millis())
         try:
             if message.queue_name not in self.queues:
                 raise QueueNotFound(message.queue_name)

@@ -69,6 +69,7 @@ class Caretaker:
 
     def stop(self) -> None:
         self._stopping = True
+        self._doorbell.interrupt()
         self._thread.join()
 
     def recover(self, *, thorough: bool = False) -> None:

@@ -46,6 +46,11 @@ class Doorbell:
             self.ring()
         return heard
 
+    def interrupt(self) -> None:
+        """End a `listen` that is going on."""
+        with suppress(BlockingIOError):  # full: it ends anyway
+            os.write(self._fd, b"!")
+
     def ring(self) -> None:
         """Wake the consumers of this process."""
         with self._changed:
