@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +25,12 @@ logger = structlog.get_logger(__name__)
 #: Twilio's longest body, in characters (error 21617 beyond it).
 MAX_BODY = 1_600
 
-#: How long to leave a conversation alone whose holder crashed before, in milliseconds.
-WAIT_FOR_SUSPECT_MS = 2_000
+#: How long a message waits that has to see what becomes of another one, in milliseconds.
+COME_BACK_MS = 2_000
+
+
+class HolderIsSuspect(Exception):
+    """The conversation's holder crashed before, and may again."""
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
@@ -49,12 +52,11 @@ def process_ai_response(payload: dict[str, Any]) -> None:
         if inbound.is_opt_out:
             logger.info("opt-out keyword: Twilio answers it")
             return
-        _take_in(inbound)
+        message = message_in_hand()
+        _take_in(inbound, received_at=now_ms() if message is None else message.message_timestamp)
         hold = _hold(inbound.conversation)
-        if hold is None:
-            logger.info("conversation is held: its holder looks again before it lets go")
-            return
-        _while_held(hold, _answer_with_the_model, gather_ms=services().settings.reply_gather_ms)
+        if hold is not None and not _waits_for_the_rest_of_a_burst():
+            _while_held(hold, _answer_with_the_model)
 
 
 @dramatiq.actor(queue_name="messages", priority=10)
@@ -65,22 +67,27 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     set aside, so that it does not spoil the turns to come, and what else is unanswered is tried by itself.
 
     Parameters:
-      message: the `process_ai_response` message that failed for good.
+      message: the `process_ai_response` message that failed for good, or expired before it was ever run.
       info: how often it was tried.
     """
     inbound = InboundMessage.from_twilio(message["args"][0])
+    if inbound.is_opt_out:
+        return
+    _take_in(inbound, received_at=message["message_timestamp"])
     has_fallback = services().settings.reply_fallback_text is not None
-    logger.error("no answer could be produced", contact=masked(inbound.contact), fallback=has_fallback)
     if not has_fallback:
         services().conversations.set_aside(inbound)
-        _entrust_the_others_to_the_queue(inbound)
-    elif (hold := _hold(inbound.conversation)) is not None:
+        if not _entrust_the_others_to_the_queue(inbound):
+            _come_back("another message is being run, and may just have counted on this one")
+            return
+    logger.error("no answer could be produced", contact=masked(inbound.contact), fallback=has_fallback)
+    if has_fallback and (hold := _hold(inbound.conversation)) is not None:
         _while_held(hold, _answer_with_the_fallback)
 
 
-def _take_in(inbound: InboundMessage) -> None:
+def _take_in(inbound: InboundMessage, *, received_at: int) -> None:
+    """See that an inbound message is in its conversation, and that no other depends on this run."""
     conversations, message = services().conversations, message_in_hand()
-    received_at = now_ms() if message is None else message.message_timestamp
     if not conversations.append(inbound, received_at=received_at):
         logger.info("message is known already: a repeated webhook, or a second delivery")
     if message is not None and message.options.get("replayed"):
@@ -91,19 +98,33 @@ def _take_in(inbound: InboundMessage) -> None:
         _entrust_the_others_to_the_queue(inbound)
 
 
-def _entrust_the_others_to_the_queue(inbound: InboundMessage) -> None:
-    """Give each other unanswered message of the conversation a queue message of its own again."""
+def _entrust_the_others_to_the_queue(inbound: InboundMessage) -> bool:
+    """Give each other unanswered message of the conversation a queue message of its own again.
+
+    Returns False when one was found running: it is the one of before, perhaps, and about to be done.
+    """
+    certain = True
     for other in services().conversations.unanswered(inbound.conversation):
         if other.message_sid != inbound.message_sid:
             again = process_ai_response.message(dict(other.payload))
             services().broker.enqueue(named(again, other.message_id))
+            stored = services().broker.backend.get(other.message_id)
+            certain &= stored is not None and stored.state != "running"
+    return certain
 
 
 def _hold(conversation: str) -> Hold | None:
-    """The conversation, or None when another message holds it that can be counted on."""
+    """The conversation, or None when this message can do nothing for it now."""
     message = message_in_hand()
     holder = "called-directly" if message is None else message.message_id
-    return services().conversations.hold(conversation, holder, is_live=_can_be_counted_on)
+    try:
+        hold = services().conversations.hold(conversation, holder, is_live=_can_be_counted_on)
+    except HolderIsSuspect as suspect:
+        _come_back(str(suspect))
+        return None
+    if hold is None:
+        logger.info("conversation is held: its holder looks again before it lets go")
+    return hold
 
 
 def _can_be_counted_on(holder: str) -> bool:
@@ -111,22 +132,38 @@ def _can_be_counted_on(holder: str) -> bool:
     if stored is None or stored.state == "dead":
         return False
     if stored.crashes:
-        raise Retry("The conversation's holder crashed before, and may again", delay=WAIT_FOR_SUSPECT_MS)
+        raise HolderIsSuspect("conversation is held by a message that crashed before, and may again")
     return True
 
 
-def _while_held(hold: Hold, answer: Callable[[Hold, Turn], None], *, gather_ms: int = 0) -> None:
-    """Answer until nothing is unanswered, then let go.
+def _come_back(why: str) -> None:
+    """Have the message in hand run again in a moment. It did not fail, so no retry is used up."""
+    message = message_in_hand()
+    if message is None:
+        raise Retry(why, delay=COME_BACK_MS)
+    logger.info(why)
+    services().broker.enqueue(message, delay=COME_BACK_MS)  # type: ignore[arg-type]  # a proxy of one
 
-    Parameters:
-      hold: the conversation.
-      answer: writes a reply to a turn.
-      gather_ms: wait so long first, for the rest of a burst to come in.
+
+def _waits_for_the_rest_of_a_burst() -> bool:
+    """Put the message in hand back for REPLY_GATHER_MS, once. It goes on holding its conversation.
+
+    People write in bursts, and one answer to all of it is better than one to its first line. The message
+    waits in the queue, so that no worker thread is kept from others meanwhile.
     """
+    message, gather_ms = message_in_hand(), services().settings.reply_gather_ms
+    if message is None or not gather_ms or message.options.get("gathered"):
+        return False
+    message.options["gathered"] = True
+    services().broker.enqueue(message, delay=gather_ms)  # type: ignore[arg-type]  # a proxy of one
+    return True
+
+
+def _while_held(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
+    """Answer until nothing is unanswered, then let go."""
     conversations = services().conversations
     history_limit = services().settings.ai_history_messages
     try:
-        time.sleep(gather_ms / 1000)
         done = False
         while not done:
             turn = conversations.turn(hold, history_limit=history_limit)

@@ -27,12 +27,14 @@ def api(
     port: Annotated[int | None, typer.Option(help="Port to listen on; API_PORT otherwise.")] = None,
 ) -> None:
     """Run the front door: webhooks, health, metrics."""
+    from ops.settings import load_settings
+
+    settings = load_settings(serving=True)  # before anything else looks at them: all that is wrong, at once
+
     import uvicorn
 
     from api.app import create_app
-    from ops.settings import load_settings
 
-    settings = load_settings(serving=True)
     uvicorn.run(
         create_app(),
         host=host or settings.api_host,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -36,11 +36,14 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # an error must not repeat a secret
     )
 
+    #: Whether what only the API needs has to be there, too.
+    serving: ClassVar[bool] = False
+
     # The queue
     queue_backend: Literal["sqlite"] = Field("sqlite", description="where messages wait")
     queue_sqlite_db_path: Path = Field(Path("queue.db"), description="the queue's database file")
-    queue_max_deliveries: PositiveInt = Field(
-        5, description="workers that may die under a message before it becomes a dead letter"
+    queue_max_deliveries: Annotated[int, Field(ge=2)] = Field(  # what counted on it is told at its second run
+        5, description="workers that may die under a message before it becomes a dead letter; at least 2"
     )
     queue_max_message_bytes: PositiveInt = Field(
         1024 * 1024, description="largest message accepted, in bytes"
@@ -195,6 +198,9 @@ class Settings(BaseSettings):
             for name in ("ai_base_url", "ai_api_key", "ai_model"):
                 if getattr(self, name) is None:
                     problems.append(f"{name.upper()} is missing: AI_PROVIDER=openai needs it")
+        if self.serving:
+            named = {problem.partition(" ")[0] for problem in problems}
+            problems += [more for more in self.problems_of_serving() if more.partition(" ")[0] not in named]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -249,6 +255,10 @@ class Settings(BaseSettings):
         return self
 
 
+class _SettingsOfTheApi(Settings):
+    serving: ClassVar[bool] = True
+
+
 @cache
 def load_settings(*, serving: bool = False) -> Settings:
     """Read the settings, once per process.
@@ -259,29 +269,25 @@ def load_settings(*, serving: bool = False) -> Settings:
     Raises:
       SettingsError: listing every wrong or missing value.
     """
+    kind = _SettingsOfTheApi if serving else Settings
     try:
-        settings = Settings()
+        return kind()
     except ValidationError as error:
-        raise SettingsError(_listed(_all_problems(error, serving=serving))) from None
-    return settings.for_the_api() if serving else settings
+        raise SettingsError(_listed(_all_problems(kind, error))) from None
 
 
-def _all_problems(error: ValidationError, *, serving: bool) -> list[str]:
+def _all_problems(kind: type[Settings], error: ValidationError) -> list[str]:
     """Wrong values keep pydantic from looking at what belongs together: look at that without them."""
     wrong = {str(detail["loc"][0]).lower() for detail in error.errors() if detail["loc"]}
     problems = _explain(error)
+    if not wrong:
+        return problems
     try:
-        rest = Settings(**{name: Settings.model_fields[name].default for name in wrong})
+        kind(**{name: Settings.model_fields[name].default for name in wrong})
     except ValidationError as more:
-        problems += _explain(more)
-    else:
-        problems += rest.problems_of_serving() if serving else []
-    return [
-        problem
-        for index, problem in enumerate(problems)
-        if problem not in problems[:index]
-        and not any(problem.startswith(f"{name.upper()} is missing") for name in wrong)
-    ]
+        missing = tuple(f"{name.upper()} is missing" for name in wrong)
+        problems += [problem for problem in _explain(more) if not problem.startswith(missing)]
+    return problems
 
 
 def _explain(error: ValidationError) -> list[str]:

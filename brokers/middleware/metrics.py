@@ -29,7 +29,7 @@ class Metrics(Middleware):
         )
         self._outcomes = Counter(
             "recado_messages_total",
-            "Deliveries by how they ended: done, retried, failed, skipped, returned.",
+            "Deliveries by how they ended: done, retried, deferred, failed, skipped, returned.",
             (*labels, "outcome"),
             registry=registry,
         )
@@ -91,4 +91,6 @@ def _outcome(message: DurableMessage) -> str:
         return "returned"
     if message.failed:
         return "failed"
-    return "retried" if message.retry is not None else "done"
+    if message.retry is not None:
+        return "deferred" if message._exception is None else "retried"
+    return "done"

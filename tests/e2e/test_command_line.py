@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from llmock.pytest_plugin import LLMock
 
 from tests.support.ports import free_port
-from tests.support.system import ADDRESS, System
+from tests.support.system import ADDRESS, SMS_ADDRESS, System
+from tests.support.waiting import eventually
 
 from .conftest import AI_KEY, MakeSystem
 
@@ -45,13 +48,21 @@ def test_every_missing_setting_is_named_at_once(make_system: MakeSystem) -> None
 
 
 def test_the_api_needs_something_to_check_signatures_with(make_system: MakeSystem) -> None:
-    system = make_system(TWILIO_ACCOUNT_SID="", TWILIO_AUTH_TOKEN="", PUBLIC_BASE_URL="")
+    """And says so together with all else that is wrong."""
+    system = make_system(
+        AI_PROVIDER="openai",
+        LOG_LEVEL="LOUD",
+        PUBLIC_BASE_URL="",
+        TWILIO_ACCOUNT_SID="",
+        TWILIO_AUTH_TOKEN="",
+    )
 
     ended = system.run("api")
 
     assert ended.returncode == 2
-    assert "- TWILIO_AUTH_TOKEN is missing" in ended.stderr
-    assert "- PUBLIC_BASE_URL is missing" in ended.stderr
+    missing = ("AI_BASE_URL", "AI_API_KEY", "AI_MODEL", "TWILIO_AUTH_TOKEN", "PUBLIC_BASE_URL")
+    assert [name for name in missing if ended.stderr.count(f"- {name} is missing") != 1] == []
+    assert "- LOG_LEVEL: " in ended.stderr
 
 
 def test_an_api_that_checks_no_signatures_says_so_loudly(make_system: MakeSystem) -> None:
@@ -69,8 +80,9 @@ def test_an_api_that_checks_no_signatures_says_so_loudly(make_system: MakeSystem
 # -- a system at work ----------------------------------------------------------------------------------
 
 
-def test_send_is_answered(running: System) -> None:
-    contact = running.contact()
+@pytest.mark.parametrize(("channel", "address"), [("whatsapp:", ADDRESS), ("", SMS_ADDRESS)])
+def test_send_is_answered_in_its_channel(running: System, channel: str, address: str) -> None:
+    contact = running.contact(channel)
 
     ended = running.run("send", "Oi", "--from", contact, API_PORT=running.url.rpartition(":")[2])
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -78,7 +90,7 @@ def test_send_is_answered(running: System) -> None:
     running.settle()
 
     [message] = running.twilio.sent_to(contact)
-    assert message.address == ADDRESS
+    assert message.address == address
 
 
 def test_send_says_when_nobody_listens(make_system: MakeSystem) -> None:
@@ -123,7 +135,7 @@ def test_the_doctor_names_what_is_wrong(running: System) -> None:
     assert "Twilio accepts the credentials" in failed[2]
 
 
-def test_queues_and_dead_letters_can_be_seen_replayed_and_discarded(front: System) -> None:
+def test_dead_letters_can_be_seen_replayed_and_discarded(front: System) -> None:
     front.twilio.refuse(400, 21211, times=2)
     front.worker()
     for _ in range(2):
@@ -131,19 +143,35 @@ def test_queues_and_dead_letters_can_be_seen_replayed_and_discarded(front: Syste
     front.settle()
     first, second = (letter.message_id for letter in front.dead_letters())
 
-    shown = front.run("queues").stdout
-    assert "messages" in shown
-    assert "replies" in shown
     listed = front.run("dead", "list").stdout
     assert first in listed
     assert second in listed
     assert "21211" in listed
+    shown = front.run("dead", "show", first).stdout
+    assert "NotSentEver" in shown
+    assert '"actor_name":"send_reply"' in shown, "the payload can be read"
+    assert re.search(r"died_at  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d$", shown, re.MULTILINE)
 
     assert front.run("dead", "replay", first).stdout == "1 of 1 replayed.\n"
     front.settle()
     assert len(front.twilio.messages) == 1
     assert front.run("dead", "discard", second).stdout == "1 discarded.\n"
     assert front.dead_letters() == []
+
+
+def test_a_paused_queue_keeps_its_messages_until_it_is_resumed(front: System) -> None:
+    contact = front.contact()
+    assert front.run("queues", "pause", "messages").returncode == 0
+    front.worker()
+    front.write("Oi", sender=contact)
+    front.enqueue("replies", "send_reply", "no such reply")
+    eventually(lambda: front.waiting("replies") == 0)  # the worker is at work
+
+    assert re.search(r"messages \(paused\)\W+1\W+0\W+0\W+0", front.run("queues").stdout)
+    assert front.run("queues", "resume", "messages").returncode == 0
+    front.settle()
+
+    assert len(front.twilio.sent_to(contact)) == 1
 
 
 def test_a_dead_letter_that_is_not_there_is_a_failure(front: System) -> None:

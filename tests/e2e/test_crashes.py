@@ -5,10 +5,12 @@ from __future__ import annotations
 from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
-from tests.support.system import System
+from actors.messages import InboundMessage
+from tests.support.system import Program, System
 from tests.support.waiting import eventually
 
 from .conftest import MakeSystem
+from .responders import ASKED, MAY_DIE
 
 
 def test_the_api_dies_right_after_its_answer(make_system: MakeSystem) -> None:
@@ -108,3 +110,44 @@ def test_a_worker_dies_between_the_written_reply_and_the_enqueueing_of_its_sendi
 
     assert len(front.twilio.sent_to(contact)) == 1
     assert len(llmock.requests) == 1, "the reply was written: no need to ask again"
+
+
+def test_what_counted_on_a_message_that_kills_every_worker_is_answered(make_system: MakeSystem) -> None:
+    """It waits while the killer may still succeed, uses up no retry, and takes over in the end."""
+    system = make_system(
+        AI_PROVIDER="tests.e2e.responders:lethal",
+        LETHAL_RUNS="2",
+        MESSAGE_MAX_RETRIES="0",
+        QUEUE_MAX_DELIVERIES="2",
+    )
+    system.api()
+    contact, others_sid = system.contact(), "SM" + "2" * 32
+    other = InboundMessage.from_twilio(system.parameters("", sender=contact, sid=others_sid)).message_id
+
+    worker = system.worker()
+    system.write("Oi", sender=contact)
+    _has_asked(system, 1)
+    system.write("Alguém aí?", sender=contact, sid=others_sid)
+    eventually(lambda: system.waiting("messages") == 1)  # the second is done: it counts on the first
+    _die(system, 1, worker)
+
+    worker = system.worker()
+    _has_asked(system, 2)
+    eventually(lambda: (stored := system.queue.get(other)) and stored.state == "delayed")  # it waits
+    _die(system, 2, worker)
+
+    system.worker()
+    system.settle()
+
+    assert system.twilio.bodies_to(contact) == ["Oi\nAlguém aí?"]
+    [letter] = system.dead_letters()
+    assert (letter.actor, letter.reason, letter.crashes) == ("process_ai_response", "max_deliveries", 2)
+
+
+def _has_asked(system: System, run: int) -> None:
+    eventually((system.directory / ASKED.format(run)).exists)
+
+
+def _die(system: System, run: int, worker: Program) -> None:
+    (system.directory / MAY_DIE.format(run)).touch()
+    assert worker.wait() != 0

@@ -74,20 +74,60 @@ def test_a_model_that_is_down_for_good_leads_to_one_fallback(running: System, ll
     assert running.dead_letters("process_ai_response") != []
 
 
-def test_what_came_in_while_an_answer_failed_for_good_is_answered_or_a_dead_letter(
+def test_what_came_in_while_an_answer_failed_for_good_is_answered(
     front: System, llmock: LLMock, llmock_server: LLMockServer
 ) -> None:
     """Its own message found the conversation held, and counted on the one that then failed."""
     contact = front.contact()
     llmock.delay(5)
-    front.worker(MESSAGE_MAX_RETRIES="0", AI_TIMEOUT_S="2")
+    front.worker(MESSAGE_MAX_RETRIES="0", AI_TIMEOUT_S="1.5")
     front.write("Oi", sender=contact)
     eventually(lambda: not llmock_server.state.scenarios.pending())
-    front.write("Alguém aí?", sender=contact, sid="SM" + "2" * 32)
+    llmock.reply("Sim!")
+    front.write("Alguém aí?", sender=contact)
     front.settle()
 
-    told = any(b"SM" + b"2" * 32 in letter.payload for letter in front.dead_letters())
-    assert front.twilio.sent_to(contact) or told
+    assert front.twilio.bodies_to(contact) == ["Sim!"]
+    assert [line["content"] for line in llmock.last_request.body["messages"][1:]] == ["Alguém aí?"]
+    [letter] = front.dead_letters()
+    assert b'"Oi"' in letter.payload
+
+
+#: Above MESSAGE_MAX_AGE_MS, in milliseconds.
+TOO_OLD = 2 * 3_600_000
+
+
+def test_a_message_that_waited_for_too_long_gets_the_fallback_and_is_a_dead_letter(
+    running: System, llmock: LLMock
+) -> None:
+    contact = running.contact()
+    parameters = running.parameters("Oi", sender=contact)
+    message_id = running.enqueue("messages", "process_ai_response", parameters, age_ms=TOO_OLD)
+    running.settle()
+
+    assert running.twilio.bodies_to(contact) == [FALLBACK]
+    assert [(letter.message_id, letter.reason) for letter in running.dead_letters()] == [
+        (message_id, "expired")
+    ]
+    assert llmock.requests == []
+
+
+def test_a_message_that_waited_for_too_long_is_answered_when_it_is_replayed(
+    front: System, llmock: LLMock
+) -> None:
+    contact = front.contact()
+    parameters = front.parameters("Oi", sender=contact)
+    message_id = front.enqueue("messages", "process_ai_response", parameters, age_ms=TOO_OLD)
+    front.worker()
+    front.settle()
+    assert front.twilio.sends == []
+
+    llmock.reply("Olá!")
+    assert front.run("dead", "replay", message_id).returncode == 0
+    front.settle()
+
+    assert front.twilio.bodies_to(contact) == ["Olá!"]
+    assert front.dead_letters() == []
 
 
 def test_the_time_to_a_reply_counts_from_the_webhook(make_system: MakeSystem) -> None:

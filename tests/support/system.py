@@ -293,13 +293,14 @@ class System:
     # -- its end ---------------------------------------------------------------------------------------
 
     def clear(self, *, keep: Sequence[Program]) -> None:
-        """Between tests that share it: end the programs but for some, empty the queue, forget the fake's."""
+        """Between tests that share it: end the programs but for some, empty the queues, forget the fake's."""
         for program in self._programs:
             if program not in keep:
                 program.kill()
         self._programs = list(keep)
         for stats in self.queue.stats():
             self.queue.flush(stats.queue)
+            self.queue.resume(stats.queue)
         self.twilio.forget()
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import actors
 from actors.ai import Completion, Responder
 from actors.conversations import ConversationStore, Line, Reply, SQLiteConversationStore
 from actors.sender import Sender
@@ -108,6 +109,40 @@ class World:
             for message in backend.list(queue, state)
         ]
 
+    def run_next(
+        self, queue: str = "messages", *, crashes: int = 0, meanwhile: Callable[[], object] = lambda: None
+    ) -> str:
+        """Take the next message out of a queue, and do with it what a worker does; returns its id.
+
+        Parameters:
+          queue: where from.
+          crashes: how many workers died under it before.
+          meanwhile: called between the actor's end and the acknowledgement.
+        """
+        broker = self.services.broker
+        consumer = broker.consume(queue, prefetch=8, timeout=30_000)
+        message = next(consumer)
+        assert message is not None
+        consumer.close()  # what else it claimed is given back
+        message.delivery = message.delivery._replace(crashes=crashes)
+        broker.emit_before("process_message", message)
+        try:
+            getattr(actors, message.actor_name).fn(*message.args)
+        except Exception:
+            message.fail()
+            raise
+        finally:
+            meanwhile()
+            broker.emit_after("process_message", message)
+            (consumer.nack if message.failed else consumer.ack)(message)
+        return message.message_id
+
+    def state_of(self, message_id: str) -> State | None:
+        """What a queue message is: None once it is done."""
+        self.services.broker.backend.sync()
+        stored = self.services.broker.backend.get(message_id)
+        return None if stored is None else stored.state
+
     def forget_enqueued(self) -> None:
         """As if the process had died before it could enqueue anything."""
         self.services.broker.flush_all()
@@ -120,11 +155,11 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
     def make(**settings: object) -> World:
         responder, sender = ScriptedResponder(), ScriptedSender()
-        broker = SQLiteBroker(tmp_path / "queue.db")
+        broker = SQLiteBroker(tmp_path / "queue.db", middleware=[])
         for queue in ("messages", "replies"):
             broker.declare_queue(queue)
         services = Services(
-            settings=Settings(_env_file=None, **settings),  # type: ignore[arg-type]
+            settings=Settings(_env_file=None, **{"reply_gather_ms": 0, **settings}),  # type: ignore[arg-type]
             broker=broker,
             conversations=SQLiteConversationStore(tmp_path / "conversations.db"),
             responder=responder,

@@ -6,9 +6,12 @@ A crash is played by calling an actor again in the state it left, after what it 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from dramatiq import Message
 from dramatiq.errors import Retry
+from prometheus_client import REGISTRY
 
 from actors.ai import ResponderRefused
 from actors.conversations import Reply
@@ -19,9 +22,13 @@ from actors.deliveries import (
     record_delivery_status,
     send_reply,
 )
+from actors.messages import InboundMessage
+from actors.named import named
 from actors.replies import MAX_BODY, apologise, process_ai_response
 from actors.sender import NotSentEver, NotSentYet, PerhapsSent
-from tests.support.conversations import CONVERSATION, answered, held, inbound
+from api.webhooks import inbound_message
+from tests.support.conversations import CONVERSATION, answered, append, held, inbound
+from tests.support.waiting import eventually
 
 from .conftest import World
 
@@ -90,13 +97,61 @@ def test_an_answer_longer_than_twilio_takes_is_cut_at_a_word(world: World) -> No
     assert reply.body.endswith("palavra…")
 
 
-def failed_for_good(world: World, text: str) -> dict[str, object]:
-    """The queue message of a contact's message that nothing could be answered to."""
+def test_an_opt_out_is_left_to_twilio(world: World) -> None:
+    payload = dict(inbound("STOP").payload) | {"OptOutType": "STOP"}
+
+    process_ai_response(payload)
+    apologise(process_ai_response.message(payload).asdict(), {})
+
+    assert world.responder.asked == []
+    assert world.enqueued == []
+    assert list(world.conversations.unanswered(CONVERSATION)) == []
+
+
+def test_the_rest_of_a_burst_is_waited_for(make_world: Callable[..., World]) -> None:
+    world = make_world(reply_gather_ms=250)
+    first = webhook(world, "Oi").message_id
+
+    world.run_next()
+    assert (world.state_of(first), world.responder.asked) == ("delayed", []), "no thread waits"
+
+    second = webhook(world, "Alô?").message_id
+    assert world.run_next() == second
+    assert world.state_of(second) is None, "the first one holds the conversation meanwhile"
+
+    assert world.run_next() == first
+    assert world.responder.asked == [["Oi", "Alô?"]]
+
+
+def test_the_time_of_a_message_is_that_of_its_webhook(world: World) -> None:
+    message = webhook(world, "Oi")
+
+    world.run_next()
+
+    reply = world.conversations.next_to_send(CONVERSATION)
+    assert reply is not None
+    assert reply.received_at == message.message_timestamp
+
+
+# -- messages that cannot be answered ------------------------------------------------------------------
+
+
+def webhook(world: World, text: str) -> Message[Any]:
+    """A webhook came in: its message is in the queue."""
+    queue_message = inbound_message(dict(inbound(text).payload))
+    world.services.broker.enqueue(queue_message)
+    return queue_message
+
+
+def failed_for_good(world: World, text: str) -> dict[str, Any]:
+    """A message that nothing could be answered to, as `apologise` is given it."""
     world.responder.error = ResponderRefused("no")
-    payload = dict(inbound(text).payload)
+    message = webhook(world, text)
     with pytest.raises(ResponderRefused):
-        process_ai_response(payload)
-    return {"args": [payload]}
+        world.run_next()
+    world.responder.error = None
+    world.responder.asked.clear()
+    return dict(message.asdict())
 
 
 def test_the_fallback_is_said_once_whatever_crashes(make_world: Callable[..., World]) -> None:
@@ -116,10 +171,122 @@ def test_the_fallback_is_said_once_whatever_crashes(make_world: Callable[..., Wo
     assert world.conversations.next_to_send(CONVERSATION) is None
 
 
+def test_the_fallback_answers_all_that_is_unanswered(make_world: Callable[..., World]) -> None:
+    world = make_world(reply_fallback_text="Desculpe.")
+    message = failed_for_good(world, "Oi")
+    append(world.conversations, inbound("Alô?"))
+
+    apologise(message, {})
+
+    assert list(world.conversations.unanswered(CONVERSATION)) == []
+    assert world.enqueued == ["send_reply"]
+
+
+def test_the_fallback_is_said_for_a_message_that_expired_before_it_was_ever_run(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(reply_fallback_text="Desculpe.")
+
+    apologise(process_ai_response.message(dict(inbound("Oi").payload)).asdict(), {})
+
+    reply = world.conversations.next_to_send(CONVERSATION)
+    assert reply is not None
+    assert reply.body == "Desculpe."
+
+
 def test_without_a_fallback_text_nothing_is_said(world: World) -> None:
     apologise(failed_for_good(world, "Oi"), {})
 
     assert world.enqueued == []
+
+
+def test_a_message_that_failed_for_good_does_not_spoil_the_next(world: World) -> None:
+    apologise(failed_for_good(world, "a forbidden word"), {})
+
+    write(world, "Alô?")
+
+    assert world.responder.asked == [["Alô?"]]
+
+
+def test_a_replayed_message_is_answered(world: World) -> None:
+    message = failed_for_good(world, "Oi")
+    apologise(message, {})
+
+    assert world.services.broker.replay(message["message_id"])
+    world.run_next()
+
+    assert world.responder.asked == [["Oi"]]
+
+
+def test_a_repeated_webhook_does_not_revive_what_failed_for_good(world: World) -> None:
+    message = failed_for_good(world, "Oi")
+    apologise(message, {})
+
+    process_ai_response(message["args"][0])
+
+    assert world.responder.asked == []
+
+
+def test_what_counted_on_a_message_that_failed_for_good_is_enqueued_again(world: World) -> None:
+    """It was acknowledged when it found the conversation held."""
+    counted_on = failed_for_good(world, "Oi")
+    other = inbound("Alô?")
+    append(world.conversations, other)
+
+    apologise(counted_on, {})
+
+    assert world.state_of(other.message_id) == "ready"
+    assert world.state_of(counted_on["message_id"]) == "dead"
+    assert world.run_next() == other.message_id
+    assert world.responder.asked == [["Alô?"]]
+
+
+def test_an_apology_waits_for_what_is_just_being_acknowledged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enqueued at that moment, it would be there already, and gone with its acknowledgement."""
+    monkeypatch.setattr("actors.replies.COME_BACK_MS", 1)
+    counted_on = failed_for_good(world, "Oi")
+    other = webhook(world, "Alô?")
+    append(world.conversations, InboundMessage.from_twilio(other.args[0]))
+    apology = apologise.message(counted_on, {})
+
+    def meanwhile() -> None:
+        world.services.broker.enqueue(apology)
+        world.run_next()
+
+    holder = held(world.conversations, "somebody-else")  # so that the other counts on it, and is done
+    world.services.broker.enqueue(named(process_ai_response.message({}), "somebody-else"), delay=3_600_000)
+    assert world.run_next(meanwhile=meanwhile) == other.message_id
+    world.conversations.release(holder, unless_more=False)
+
+    eventually(lambda: world.state_of(other.message_id) is None)
+    assert world.run_next() == apology.message_id
+    assert world.state_of(other.message_id) == "ready"
+
+
+def test_a_second_run_after_a_crash_has_the_queue_look_after_the_others(world: World) -> None:
+    """They may have counted on the first run. Should this one never end, they are not forgotten."""
+    other = inbound("Alô?")
+    append(world.conversations, other)
+    webhook(world, "Oi")
+    states = []
+    world.responder.meanwhile = lambda: states.append(world.state_of(other.message_id))
+
+    world.run_next(crashes=1)
+
+    assert states == ["ready"], "before the model is asked"
+    assert world.responder.asked == [["Alô?", "Oi"]]
+
+
+def test_a_first_run_leaves_the_others_to_those_who_have_them(world: World) -> None:
+    other = inbound("Alô?")
+    append(world.conversations, other)
+    webhook(world, "Oi")
+
+    world.run_next()
+
+    assert world.state_of(other.message_id) is None
 
 
 def test_what_comes_in_during_the_apology_is_not_forgotten(
@@ -133,7 +300,7 @@ def test_what_comes_in_during_the_apology_is_not_forgotten(
 
     def answer_while_another_comes_in(*args: object, **kwargs: object) -> Reply:
         monkeypatch.setattr(store, "answer", answer)
-        store.append(inbound("Alô?"))
+        append(store, inbound("Alô?"))
         return answer(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store, "answer", answer_while_another_comes_in)
@@ -303,3 +470,40 @@ def test_a_status_that_names_a_reply_settles_it(world: World) -> None:
     reconcile_reply(reply.reply_id)
 
     assert reply_state(world, reply) == "sent"
+
+
+@pytest.mark.parametrize(
+    ("status", "label"), [("delivered", "delivered"), ("something new", "other"), ("", "other")]
+)
+def test_the_metric_of_deliveries_has_no_label_that_others_choose(
+    world: World, status: str, label: str
+) -> None:
+    reply = answered(world.conversations)
+
+    def counted(label: str) -> float | None:
+        return REGISTRY.get_sample_value("recado_delivery_statuses_total", {"status": label})
+
+    before = counted(label) or 0
+    record_delivery_status({"MessageSid": "SM1", "MessageStatus": status}, reply.reply_id)
+
+    assert counted(label) == before + 1
+    assert status == label or counted(status) is None
+
+
+# -- messages with ids of our own choosing -------------------------------------------------------------
+
+
+def test_a_named_message_differs_in_nothing_but_its_id() -> None:
+    message = process_ai_response.message({"Body": "Oi"})
+
+    again = named(message, "a-name")
+
+    assert again.message_id == "a-name"
+    assert again == message.copy(message_id="a-name")
+
+
+def test_a_named_message_is_there_once(world: World) -> None:
+    for _ in range(2):
+        world.services.broker.enqueue(named(send_reply.message("reply-1"), "a-name"))
+
+    assert world.enqueued == ["send_reply"]

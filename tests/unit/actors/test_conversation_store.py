@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from actors.conversations import ConversationStore, Hold, HoldLost, Line
-from tests.support.conversations import CONVERSATION, always, answered, held, inbound, never
+from tests.support.conversations import CONVERSATION, always, answered, append, held, inbound, never
 
 OpenStore = Callable[[], ConversationStore]
 
@@ -24,8 +24,8 @@ def unanswered(store: ConversationStore, hold: Hold) -> list[str]:
 def test_a_message_is_appended_once(store: ConversationStore) -> None:
     message = inbound("Oi")
 
-    assert store.append(message)
-    assert not store.append(message)
+    assert append(store, message)
+    assert not append(store, message)
 
     assert unanswered(store, held(store)) == ["Oi"]
 
@@ -34,8 +34,8 @@ def test_the_same_sid_in_another_account_is_another_message(store: ConversationS
     message = inbound("Oi")
     theirs = message.from_twilio({**message.payload, "AccountSid": "AC" + "9" * 32})
 
-    assert store.append(message)
-    assert store.append(theirs)
+    assert append(store, message)
+    assert append(store, theirs)
 
 
 def test_a_message_is_appended_once_by_many_at_once(open_store: OpenStore) -> None:
@@ -43,16 +43,101 @@ def test_a_message_is_appended_once_by_many_at_once(open_store: OpenStore) -> No
     with ExitStack() as stack:
         stores = [stack.enter_context(closing(open_store())) for _ in range(4)]
         with ThreadPoolExecutor(max_workers=16) as pool:
-            appended = list(pool.map(lambda n: stores[n % 4].append(message), range(32)))
+            appended = list(pool.map(lambda n: append(stores[n % 4], message), range(32)))
 
     assert appended.count(True) == 1
 
 
 def test_what_was_appended_is_there_for_others(open_store: OpenStore) -> None:
     with closing(open_store()) as one, closing(open_store()) as another:
-        one.append(inbound("Oi\x00 👋"))
+        append(one, inbound("Oi\x00 👋"))
 
         assert unanswered(another, held(another)) == ["Oi\x00 👋"]
+
+
+def test_messages_are_answered_in_the_order_their_webhooks_came_in(store: ConversationStore) -> None:
+    """Workers may get to them in another: a retry, or a second thread."""
+    first, second = inbound("um"), inbound("dois")
+    store.append(second, received_at=2_000)
+    store.append(first, received_at=1_000)
+
+    hold = held(store)
+    assert unanswered(store, hold) == ["um", "dois"]
+    reply = store.answer(hold, store.turn(hold, history_limit=0), "A", kind="answer")
+
+    assert reply.received_at == 1_000, "the contact waits since then"
+    assert [line.text for line in store.turn(hold, history_limit=20).history] == ["um", "dois", "A"]
+    assert [entry.text for entry in store.thread(CONVERSATION)] == ["um", "dois", "A"]
+
+
+def test_a_repetition_does_not_change_when_a_message_came_in(store: ConversationStore) -> None:
+    first, second = inbound("um"), inbound("dois")
+    store.append(first, received_at=1_000)
+    store.append(second, received_at=2_000)
+
+    store.append(first, received_at=3_000)
+
+    assert unanswered(store, held(store)) == ["um", "dois"]
+
+
+def test_what_is_unanswered_can_be_enqueued_again(store: ConversationStore) -> None:
+    """With everything Twilio sent, under the ids it had."""
+    messages = [inbound("um"), inbound("dois")]
+    for message in messages:
+        append(store, message)
+
+    assert list(store.unanswered(CONVERSATION)) == messages
+    assert [dict(message.payload) for message in store.unanswered(CONVERSATION)] == [
+        dict(message.payload) for message in messages
+    ]
+    answered(store)
+    assert list(store.unanswered(CONVERSATION)) == []
+
+
+# -- setting aside -------------------------------------------------------------------------------------
+
+
+def test_what_is_set_aside_is_in_no_turn_until_it_is_taken_up(store: ConversationStore) -> None:
+    spoilt, good = inbound("um"), inbound("dois")
+    append(store, spoilt)
+    append(store, good)
+
+    store.set_aside(spoilt)
+    assert list(store.unanswered(CONVERSATION)) == [good]
+    assert unanswered(store, held(store)) == ["dois"]
+
+    store.take_up(spoilt)
+    assert unanswered(store, held(store)) == ["um", "dois"]
+
+
+def test_what_is_set_aside_keeps_nobody_from_letting_go(store: ConversationStore) -> None:
+    message = inbound()
+    append(store, message)
+    hold = held(store)
+    assert not store.release(hold, unless_more=True)
+
+    store.set_aside(message)
+
+    assert store.release(hold, unless_more=True)
+
+
+def test_what_is_set_aside_stays_so_when_its_webhook_is_repeated(store: ConversationStore) -> None:
+    message = inbound()
+    append(store, message)
+    store.set_aside(message)
+
+    assert not append(store, message)
+
+    assert list(store.unanswered(CONVERSATION)) == []
+
+
+def test_setting_aside_what_was_never_appended_does_no_harm(store: ConversationStore) -> None:
+    message = inbound()
+
+    store.set_aside(message)
+    append(store, message)
+
+    assert list(store.unanswered(CONVERSATION)) == [message]
 
 
 # -- holding -------------------------------------------------------------------------------------------
@@ -65,7 +150,7 @@ def test_a_conversation_nobody_wrote_in_cannot_be_held(store: ConversationStore)
 def test_one_of_many_holds(open_store: OpenStore) -> None:
     with ExitStack() as stack:
         stores = [stack.enter_context(closing(open_store())) for _ in range(4)]
-        stores[0].append(inbound())
+        append(stores[0], inbound())
 
         def take(number: int) -> Hold | None:
             return stores[number % 4].hold(CONVERSATION, f"message-{number}", is_live=always)
@@ -77,7 +162,7 @@ def test_one_of_many_holds(open_store: OpenStore) -> None:
 
 
 def test_a_holder_may_hold_again_what_it_held_before_it_crashed(store: ConversationStore) -> None:
-    store.append(inbound())
+    append(store, inbound())
     before = held(store, "message-1")
 
     again = store.hold(CONVERSATION, "message-1", is_live=always)
@@ -87,7 +172,7 @@ def test_a_holder_may_hold_again_what_it_held_before_it_crashed(store: Conversat
 
 
 def test_the_hold_of_a_holder_that_is_not_live_is_void(store: ConversationStore) -> None:
-    store.append(inbound())
+    append(store, inbound())
     held(store, "message-1")
     asked = []
 
@@ -100,14 +185,14 @@ def test_the_hold_of_a_holder_that_is_not_live_is_void(store: ConversationStore)
 
 
 def test_a_released_conversation_can_be_held(store: ConversationStore) -> None:
-    store.append(inbound())
+    append(store, inbound())
     store.release(held(store, "message-1"), unless_more=False)
 
     assert store.hold(CONVERSATION, "message-2", is_live=always) is not None
 
 
 def test_whoever_lost_its_hold_cannot_release_the_next_ones(store: ConversationStore) -> None:
-    store.append(inbound())
+    append(store, inbound())
     lost = held(store, "message-1")
     store.hold(CONVERSATION, "message-2", is_live=never)
 
@@ -117,10 +202,10 @@ def test_whoever_lost_its_hold_cannot_release_the_next_ones(store: ConversationS
 
 
 def test_a_conversation_is_not_let_go_of_while_something_is_unanswered(store: ConversationStore) -> None:
-    store.append(inbound("Oi"))
+    append(store, inbound("Oi"))
     hold = held(store)
     turn = store.turn(hold, history_limit=20)
-    store.append(inbound("Alô?"))
+    append(store, inbound("Alô?"))
     store.answer(hold, turn, "Olá!", kind="answer")
 
     assert not store.release(hold, unless_more=True)
@@ -135,7 +220,7 @@ def test_nothing_is_left_between_a_release_and_an_append(open_store: OpenStore) 
     with closing(open_store()) as ours, closing(open_store()) as theirs:
 
         def appended_and_held() -> bool:
-            theirs.append(inbound())
+            append(theirs, inbound())
             hold = theirs.hold(CONVERSATION, "message-2", is_live=always)
             if hold is not None:
                 theirs.release(hold, unless_more=False)
@@ -163,10 +248,22 @@ def test_one_reply_answers_a_burst(store: ConversationStore) -> None:
     assert unanswered(store, held(store)) == []
 
 
+def test_a_reply_answers_what_its_turn_showed_and_nothing_else(store: ConversationStore) -> None:
+    """Not even what came in before that, and was appended after it."""
+    store.append(inbound("dois"), received_at=2_000)
+    hold = held(store)
+    turn = store.turn(hold, history_limit=20)
+    store.append(inbound("um"), received_at=1_000)
+
+    store.answer(hold, turn, "A", kind="answer")
+
+    assert unanswered(store, hold) == ["um"]
+
+
 def test_history_is_what_was_said_in_order(store: ConversationStore) -> None:
     answered(store, "um", "dois", body="A")
     answered(store, "três", body="B")
-    store.append(inbound("quatro"))
+    append(store, inbound("quatro"))
 
     turn = store.turn(held(store), history_limit=20)
 
@@ -177,10 +274,10 @@ def test_history_is_what_was_said_in_order(store: ConversationStore) -> None:
 
 def test_history_stands_where_it_was_answered(store: ConversationStore) -> None:
     """What came in while an answer was written was said before it, and is answered after it."""
-    store.append(inbound("um"))
+    append(store, inbound("um"))
     hold = held(store)
     turn = store.turn(hold, history_limit=20)
-    store.append(inbound("dois"))
+    append(store, inbound("dois"))
     store.answer(hold, turn, "A", kind="answer")
     store.answer(hold, store.turn(hold, history_limit=20), "B", kind="answer")
 
@@ -202,7 +299,7 @@ def test_history_is_the_latest_within_the_limit(
 
 
 def test_an_answer_under_a_lost_hold_is_not_written(store: ConversationStore) -> None:
-    store.append(inbound("Oi"))
+    append(store, inbound("Oi"))
     lost = held(store, "message-1")
     turn = store.turn(lost, history_limit=20)
     taken = store.hold(CONVERSATION, "message-2", is_live=never)
@@ -216,7 +313,7 @@ def test_an_answer_under_a_lost_hold_is_not_written(store: ConversationStore) ->
 
 
 def test_an_answer_after_a_release_is_not_written(store: ConversationStore) -> None:
-    store.append(inbound("Oi"))
+    append(store, inbound("Oi"))
     hold = held(store)
     turn = store.turn(hold, history_limit=20)
     store.release(hold, unless_more=False)

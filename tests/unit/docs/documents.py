@@ -41,3 +41,12 @@ def default_of(name: str) -> str:
     if default is None:
         return ""
     return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def example(containing: str) -> str:
+    """The README's Python example that contains this."""
+    found = [
+        block for block in blocks(DOCUMENTS[0]) if block.language == "python" and containing in block.text
+    ]
+    assert len(found) == 1, containing
+    return found[0].text

@@ -36,14 +36,13 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 @by_name
 def test_commands_exist(document: Path) -> None:
-    command = typer.main.get_command(app)
-    known = set(getattr(command, "commands", {}))
-    of_dead = set(getattr(getattr(command, "commands", {})["dead"], "commands", {}))
-    text = document.read_text()
-    for name in re.findall(r"(?:`|bin/|^)recado ([a-z]+)", text, re.MULTILINE):
-        assert name in known, name
-    for name in re.findall(r"(?:`|bin/|^)recado dead ([a-z]+)", text, re.MULTILINE):
-        assert name in of_dead, name
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    for name, sub in re.findall(
+        r"(?:`|bin/|^)recado\s+([a-z]+)(?:\s+([a-z]+))?", document.read_text(), re.MULTILINE
+    ):
+        assert name in commands, name
+        subcommands = getattr(commands[name], "commands", {})
+        assert not (sub and subcommands) or sub in subcommands, (name, sub)
 
 
 @by_name

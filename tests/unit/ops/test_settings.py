@@ -27,17 +27,17 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pyt
     load_settings.cache_clear()
 
 
-def load(environment: pytest.MonkeyPatch, **variables: str) -> Settings:
+def load(environment: pytest.MonkeyPatch, serving: bool = False, /, **variables: str) -> Settings:
     for name, value in variables.items():
         environment.setenv(name, value)
-    return load_settings()
+    return load_settings(serving=serving)
 
 
-def problems(environment: pytest.MonkeyPatch, **variables: str) -> list[str]:
-    """What is wrong, a line each."""
+def problems(environment: pytest.MonkeyPatch, serving: bool = False, /, **variables: str) -> list[str]:
+    """What is wrong, a line each, in order."""
     with pytest.raises(SettingsError) as raised:
-        load(environment, **variables)
-    return [line for line in str(raised.value).splitlines() if line.startswith("  - ")]
+        load(environment, serving, **variables)
+    return sorted(line for line in str(raised.value).splitlines() if line.startswith("  - "))
 
 
 def test_nothing_has_to_be_set_on_a_laptop(environment: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_an_empty_variable_is_as_none(environment: pytest.MonkeyPatch) -> None:
     ("name", "value"),
     [
         ("QUEUE_BACKEND", "rabbitmq"),
-        ("QUEUE_MAX_DELIVERIES", "0"),
+        ("QUEUE_MAX_DELIVERIES", "1"),
         ("TWILIO_ACCOUNT_SID", "SK" + "a" * 32),
         ("TWILIO_VALIDATE_SIGNATURES", "perhaps"),
         ("TWILIO_TIMEOUT_S", "0"),
@@ -85,6 +85,9 @@ def test_an_empty_variable_is_as_none(environment: pytest.MonkeyPatch) -> None:
         ("REPLY_UNKNOWN_POLICY", "guess"),
         ("REPLY_RECONCILE_DELAYS_S", "5,,15"),
         ("REPLY_RECONCILE_DELAYS_S", "soon"),
+        ("REPLY_GATHER_MS", "-1"),
+        ("AI_PROVIDER", "my_module"),
+        ("AI_PROVIDER", "my_module:"),
         ("AI_BASE_URL", "localhost"),
         ("AI_SYSTEM_PROMPT_PATH", "no-such-file.txt"),
         ("AI_MAX_TOKENS", "0"),
@@ -123,9 +126,38 @@ def test_all_missing_values_are_named_at_once(environment: pytest.MonkeyPatch) -
 
 
 def test_wrong_and_missing_values_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
-    found = problems(environment, API_PORT="x", REPLY_SENDER="twilio")
+    found = problems(environment, API_PORT="x", REPLY_SENDER="twilio", TWILIO_ACCOUNT_SID="AC123")
 
-    assert [name for name in ("API_PORT", "TWILIO_AUTH_TOKEN") if name not in "\n".join(found)] == []
+    assert [line.split()[1] for line in found] == [
+        "API_PORT:",
+        "PUBLIC_BASE_URL",
+        "TWILIO_ACCOUNT_SID:",
+        "TWILIO_AUTH_TOKEN",
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{}, {"API_PORT": "x"}, {"PUBLIC_BASE_URL": "nowhere"}])
+@pytest.mark.parametrize("more", [{}, {"AI_PROVIDER": "openai"}, {"REPLY_SENDER": "twilio"}])
+def test_what_only_the_api_needs_is_named_with_all_else_and_once(
+    environment: pytest.MonkeyPatch, wrong: dict[str, str], more: dict[str, str]
+) -> None:
+    needed = {"TWILIO_AUTH_TOKEN", "PUBLIC_BASE_URL", *wrong}
+    if "AI_PROVIDER" in more:
+        needed |= {"AI_BASE_URL", "AI_API_KEY", "AI_MODEL"}
+    if "REPLY_SENDER" in more:
+        needed |= {"TWILIO_ACCOUNT_SID"}
+
+    found = problems(environment, True, **wrong, **more)
+
+    assert [line.split()[1].rstrip(":") for line in found] == sorted(needed)
+
+
+def test_what_only_the_api_needs_is_not_needed_elsewhere(environment: pytest.MonkeyPatch) -> None:
+    assert load(environment).public_base_url is None
+
+
+def test_a_responder_of_ones_own_can_be_named(environment: pytest.MonkeyPatch) -> None:
+    assert load(environment, AI_PROVIDER="my.module:factory").ai_provider == "my.module:factory"
 
 
 def test_a_token_of_nothing_but_commas_is_missing(environment: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,45 @@
+"""Logs tell what happened to which message, and never what it said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+#: Logs as Dramatiq's workers do, with a customer's words in a message and in a local variable.
+PROGRAM = """
+import logging, sys
+from dramatiq import Message, MessageProxy
+from ops.logging import configure_logging
+from ops.settings import Settings
+
+configure_logging(Settings(_env_file=None, log_format=sys.argv[1]))
+log = logging.getLogger("dramatiq.worker")
+message = Message("messages", "answer", ({"Body": sys.argv[2]},), {}, {}, message_id="message-1")
+log.warning("Received message %s and %r of %d.", message, MessageProxy(message), 2)
+def fail(words):
+    raise ValueError("no")
+try:
+    fail(sys.argv[2])
+except ValueError:
+    log.exception("Failed to process message %s.", message)
+log.info("Nothing to fill in")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_messages_are_named_and_not_repeated(log_format: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, log_format, "between you and me"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "Received message answer[message-1] and 'answer[message-1]' of 2." in ended.stderr
+    assert "Failed to process message answer[message-1]." in ended.stderr
+    assert "ValueError: no" in ended.stderr, "the traceback is there"
+    assert "between you and me" not in ended.stderr
+    assert "Nothing to fill in" in ended.stderr
