@@ -15,12 +15,11 @@ from brokers.durable import DurableBroker
 from brokers.middleware import stack
 from ops.settings import Settings, SettingsError, load_settings
 
-from .ai import DEFAULT_SYSTEM_PROMPT, EchoResponder, OpenAIResponder, Responder
+from .ai import EchoResponder, Responder
 from .console import ConsoleSender
 from .conversations import ConversationStore, SQLiteConversationStore
 from .sender import Sender
 from .startup import Announcement
-from .twilio import TwilioSender
 
 #: Where Twilio reports on deliveries, below PUBLIC_BASE_URL.
 STATUS_CALLBACK_PATH = "/webhooks/twilio/status"
@@ -76,6 +75,8 @@ def _responder(settings: Settings) -> Responder:
         return EchoResponder(delay_s=settings.echo_delay_s)
     if settings.ai_provider != "openai":
         return _responder_of_your_own(settings)
+    from .ai.openai import DEFAULT_SYSTEM_PROMPT, OpenAIResponder  # noqa: PLC0415  slow to import
+
     prompt_path = settings.ai_system_prompt_path
     return OpenAIResponder(
         base_url=settings.required("ai_base_url"),
@@ -105,6 +106,8 @@ def _responder_of_your_own(settings: Settings) -> Responder:
 def _sender(settings: Settings) -> Sender:
     if not settings.sends_through_twilio:
         return ConsoleSender(settings.console_outbox_path)
+    from .twilio import TwilioSender  # noqa: PLC0415  slow to import
+
     return TwilioSender(
         account_sid=settings.required("twilio_account_sid"),
         auth_token=settings.auth_tokens[0],

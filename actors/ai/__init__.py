@@ -1,16 +1,16 @@
-"""Where answers come from."""
+"""Where answers come from.
+
+`openai.py` is imported only where it is used: its package takes a second to load.
+"""
 
 from __future__ import annotations
 
 from .echo import EchoResponder
-from .openai import DEFAULT_SYSTEM_PROMPT, OpenAIResponder
 from .responder import Completion, Responder, ResponderRefused, ResponderUnavailable
 
 __all__ = [
-    "DEFAULT_SYSTEM_PROMPT",
     "Completion",
     "EchoResponder",
-    "OpenAIResponder",
     "Responder",
     "ResponderRefused",
     "ResponderUnavailable",

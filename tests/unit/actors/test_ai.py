@@ -15,7 +15,7 @@ from actors.ai import (
     ResponderRefused,
     ResponderUnavailable,
 )
-from actors.ai.openai import _retry_after_ms
+from actors.ai.openai import OpenAIResponder, _retry_after_ms
 from actors.ai.window import window
 from actors.conversations import Line
 from tests.support.ports import free_port
