@@ -10,7 +10,6 @@ from llmock.pytest_plugin import LLMock
 
 from actors.ai import (
     EchoResponder,
-    OpenAIResponder,
     Responder,
     ResponderRefused,
     ResponderUnavailable,
