@@ -36,6 +36,13 @@ class DurableMessage(MessageProxy):
 
     def __init__(self, delivery: Delivery, message: Message[Any]) -> None:
         super().__init__(message)
+        # The proxy would look these up through __getattr__, some sixteen times for each message.
+        self.queue_name = message.queue_name
+        self.actor_name = message.actor_name
+        self.message_id = message.message_id
+        self.args = message.args
+        self.kwargs = message.kwargs
+        self.options = message.options
         self.delivery = delivery
         self.processed = False
         self.settled = False

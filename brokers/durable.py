@@ -12,10 +12,12 @@ import dramatiq
 from dramatiq import Actor, Broker, Message, Middleware
 from dramatiq.common import current_millis
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
+from dramatiq.middleware import MiddlewareError
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
 from .forks import abandon_in_children
+from .hooks import Hooks
 from .interrupts import expose
 from .middleware import stack
 from .window import Window
@@ -49,7 +51,10 @@ class DurableBroker(Broker):
     """
 
     def __init__(self, backend: QueueBackend, *, middleware: list[Middleware] | None = None) -> None:
-        super().__init__(middleware=stack() if middleware is None else middleware)
+        super().__init__(middleware=[])
+        self._hooks = Hooks(self.middleware)
+        for each in stack() if middleware is None else middleware:
+            self.add_middleware(each)
         self.backend = backend
         self.queues: dict[str, Window | None] = {}
         self.actor_options |= {"unique_for"}
@@ -166,20 +171,29 @@ class DurableBroker(Broker):
             _in_hand.set(message)
             expose(True)
             self.backend.started(message.delivery)
-        super().emit_before(signal, *args, **kwargs)
+        for hook in self._hooks.at("before_" + signal):
+            try:
+                hook(self, *args, **kwargs)
+            except MiddlewareError:
+                raise
+            except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
+                self.logger.critical("Unexpected failure in before_%s of %r.", signal, hook, exc_info=True)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        if signal not in {"process_message", "skip_message"}:
-            super().emit_after(signal, *args, **kwargs)
-            return
-        message: DurableMessage = args[0]
-        # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
-        # it is middleware that enqueues, and Dramatiq swallows what it raises.
-        message.failed_enqueue = None
-        super().emit_after(signal, *args, **kwargs)
-        message.processed = True
-        _in_hand.set(None)
-        expose(False)
+        ends_processing = signal in {"process_message", "skip_message"}
+        if ends_processing:
+            # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
+            # it is middleware that enqueues, and what that raises goes no further than the log.
+            args[0].failed_enqueue = None
+        for hook in reversed(self._hooks.at("after_" + signal)):
+            try:
+                hook(self, *args, **kwargs)
+            except Exception:
+                self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
+        if ends_processing:
+            args[0].processed = True
+            _in_hand.set(None)
+            expose(False)
 
     def is_live(self, message_id: str) -> bool:
         """Whether a message is still to be run, or running: not done, not dead."""
