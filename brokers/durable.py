@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,11 +96,14 @@ class DurableBroker(Broker):
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
         with self._enqueuing(message, delay) as to_store:
             stored = to_store is None or await self.backend.enqueue_async(to_store)
-        return message if stored else self._instead_of(message)
+        if stored or _unique_key(message) is None:
+            return message
+        return await asyncio.to_thread(self._instead_of, message)
 
     def _instead_of(self, message: Message[Any]) -> Message[Any]:
         """The message that was there already, under the same id or the same unique key."""
-        holder = self.backend.holder_of(_unique_key(message) or "")
+        unique_key = _unique_key(message)
+        holder = None if unique_key is None else self.backend.holder_of(unique_key)
         if holder is None or holder == message.message_id:
             return message
         existing = self.backend.get(holder)

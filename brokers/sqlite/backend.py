@@ -61,6 +61,7 @@ class SQLiteBackend(OperatorSide):
         self._street = Street(self._database.run_directory)
         self._wakes = False  # touched only while committing, which one thread does at a time
         self._tokens = itertools.count(secrets.randbits(62))
+        self._known_queues: set[str] = set()
         self._arriving = threading.Lock()
         self._desk: _Desk | None = None
         abandon_in_children(self)
@@ -74,11 +75,17 @@ class SQLiteBackend(OperatorSide):
 
     def enqueue(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        return self._database.write(lambda c: self._insert(c, message, self._clock()))
+        stored = self._database.write(lambda c: self._insert(c, message, self._clock()))
+        if stored:
+            self._known_queues.add(message.queue)  # only now: what was written may have been rolled back
+        return stored
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        return await self._database.write_async(lambda c: self._insert(c, message, self._clock()))
+        stored = await self._database.write_async(lambda c: self._insert(c, message, self._clock()))
+        if stored:
+            self._known_queues.add(message.queue)
+        return stored
 
     def holder_of(self, unique_key: str) -> str | None:
         return self._database.read(lambda c: _holder_of(c, unique_key, self._clock()))
@@ -109,7 +116,8 @@ class SQLiteBackend(OperatorSide):
             expires_at = self._clock() + message.unique_for_ms
             connection.execute(statements.EXPIRE_KEYS, (self._clock(),))
             connection.execute(statements.TAKE_KEY, (message.unique_key, message.message_id, expires_at))
-        connection.execute(statements.KNOW_QUEUE, (message.queue,))
+        if message.queue not in self._known_queues:
+            connection.execute(statements.KNOW_QUEUE, (message.queue,))
         self._wakes = True
         return True
 
