@@ -75,14 +75,14 @@ class SQLiteBackend(OperatorSide):
 
     def enqueue(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        stored = self._database.write(lambda c: self._insert(c, message, self._clock()))
+        stored = self._database.write(lambda c: self._insert(c, message))
         if stored:
             self._known_queues.add(message.queue)  # only now: what was written may have been rolled back
         return stored
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        stored = await self._database.write_async(lambda c: self._insert(c, message, self._clock()))
+        stored = await self._database.write_async(lambda c: self._insert(c, message))
         if stored:
             self._known_queues.add(message.queue)
         return stored
@@ -90,10 +90,13 @@ class SQLiteBackend(OperatorSide):
     def holder_of(self, unique_key: str) -> str | None:
         return self._database.read(lambda c: _holder_of(c, unique_key, self._clock()))
 
-    def _insert(self, connection: apsw.Connection, message: QueueMessage, enqueued_at: int) -> bool:
-        if message.unique_key is not None and _holder_of(connection, message.unique_key, self._clock()):
+    def _insert(
+        self, connection: apsw.Connection, message: QueueMessage, enqueued_at: int | None = None
+    ) -> bool:
+        now = self._clock()  # once: a delay counts from the very moment that is noted down
+        if message.unique_key is not None and _holder_of(connection, message.unique_key, now):
             return False
-        state, due_at = self._when(message.delay_ms)
+        state, due_at = _when(message.delay_ms, now)
         inline, beside = _place(message.payload)
         connection.execute(
             statements.ENQUEUE,
@@ -104,7 +107,7 @@ class SQLiteBackend(OperatorSide):
                 state,
                 message.priority,
                 due_at,
-                enqueued_at,
+                now if enqueued_at is None else enqueued_at,
                 inline,
             ),
         )
@@ -113,17 +116,13 @@ class SQLiteBackend(OperatorSide):
         if beside is not None:
             connection.execute(statements.KEEP_BODY, (connection.last_insert_rowid(), beside))
         if message.unique_key is not None:
-            expires_at = self._clock() + message.unique_for_ms
-            connection.execute(statements.EXPIRE_KEYS, (self._clock(),))
+            expires_at = now + message.unique_for_ms
+            connection.execute(statements.EXPIRE_KEYS, (now,))
             connection.execute(statements.TAKE_KEY, (message.unique_key, message.message_id, expires_at))
         if message.queue not in self._known_queues:
             connection.execute(statements.KNOW_QUEUE, (message.queue,))
         self._wakes = True
         return True
-
-    def _when(self, delay_ms: int) -> tuple[str, int]:
-        now = self._clock()
-        return ("delayed", now + delay_ms) if delay_ms > 0 else ("ready", now)
 
     def _refuse_too_large(self, queue: str, payload: bytes) -> None:
         if len(payload) > self._max_message_bytes:
@@ -221,7 +220,7 @@ class SQLiteBackend(OperatorSide):
         self._refuse_too_large(queue, payload)
 
         def apply(connection: apsw.Connection) -> None:
-            state, due_at = self._when(delay_ms)
+            state, due_at = _when(delay_ms, self._clock())
             inline, beside = _place(payload)
             connection.execute(
                 statements.RETRY, (state, due_at, queue, inline, error, delivery.key, delivery.token)
@@ -239,7 +238,7 @@ class SQLiteBackend(OperatorSide):
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
         def apply(connection: apsw.Connection) -> None:
-            state, due_at = self._when(delay_ms) if delay_ms else ("ready", 0)
+            state, due_at = _when(delay_ms, self._clock()) if delay_ms else ("ready", 0)
             keys = [(state, due_at, delivery.key, delivery.token) for delivery in deliveries]
             connection.executemany(statements.RELEASE, keys)
             self._wakes = True
@@ -365,6 +364,11 @@ class _Desk:
             yield
         finally:
             self.presence.waiting(-1)
+
+
+def _when(delay_ms: int, now: int) -> tuple[str, int]:
+    """The state a message goes into, and when it is due."""
+    return ("delayed", now + delay_ms) if delay_ms > 0 else ("ready", now)
 
 
 def _place(payload: bytes) -> tuple[bytes | None, bytes | None]:
