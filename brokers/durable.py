@@ -199,11 +199,6 @@ class DurableBroker(Broker):
             _in_hand.set(None)
             expose(False)
 
-    def is_live(self, message_id: str) -> bool:
-        """Whether a message is still to be run, or running: not done, not dead."""
-        stored = self.backend.get(message_id)
-        return stored is not None and stored.state != "dead"
-
     # -- the rest -----------------------------------------------------------------------------------
 
     def replay(self, message_id: str) -> bool:
