@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .redis import RedisBroker
 from .sqlite import SQLiteBroker, SQLiteRateLimiterBackend, SQLiteResultBackend
 
-__all__ = ["SQLiteBroker", "SQLiteRateLimiterBackend", "SQLiteResultBackend"]
+__all__ = ["RedisBroker", "SQLiteBroker", "SQLiteRateLimiterBackend", "SQLiteResultBackend"]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 State = Literal["ready", "delayed", "running", "dead"]
 
@@ -24,6 +24,10 @@ State = Literal["ready", "delayed", "running", "dead"]
 Reason = Literal[
     "failed", "rejected", "expired", "undecodable", "unknown_actor", "undeliverable", "max_deliveries"
 ]
+
+
+#: An engine's own name for a message: a row's number, or the message's id itself.
+Key = Any
 
 
 class QueueMessage(NamedTuple):
@@ -42,7 +46,7 @@ class QueueMessage(NamedTuple):
 class Delivery(NamedTuple):
     """A message handed to this process, and the token that proves it still holds it."""
 
-    key: int  # the engine's own name for the message
+    key: Key
     token: int  # fencing token: what is done under a stale one changes nothing
     queue: str
     message_id: str
@@ -188,6 +192,14 @@ class QueueBackend(Protocol):
 
     def flush(self, queue: str) -> None:
         """Delete every message of a queue, dead letters included."""
+        ...
+
+    def report_death(self, pid: int) -> None:
+        """Give back at once what a process of this machine held that is known to be dead.
+
+        Only who waited for that process, its parent, can know. Without a report it is found out all the
+        same, only later.
+        """
         ...
 
     def check(self, *, timeout_s: float) -> None:

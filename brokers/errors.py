@@ -15,6 +15,15 @@ class EngineError(ConnectionFailed):
 class MessageTooLarge(BrokerError):
     """The encoded message is over the engine's limit and was not stored."""
 
+    @classmethod
+    def refuse(cls, payload: bytes, *, queue: str, limit: int) -> None:
+        """Raise this if a payload is over the limit, in bytes."""
+        if len(payload) > limit:
+            raise cls(
+                f"A message of {len(payload):,} bytes for queue {queue!r} is over the limit of {limit:,}. "
+                "Store the bulk elsewhere and send a reference, or raise max_message_bytes."
+            )
+
 
 class UnsupportedDatabase(BrokerError):
     """The database may not be opened: a newer schema, or a network filesystem."""

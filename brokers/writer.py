@@ -12,15 +12,15 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from .errors import EngineError
 from .interrupts import is_exposed
+from .turns import OneByOne, Turns
 
-S = TypeVar("S")
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -35,20 +35,17 @@ LINGER_S = 0.005
 RETRY_S = 0.5
 
 
-class Operation(Generic[S, T]):
-    """Something to be done within the next commit.
+class Operation(Generic[T]):
+    """Something to be done within the next commit. What that is, each engine adds.
 
     Parameters:
-      apply: does it, given the engine's session. It may run twice, when the first try was rolled back,
-        so it must leave no trace outside the session.
       durable: the commit must be on disk before this operation counts as done.
       lazy: nobody waits; it may be kept a few milliseconds for company.
     """
 
-    __slots__ = ("_done", "_future", "abandoned", "apply", "durable", "error", "lazy", "result")
+    __slots__ = ("_done", "_future", "abandoned", "durable", "error", "lazy", "result")
 
-    def __init__(self, apply: Callable[[S], T], *, durable: bool = True, lazy: bool = False) -> None:
-        self.apply = apply
+    def __init__(self, *, durable: bool = True, lazy: bool = False) -> None:
         self.durable = durable
         self.lazy = lazy
         self.abandoned = False
@@ -57,7 +54,7 @@ class Operation(Generic[S, T]):
         self._done: threading.Lock | None = None
         self._future: asyncio.Future[Any] | None = None
 
-    def wait(self, submit: Callable[[Operation[S, T]], None], timeout_s: float) -> T:
+    def wait(self, submit: Callable[[Any], None], timeout_s: float) -> T:
         """Submit this and block until it is committed.
 
         Raises:
@@ -72,7 +69,7 @@ class Operation(Generic[S, T]):
             raise EngineError(f"The queue did not answer within {timeout_s:g} s")
         return self.outcome()
 
-    async def wait_async(self, submit: Callable[[Operation[S, T]], None], timeout_s: float) -> T:
+    async def wait_async(self, submit: Callable[[Any], None], timeout_s: float) -> T:
         """`wait` for a coroutine."""
         self._future = asyncio.get_running_loop().create_future()
         submit(self)
@@ -91,34 +88,39 @@ class Operation(Generic[S, T]):
         return self.result  # type: ignore[return-value]  # None only where T is None
 
 
-class Writer(Generic[S]):
-    """The thread that commits, and the way past it for a caller who is alone.
+Op = TypeVar("Op", bound=Operation[Any])
+
+
+class Writer(Generic[Op]):
+    """The threads that commit, and the way past them for a caller who is alone.
 
     Parameters:
       commit: commits a batch and sets `result` or `error` on each operation. It must not raise.
       try_commit: commits one operation if that needs no waiting for others, else returns False and leaves
-        it alone. None: everything goes through the thread.
-      name: the thread's name.
+        it alone. None: everything goes through a thread.
+      turns: when a commit may begin. One after the other, when not given.
+      name: the threads' name.
     """
 
     def __init__(
         self,
-        commit: Callable[[list[Operation[S, Any]]], None],
+        commit: Callable[[list[Op]], None],
         *,
-        try_commit: Callable[[Operation[S, Any]], bool] | None = None,
+        try_commit: Callable[[Op], bool] | None = None,
+        turns: Turns | None = None,
         name: str,
     ) -> None:
         self._commit = commit
         self._try_commit = try_commit
         self._name = name
-        self._inbox: SimpleQueue[Operation[S, Any] | None] = SimpleQueue()
-        self._committing = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._inbox: SimpleQueue[Op | None] = SimpleQueue()
+        self._turns: Turns = OneByOne() if turns is None else turns
+        self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
         self._closed = False
         self._tried_last = False
 
-    def perform(self, operation: Operation[S, T], timeout_s: float) -> T:
+    def perform(self, operation: Op, timeout_s: float) -> Any:
         """Get an operation committed and return its result. For threads.
 
         Who finds nobody else at work commits on its own thread: handing over to another one and being
@@ -131,24 +133,24 @@ class Writer(Generic[S]):
             return operation.outcome()
         return operation.wait(self.submit, timeout_s)
 
-    def _commit_here(self, operation: Operation[S, Any]) -> bool:
+    def _commit_here(self, operation: Op) -> bool:
         if self._try_commit is None or is_exposed() or not self._inbox.empty():
             return False
-        if not self._committing.acquire(blocking=False):
+        if not self._turns.try_begin():
             return False
         try:
             return not self._closed and self._try_commit(operation)
         finally:
-            self._committing.release()
+            self._turns.end()
 
-    def submit(self, operation: Operation[S, Any]) -> None:
+    def submit(self, operation: Op) -> None:
         """Hand an operation over to the thread.
 
         Raises:
           EngineError: the writer was closed.
         """
-        if self._thread is None:
-            self._start()
+        if not self._threads:
+            self._start(1)
         if self._closed:
             raise EngineError("The queue was closed")
         self._inbox.put(operation)
@@ -157,29 +159,36 @@ class Writer(Generic[S]):
         """Commit what was submitted, then stop."""
         with self._starting:
             self._closed = True
-            thread = self._thread
-        if thread is not None:
+        if self._threads:
             self._inbox.put(None)
+        for thread in self._threads:
             thread.join()
-        with self._committing:  # whoever commits on its own thread has ended, and nobody begins
-            pass
+        self._turns.await_all()  # whoever commits on its own thread has ended, and nobody begins
 
-    def _start(self) -> None:
+    def _start(self, number: int) -> None:
+        """Have so many threads at least."""
         with self._starting:
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            if len(self._threads) < number and not self._closed:
+                thread = threading.Thread(target=self._run, args=(number,), name=self._name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
 
-    def _run(self) -> None:
-        owed: list[Operation[S, Any]] = []
+    def _run(self, number: int) -> None:
+        owed: list[Op] = []
         while (batch := self._wait_for_work(owed)) is not None:
-            with self._committing:  # from here on, those who come wait for this batch or the next
+            self._turns.begin()
+            try:
+                if number < self._turns.at_once:
+                    self._start(number + 1)  # who comes from here on may not have to wait for this batch
                 self._gather(batch)
                 self._commit_for_sure(batch)
+            finally:
+                self._turns.end()
             _wake(batch)
             owed = self._still_owed(batch)
+        self._inbox.put(None)  # for the next thread
 
-    def _wait_for_work(self, owed: list[Operation[S, Any]]) -> list[Operation[S, Any]] | None:
+    def _wait_for_work(self, owed: list[Op]) -> list[Op] | None:
         """Block for the first operation. None: closed, and nothing is left."""
         try:
             operation = self._inbox.get(timeout=RETRY_S if owed else None)
@@ -187,7 +196,7 @@ class Writer(Generic[S]):
             return owed
         return self._last_batch(owed) if operation is None else [*owed, operation]
 
-    def _gather(self, batch: list[Operation[S, Any]]) -> None:
+    def _gather(self, batch: list[Op]) -> None:
         """Add what else waits; where nobody is in a hurry, linger a little for more."""
         in_a_hurry = not all(operation.lazy for operation in batch)
         leave_at = time.monotonic() + LINGER_S
@@ -205,7 +214,7 @@ class Writer(Generic[S]):
             batch.append(operation)
             in_a_hurry = in_a_hurry or not operation.lazy
 
-    def _commit_for_sure(self, batch: list[Operation[S, Any]]) -> None:
+    def _commit_for_sure(self, batch: list[Op]) -> None:
         try:
             self._commit(batch)
         except Exception as error:  # whatever it is, whoever waits must hear of it, and this thread go on
@@ -213,7 +222,7 @@ class Writer(Generic[S]):
             for operation in batch:
                 operation.error = EngineError(f"The queue failed: {type(error).__name__}: {error}")
 
-    def _still_owed(self, batch: list[Operation[S, Any]]) -> list[Operation[S, Any]]:
+    def _still_owed(self, batch: list[Op]) -> list[Op]:
         """What failed and has nobody waiting who could be told: it is tried until it succeeds."""
         owed = [operation for operation in batch if operation.lazy and operation.error is not None]
         if owed:
@@ -222,7 +231,7 @@ class Writer(Generic[S]):
             operation.error = None
         return owed
 
-    def _last_batch(self, owed: list[Operation[S, Any]]) -> list[Operation[S, Any]] | None:
+    def _last_batch(self, owed: list[Op]) -> list[Op] | None:
         if not owed:
             return None
         if self._tried_last:
@@ -233,7 +242,7 @@ class Writer(Generic[S]):
         return owed
 
 
-def _wake(batch: list[Operation[Any, Any]]) -> None:
+def _wake(batch: Sequence[Operation[Any]]) -> None:
     """Tell the waiting threads one by one, and each event loop once for all its coroutines."""
     futures: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[Any]]] = defaultdict(list)
     for operation in batch:

@@ -15,13 +15,12 @@ from typing import Any
 
 import apsw
 
+from ..acks import Acks, by_claim
 from ..backend import Delivery, QueueMessage, Reason
 from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
-from ..writer import Operation
 from . import statements
-from .acks import Acks
 from .caretaker import Caretaker, bury
 from .database import WRITE_TIMEOUT_S, Database, Write
 from .doorbell import Doorbell, Street
@@ -54,7 +53,7 @@ class SQLiteBackend(OperatorSide):
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = Database(path, statements.SCHEMA, after_commit=self._ring)
-        self._acks = Acks(self._database)
+        self._acks = Acks(self._start_ack_batch)
         self._max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._clock = clock
@@ -125,12 +124,7 @@ class SQLiteBackend(OperatorSide):
         return True
 
     def _refuse_too_large(self, queue: str, payload: bytes) -> None:
-        if len(payload) > self._max_message_bytes:
-            raise MessageTooLarge(
-                f"A message of {len(payload):,} bytes for queue {queue!r} is over the limit of "
-                f"{self._max_message_bytes:,}. Store the bulk elsewhere and send a reference, or raise "
-                "max_message_bytes."
-            )
+        MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
 
     # -- out ----------------------------------------------------------------------------------------
 
@@ -185,7 +179,7 @@ class SQLiteBackend(OperatorSide):
             connection.execute(statements.UNCLAIM, (owner, token))
             self._wakes = True
 
-        self._database.submit(Operation(apply, durable=False, lazy=True))
+        self._database.submit(Write(apply, durable=False, lazy=True))
 
     def _take_apart(self, queue: str, token: int, heads: str, payloads: bytes) -> list[Delivery]:
         """The messages of a claim, from their heads and their payloads laid end to end."""
@@ -207,6 +201,9 @@ class SQLiteBackend(OperatorSide):
     def ack(self, delivery: Delivery) -> None:
         self._acks.add(delivery)
         self._at_desk().presence.finished(delivery.key)
+
+    def _start_ack_batch(self) -> None:
+        self._database.submit(_AckBatch(self._acks))
 
     def nack(self, delivery: Delivery, *, reason: Reason, error: str | None) -> None:
         self._settle(
@@ -253,7 +250,7 @@ class SQLiteBackend(OperatorSide):
 
     def sync(self) -> None:
         # Behind them in the writer's queue: `write` might find a way past it.
-        behind_all_acks: Write[None] = Operation(lambda _: None, durable=False)
+        behind_all_acks: Write[None] = Write(lambda _: None, durable=False)
         behind_all_acks.wait(self._database.submit, WRITE_TIMEOUT_S)
 
     # -- the rest -----------------------------------------------------------------------------------
@@ -275,8 +272,11 @@ class SQLiteBackend(OperatorSide):
 
         self._database.write(apply)
 
+    def report_death(self, pid: int) -> None:  # noqa: ARG002  its file lock says more than its number
+        self._at_desk().caretaker.recover()
+
     def check(self, *, timeout_s: float) -> None:
-        probe: Write[None] = Operation(lambda c: _run(c, statements.CHECK, (self._clock(),)))
+        probe: Write[None] = Write(lambda c: _run(c, statements.CHECK, (self._clock(),)))
         probe.wait(self._database.submit, timeout_s)
 
     def close(self) -> None:
@@ -298,7 +298,7 @@ class SQLiteBackend(OperatorSide):
             self._desk.doorbell.disown()
         self._desk = None
         self._arriving = threading.Lock()
-        self._acks = Acks(self._database)
+        self._acks = Acks(self._start_ack_batch)
         self._street = Street(self._database.run_directory)
         self._tokens = itertools.count(secrets.randbits(62))
 
@@ -344,6 +344,24 @@ class SQLiteBackend(OperatorSide):
         self._street.ring_who_waits(desk.presence.owner if desk else None)
         if desk is not None:
             desk.doorbell.ring()
+
+
+class _AckBatch(Write[None]):
+    """Writes what waits when its turn comes. What it took it keeps, so that it can be tried again."""
+
+    __slots__ = ("_acks", "_deliveries")
+
+    def __init__(self, acks: Acks) -> None:
+        super().__init__(self._write, durable=False, lazy=True)
+        self._acks = acks
+        self._deliveries: list[Delivery] = []
+
+    def _write(self, connection: apsw.Connection) -> None:
+        self._deliveries += self._acks.take()
+        for (queue, token), keys in by_claim(self._deliveries).items():
+            connection.execute(statements.ACK_ALL, (json.dumps(keys), token))
+            # A stale token deleted nothing, and does not count.
+            connection.execute(statements.COUNT_DONE, (queue, connection.changes()))
 
 
 class _Desk:

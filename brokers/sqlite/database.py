@@ -26,7 +26,26 @@ from .schema import Schema
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Write = Operation[apsw.Connection, T]
+
+
+class Write(Operation[T]):
+    """Something to be done within the next transaction.
+
+    Parameters:
+      apply: does it, given the connection. It may run twice, when the first try was rolled back, so it
+        must leave no trace outside the database.
+      durable: the commit must be on disk before this operation counts as done.
+      lazy: nobody waits; it may be kept a few milliseconds for company.
+    """
+
+    __slots__ = ("apply",)
+
+    def __init__(
+        self, apply: Callable[[apsw.Connection], T], *, durable: bool = True, lazy: bool = False
+    ) -> None:
+        super().__init__(durable=durable, lazy=lazy)
+        self.apply = apply
+
 
 #: How long SQLite itself waits for a lock: only backups and other programs ever hold one against us.
 BUSY_TIMEOUT_MS = 5_000
@@ -88,13 +107,12 @@ class Database:
         Raises:
           EngineError: SQLite could not.
         """
-        operation: Write[T] = Operation(apply, durable=durable)
-        return self._open().writer.perform(operation, WRITE_TIMEOUT_S)
+        result: T = self._open().writer.perform(Write(apply, durable=durable), WRITE_TIMEOUT_S)
+        return result
 
     async def write_async(self, apply: Callable[[apsw.Connection], T]) -> T:
         """`write`, durable, for an event loop."""
-        operation: Write[T] = Operation(apply)
-        return await operation.wait_async(self.submit, WRITE_TIMEOUT_S)
+        return await Write(apply).wait_async(self.submit, WRITE_TIMEOUT_S)
 
     def submit(self, operation: Write[Any]) -> None:
         """Hand an operation to the writer without waiting for it."""
@@ -302,7 +320,7 @@ class Database:
 class _Handles:
     """What one process has open."""
 
-    writer: Writer[apsw.Connection]
+    writer: Writer[Write[Any]]
 
     def __init__(self, gate: Gate, connection: apsw.Connection, path: Path) -> None:
         self.gate = gate

@@ -22,10 +22,10 @@ Spawn = Callable[..., Remote]
 
 
 @pytest.fixture(params=sorted(ENGINES))
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An empty store of each engine in turn."""
-    kind: type[Engine] = ENGINES[request.param]
-    return kind(tmp_path)
+    with ENGINES[request.param].create(tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -34,8 +34,9 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture
-def engine(case: Case, tmp_path: Path) -> Engine:
-    return case[0](tmp_path)
+def engine(case: Case, tmp_path: Path) -> Iterator[Engine]:
+    with case[0].create(tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture

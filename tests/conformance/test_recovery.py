@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from brokers.backend import QueueBackend
 from tests.support.engines import Engine
 from tests.support.messages import QUEUE, claimable, claimed, found, stats_of, stored
@@ -59,6 +61,8 @@ def test_what_was_acked_does_not_come_back(backend: QueueBackend, spawn: Spawn) 
 
 
 def test_a_stopped_process_keeps_what_it_holds(engine: Engine, backend: QueueBackend, spawn: Spawn) -> None:
+    if not engine.KEEPS_WHAT_THE_STOPPED_HOLD:
+        pytest.skip("a process is known by its heartbeat here, and one that is silent for too long is dead")
     kept, lost = stored(backend), stored(backend)
     sleeper, victim = spawn(), spawn()
     held = claimed(sleeper.backend)
@@ -73,6 +77,27 @@ def test_a_stopped_process_keeps_what_it_holds(engine: Engine, backend: QueueBac
     sleeper.backend.ack(held)
     sleeper.backend.sync()
     assert backend.get(kept) is None
+
+
+def test_a_process_that_was_taken_for_dead_finds_its_tokens_worthless(
+    engine: Engine, backend: QueueBackend, spawn: Spawn
+) -> None:
+    if engine.KEEPS_WHAT_THE_STOPPED_HOLD:
+        pytest.skip("nobody is taken for dead who lives")
+    message_id = stored(backend)
+    sleeper = spawn()
+    held = claimed(sleeper.backend)
+    sleeper.stop()
+    again = claimed(backend)
+    assert again.message_id == message_id
+
+    sleeper.go_on()
+    sleeper.backend.ack(held)
+    sleeper.backend.sync()
+    assert found(backend, message_id).state == "running"
+    backend.ack(again)
+    backend.sync()
+    assert backend.get(message_id) is None
 
 
 def test_messages_wait_for_the_next_process_when_nobody_is_left(

@@ -56,12 +56,12 @@ class Modelled:
 class Queue(RuleBasedStateMachine):
     """What happens to an engine, in any order."""
 
-    engine_kind: type[Engine]
+    engine_beside: Engine
 
     def __init__(self) -> None:
         super().__init__()
         self._directory = tempfile.TemporaryDirectory()
-        self.engine = self.engine_kind(Path(self._directory.name))
+        self.engine = self.engine_beside.beside(Path(self._directory.name))
         self.now = 1_000_000
         self.backends = [self.open() for _ in PROCESSES]
         self.model: dict[str, Modelled] = {}
@@ -254,7 +254,7 @@ class Queue(RuleBasedStateMachine):
 
 def test_an_engine_behaves_like_its_model(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.hurry(monkeypatch.setattr)
-    monkeypatch.setattr(Queue, "engine_kind", type(engine), raising=False)
+    monkeypatch.setattr(Queue, "engine_beside", engine, raising=False)
     run_state_machine_as_test(
         Queue,
         settings=settings(

@@ -5,24 +5,32 @@ A new engine joins the suite with one more subclass of `Engine`, listed in `ENGI
 
 from __future__ import annotations
 
+import os
 import resource
+import secrets
+import signal
+import subprocess
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from dramatiq import Middleware
 
+import brokers.redis.backend
 import brokers.sqlite.database
-from brokers import SQLiteBroker
+from brokers import RedisBroker, SQLiteBroker
 from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
+from brokers.redis import RedisBackend
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.gate import Gate
 from brokers.sqlite.presence import peers
 
+from .redis_server import RedisServer, ask, installed_servers
 from .waiting import eventually
 
 
@@ -38,6 +46,19 @@ class Engine(ABC):
 
     #: Ways to keep the engine away from this process, by name. Inside the context every write fails.
     OUTAGES: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+
+    #: Whether a process that is stopped, for longer than any heartbeat takes, keeps what it holds.
+    KEEPS_WHAT_THE_STOPPED_HOLD: ClassVar[bool] = True
+
+    @classmethod
+    @contextmanager
+    def create(cls, directory: Path) -> Iterator[Self]:
+        """A new store, and whatever has to run for it meanwhile."""
+        yield cls(directory)
+
+    @abstractmethod
+    def beside(self, directory: Path) -> Engine:
+        """Another empty store."""
 
     @abstractmethod
     def open(self, **options: Any) -> QueueBackend:
@@ -78,6 +99,9 @@ class SQLiteEngine(Engine):
     @property
     def run_directory(self) -> Path:
         return self.directory / "queue.db-run"
+
+    def beside(self, directory: Path) -> SQLiteEngine:
+        return SQLiteEngine(directory)
 
     def open(self, **options: Any) -> SQLiteBackend:
         return SQLiteBackend(self.path, **options)
@@ -143,4 +167,129 @@ class SQLiteEngine(Engine):
     OUTAGES: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"disk full": _disk_full, "stuck": _stuck}
 
 
-ENGINES: Mapping[str, type[Engine]] = {"sqlite": SQLiteEngine}
+@dataclass(frozen=True)
+class RedisEngine(Engine):
+    """A namespace on a server of its own.
+
+    Attributes:
+      port: where the server listens.
+      pid: the server's process.
+    """
+
+    port: int
+    pid: int
+    namespace: str = "recado"
+
+    BINARY: ClassVar[str]
+    KEEPS_WHAT_THE_STOPPED_HOLD: ClassVar[bool] = False
+
+    #: Short, so that a test need not wait long for a death to be noticed; long enough for a busy machine.
+    HEARTBEAT_TIMEOUT_S: ClassVar[float] = 2.0
+
+    @classmethod
+    @contextmanager
+    def create(cls, directory: Path) -> Iterator[Self]:
+        with RedisServer(directory, binary=cls.BINARY) as server:
+            yield cls(directory, server.port, server.pid)
+
+    def beside(self, directory: Path) -> RedisEngine:
+        return replace(self, directory=directory, namespace=secrets.token_hex(4))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {
+            "url": f"redis://127.0.0.1:{self.port}/0",
+            "namespace": self.namespace,
+            "heartbeat_timeout_s": self.HEARTBEAT_TIMEOUT_S,
+            "timeout_s": 2.0,
+        }
+
+    def open(self, **options: Any) -> RedisBackend:
+        return RedisBackend(**self.options, **options)
+
+    def broker(self, *, middleware: list[Middleware], **options: Any) -> RedisBroker:
+        return RedisBroker(**self.options, middleware=middleware, **options)
+
+    def waiting(self) -> int:
+        script = f"""
+            local owners = {{}}
+            for _, key in ipairs(redis.call('KEYS', '{{{self.namespace}}}:waiting:*')) do
+                for _, owner in ipairs(redis.call('SMEMBERS', key)) do owners[owner] = true end
+            end
+            local count = 0
+            for _ in pairs(owners) do count = count + 1 end
+            return count
+        """
+        return int(ask(self.port, "EVAL", script, 0))
+
+    def crash(self, backend: QueueBackend) -> None:
+        assert isinstance(backend, RedisBackend)
+        desk, backend._desk = backend._desk, None
+        backend.close()
+        if desk is not None:
+            desk.stop()
+            # Silent since the beginning of time: the next one who looks finds it dead.
+            ask(self.port, "ZADD", f"{{{self.namespace}}}:processes", "XX", "0", desk.owner)
+
+    def recover(self, backend: QueueBackend) -> None:
+        assert isinstance(backend, RedisBackend)
+        backend._at_desk().heart.beat()
+
+    def hurry(self, setattr_: Callable[[str, object], None]) -> None:
+        pass
+
+    @contextmanager
+    def _stopped(self) -> Iterator[None]:
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    @contextmanager
+    def _read_only(self) -> Iterator[None]:
+        """The server is a replica now, as after a failover."""
+        assert ask(self.port, "REPLICAOF", "127.0.0.1", "1")
+        try:
+            yield
+        finally:
+            assert ask(self.port, "REPLICAOF", "NO", "ONE")
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Somebody's script does not end, and the server refuses all else."""
+        ask(self.port, "CONFIG", "SET", "busy-reply-threshold", "10")
+        endless = [sys.executable, "-c", _ENDLESS_SCRIPT, str(self.port)]
+        with subprocess.Popen(endless) as somebody:
+            eventually(lambda: "BUSY" in str(ask(self.port, "GET", "x")))
+            try:
+                yield
+            finally:
+                assert ask(self.port, "SCRIPT", "KILL") in {True, b"OK"}
+                somebody.wait()
+
+    OUTAGES: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "stopped": _stopped,
+        "read-only": _read_only,
+        "busy": _busy,
+    }
+
+
+_ENDLESS_SCRIPT = """
+import sys
+from tests.support.redis_server import ask
+ask(int(sys.argv[1]), "EVAL", "while true do end", 0)
+"""
+
+
+def _on(binary: str) -> type[RedisEngine]:
+    name = Path(binary).name.title().replace("-", "")
+    kind = type(name, (RedisEngine,), {"BINARY": binary, "__module__": __name__})
+    globals()[name] = kind  # where pickle looks for it
+    return kind
+
+
+ENGINES: Mapping[str, type[Engine]] = {
+    "sqlite": SQLiteEngine,
+    **{Path(binary).name: _on(binary) for binary in installed_servers()},
+}

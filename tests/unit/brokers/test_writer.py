@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,14 @@ from tests.support.messages import PATIENCE_S
 from tests.support.waiting import eventually
 
 Session = list[str]
+
+
+class Work(Operation[int]):
+    """Something to be written."""
+
+    def __init__(self, apply: Callable[[Session], int], *, lazy: bool = False) -> None:
+        super().__init__(lazy=lazy)
+        self.apply = apply
 
 
 class Engine:
@@ -29,7 +36,7 @@ class Engine:
         self.may_commit = threading.Event()
         self.may_commit.set()
 
-    def commit(self, batch: list[Operation[Session, Any]]) -> None:
+    def commit(self, batch: list[Work]) -> None:
         self.is_committing.set()
         assert self.may_commit.wait(PATIENCE_S)
         self.batches.append(len(batch))
@@ -52,23 +59,23 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def writer(engine: Engine) -> Iterator[Writer[Session]]:
-    writer: Writer[Session] = Writer(engine.commit, name="writer under test")
+def writer(engine: Engine) -> Iterator[Writer[Work]]:
+    writer: Writer[Work] = Writer(engine.commit, name="writer under test")
     yield writer
     engine.may_commit.set()
     writer.close()
 
 
-def write(text: str, *, lazy: bool = False) -> Operation[Session, int]:
+def write(text: str, *, lazy: bool = False) -> Work:
     def apply(session: Session) -> int:
         session.append(text)
         return len(session)
 
-    return Operation(apply, lazy=lazy)
+    return Work(apply, lazy=lazy)
 
 
 @pytest.fixture
-def held_up(engine: Engine, writer: Writer[Session]) -> Callable[[], None]:
+def held_up(engine: Engine, writer: Writer[Work]) -> Callable[[], None]:
     """A commit is under way, and lasts until this is called."""
     engine.may_commit.clear()
     writer.submit(write("first"))
@@ -76,13 +83,13 @@ def held_up(engine: Engine, writer: Writer[Session]) -> Callable[[], None]:
     return engine.may_commit.set
 
 
-def test_a_caller_gets_what_its_operation_returned(writer: Writer[Session]) -> None:
+def test_a_caller_gets_what_its_operation_returned(writer: Writer[Work]) -> None:
     assert write("a").wait(writer.submit, PATIENCE_S) == 1
     assert write("b").wait(writer.submit, PATIENCE_S) == 2
 
 
 def test_all_that_wait_meanwhile_share_the_next_commit(
-    engine: Engine, writer: Writer[Session], held_up: Callable[[], None]
+    engine: Engine, writer: Writer[Work], held_up: Callable[[], None]
 ) -> None:
     with ThreadPoolExecutor(max_workers=20) as pool:
         waiting = [pool.submit(write(str(n)).wait, writer.submit, PATIENCE_S) for n in range(20)]
@@ -94,7 +101,7 @@ def test_all_that_wait_meanwhile_share_the_next_commit(
 
 
 def test_coroutines_and_threads_share_commits(
-    engine: Engine, writer: Writer[Session], held_up: Callable[[], None]
+    engine: Engine, writer: Writer[Work], held_up: Callable[[], None]
 ) -> None:
     async def wait_for_ten() -> list[int]:
         waiting = asyncio.gather(
@@ -110,14 +117,14 @@ def test_coroutines_and_threads_share_commits(
 
 
 def test_an_operation_that_fails_fails_alone(
-    writer: Writer[Session], engine: Engine, held_up: Callable[[], None]
+    writer: Writer[Work], engine: Engine, held_up: Callable[[], None]
 ) -> None:
-    def refuse(_: Session) -> None:
+    def refuse(_: Session) -> int:
         raise ValueError("not this one")
 
     with ThreadPoolExecutor() as pool:
         good = pool.submit(write("good").wait, writer.submit, PATIENCE_S)
-        bad = pool.submit(Operation(refuse).wait, writer.submit, PATIENCE_S)
+        bad = pool.submit(Work(refuse).wait, writer.submit, PATIENCE_S)
         eventually(lambda: writer._inbox.qsize() == 2)
         held_up()
         with pytest.raises(ValueError, match="not this one"):
@@ -125,7 +132,7 @@ def test_an_operation_that_fails_fails_alone(
         assert good.result()
 
 
-def test_a_failed_commit_is_told_to_who_waits(engine: Engine, writer: Writer[Session]) -> None:
+def test_a_failed_commit_is_told_to_who_waits(engine: Engine, writer: Writer[Work]) -> None:
     engine.failures_left = 1
     with pytest.raises(EngineError, match="away"):
         write("a").wait(writer.submit, PATIENCE_S)
@@ -133,7 +140,7 @@ def test_a_failed_commit_is_told_to_who_waits(engine: Engine, writer: Writer[Ses
 
 
 def test_what_nobody_waits_for_is_tried_until_it_succeeds(
-    engine: Engine, writer: Writer[Session], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, writer: Writer[Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brokers.writer.RETRY_S", 0.001)
     engine.failures_left = 3
@@ -144,7 +151,7 @@ def test_what_nobody_waits_for_is_tried_until_it_succeeds(
 
 
 def test_what_is_owed_goes_along_with_the_next_commit(
-    engine: Engine, writer: Writer[Session], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, writer: Writer[Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brokers.writer.RETRY_S", PATIENCE_S * 10)
     engine.failures_left = 1
@@ -156,7 +163,7 @@ def test_what_is_owed_goes_along_with_the_next_commit(
 
 
 def test_lazy_operations_travel_together(
-    engine: Engine, writer: Writer[Session], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, writer: Writer[Work], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brokers.writer.LINGER_S", PATIENCE_S)
     for number in range(5):
@@ -166,13 +173,13 @@ def test_lazy_operations_travel_together(
     assert engine.batches == [6]
 
 
-def test_a_lazy_operation_does_not_wait_for_company_for_ever(engine: Engine, writer: Writer[Session]) -> None:
+def test_a_lazy_operation_does_not_wait_for_company_for_ever(engine: Engine, writer: Writer[Work]) -> None:
     writer.submit(write("alone", lazy=True))
 
     eventually(lambda: engine.written == ["alone"])
 
 
-def test_closing_commits_what_was_submitted(engine: Engine, writer: Writer[Session]) -> None:
+def test_closing_commits_what_was_submitted(engine: Engine, writer: Writer[Work]) -> None:
     for number in range(3):
         writer.submit(write(str(number), lazy=True))
     writer.close()
@@ -182,7 +189,7 @@ def test_closing_commits_what_was_submitted(engine: Engine, writer: Writer[Sessi
         writer.submit(write("late"))
 
 
-def test_closing_tries_once_more_what_failed(engine: Engine, writer: Writer[Session]) -> None:
+def test_closing_tries_once_more_what_failed(engine: Engine, writer: Writer[Work]) -> None:
     engine.failures_left = 1
     writer.submit(write("ack", lazy=True))
     writer.close()
@@ -191,7 +198,7 @@ def test_closing_tries_once_more_what_failed(engine: Engine, writer: Writer[Sess
 
 
 def test_closing_ends_though_the_engine_is_away(
-    engine: Engine, writer: Writer[Session], caplog: pytest.LogCaptureFixture
+    engine: Engine, writer: Writer[Work], caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.failures_left = 100
     writer.submit(write("ack", lazy=True))
@@ -202,7 +209,7 @@ def test_closing_ends_though_the_engine_is_away(
 
 
 def test_who_waited_too_long_is_told_and_its_operation_never_runs(
-    engine: Engine, writer: Writer[Session], held_up: Callable[[], None]
+    engine: Engine, writer: Writer[Work], held_up: Callable[[], None]
 ) -> None:
     with pytest.raises(EngineError, match="did not answer within"):
         write("too late").wait(writer.submit, 0.01)
@@ -215,7 +222,7 @@ def test_who_waited_too_long_is_told_and_its_operation_never_runs(
 
 
 def test_an_event_loop_that_closes_meanwhile_harms_nobody(
-    engine: Engine, writer: Writer[Session], held_up: Callable[[], None]
+    engine: Engine, writer: Writer[Work], held_up: Callable[[], None]
 ) -> None:
     async def leave_without_waiting() -> asyncio.Task[int]:
         waiting = asyncio.create_task(write("left behind").wait_async(writer.submit, PATIENCE_S))
@@ -228,7 +235,7 @@ def test_an_event_loop_that_closes_meanwhile_harms_nobody(
 
 
 def test_a_loop_that_closes_at_the_very_last_moment_harms_nobody(
-    writer: Writer[Session], held_up: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    writer: Writer[Work], held_up: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look whether it is closed and the call that wakes it."""
 

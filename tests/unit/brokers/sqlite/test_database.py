@@ -18,7 +18,6 @@ from brokers.errors import EngineError
 from brokers.interrupts import expose
 from brokers.sqlite.database import Database, Write
 from brokers.sqlite.schema import Schema
-from brokers.writer import Operation
 from tests.support.messages import PATIENCE_S
 
 SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT UNIQUE)",))
@@ -34,7 +33,7 @@ def insert(name: str, *, lazy: bool = False) -> Write[None]:
     def apply(connection: apsw.Connection) -> None:
         connection.execute("INSERT INTO thing VALUES (?)", (name,))
 
-    return Operation(apply, lazy=lazy)
+    return Write(apply, lazy=lazy)
 
 
 def add(database: Database, name: str) -> None:

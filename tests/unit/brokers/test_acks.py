@@ -21,7 +21,7 @@ def test_an_ack_that_cannot_be_submitted_takes_no_other_along(
             stored(backend)
         first, second, third = backend.dequeue(QUEUE, limit=3, timeout_s=0)
 
-        def away(operation: Operation[object, object]) -> None:
+        def away(operation: Operation[object]) -> None:
             raise EngineError("away")
 
         with monkeypatch.context() as patch:

@@ -1,0 +1,259 @@
+"""The queue engine on Redis."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..acks import Acks, by_claim
+from ..backend import Delivery, QueueMessage, Reason
+from ..errors import EngineError, MessageTooLarge
+from ..forks import abandon_in_children
+from . import scripts
+from .commands import Command, Store
+from .database import Database
+from .desk import Desk, Outlook, this_host
+from .durability import Durability
+from .heart import DIED
+from .operators import OperatorSide
+from .scripts import Argument
+from .server import Address
+
+logger = logging.getLogger(__name__)
+
+#: How often to look for messages without being called, in seconds, should a call have been lost.
+SLOW_POLL_S = 5.0
+
+#: How many messages one claim takes at most: what a script may do without holding up the server for long.
+CLAIM_LIMIT = 500
+
+
+class RedisBackend(OperatorSide):
+    """A `QueueBackend` on a Redis or Valkey server.
+
+    Parameters:
+      url: see `Database`, as for all that is not explained here.
+      namespace: everything of this queue is kept under this name.
+      max_deliveries: how many workers may die under a message before it becomes a dead letter.
+      max_message_bytes: the largest payload to accept.
+      heartbeat_timeout_s: after how many seconds of silence a process is dead.
+      clock: milliseconds since the epoch, where that is not the server's time.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "recado",
+        max_deliveries: int = 5,
+        max_message_bytes: int = 1024 * 1024,
+        heartbeat_timeout_s: float = 15.0,
+        durability: Durability = "wait",
+        sentinels: Iterable[Address] = (),
+        sentinel_master: str = "mymaster",
+        timeout_s: float = 5.0,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self._database = Database(
+            url,
+            namespace=namespace,
+            durability=durability,
+            sentinels=sentinels,
+            sentinel_master=sentinel_master,
+            timeout_s=timeout_s,
+        )
+        self._max_deliveries = max_deliveries
+        self._max_message_bytes = max_message_bytes
+        self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._clock = clock
+        self._start_anew()
+        abandon_in_children(self)
+
+    def _start_anew(self) -> None:
+        self._arriving = threading.Lock()
+        self._desk: Desk | None = None
+        self._tokens = itertools.count(secrets.randbits(62))
+        self._acks = Acks(self._start_ack_batch)
+
+    # -- in -----------------------------------------------------------------------------------------
+
+    def enqueue(self, message: QueueMessage) -> bool:
+        MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
+        return self._database.store(Store(message, self._now()))
+
+    async def enqueue_async(self, message: QueueMessage) -> bool:
+        MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
+        return await self._database.store_async(Store(message, self._now()))
+
+    def holder_of(self, unique_key: str) -> str | None:
+        return self._database.ask(Command(scripts.HOLDER_OF, (self._now(), unique_key), read=_text))
+
+    # -- out ----------------------------------------------------------------------------------------
+
+    def dequeue(self, queue: str, *, limit: int, timeout_s: float) -> list[Delivery]:
+        desk = self._at_desk()
+        outlook = desk.outlook(queue)
+        deadline = time.monotonic() + timeout_s
+        while True:
+            heard = desk.bell.heard(queue)
+            if not outlook.is_empty(heard, self._now_s()):
+                deliveries = self._claim(desk, outlook, queue, min(limit, CLAIM_LIMIT), heard)
+                if deliveries:
+                    return deliveries
+            remaining_s = deadline - time.monotonic()
+            desk.bell.wait(queue, heard, max(0.0, min(remaining_s, outlook.look_at_s - self._now_s())))
+            if time.monotonic() >= deadline and outlook.is_empty(desk.bell.heard(queue), self._now_s()):
+                return []
+
+    def _claim(self, desk: Desk, outlook: Outlook, queue: str, limit: int, heard: int) -> list[Delivery]:
+        token = next(self._tokens)
+        claim = (self._now(), queue, desk.owner, token, limit, desk.host, desk.pid)
+        try:
+            answer = self._database.ask(Command(scripts.CLAIM, claim, read=list))
+        except EngineError:
+            # Perhaps it was carried out, and only the answer was lost.
+            unclaim = (self._now(), desk.owner, queue, token)
+            self._database.submit(Command(scripts.UNCLAIM, unclaim, read=_nothing, lazy=True))
+            raise
+        next_due_in_ms, *fields = answer
+        if not fields:
+            due_in_s = SLOW_POLL_S if next_due_in_ms < 0 else next_due_in_ms / 1000
+            outlook.found_nothing(heard, self._now_s() + min(due_in_s, SLOW_POLL_S))
+            return []
+        outlook.found_something()
+        return [
+            Delivery(
+                key=message_id.decode(),
+                token=token,
+                queue=queue,
+                message_id=message_id.decode(),
+                payload=payload,
+                deliveries=int(deliveries),
+                enqueued_at=int(enqueued_at),
+                due_at=int(due_at),
+                crashes=int(crashes),
+            )
+            for message_id, payload, deliveries, crashes, enqueued_at, due_at in zip(
+                *[iter(fields)] * 6, strict=True
+            )
+        ]
+
+    def started(self, delivery: Delivery) -> None:
+        self._at_desk().marks.set(delivery.token, delivery.message_id)
+
+    def ack(self, delivery: Delivery) -> None:
+        self._acks.add(delivery)
+        self._at_desk().marks.clear(delivery.key)
+
+    def _start_ack_batch(self) -> None:
+        self._database.submit(_AckBatch(self._acks, self._at_desk().owner))
+
+    def nack(self, delivery: Delivery, *, reason: Reason, error: str | None) -> None:
+        arguments = (self._now(), *self._lease(delivery), reason, error or "")
+        self._settle(delivery, Command(scripts.NACK, arguments, read=_nothing))
+
+    def retry(
+        self, delivery: Delivery, *, queue: str, payload: bytes, delay_ms: int, error: str | None
+    ) -> None:
+        MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
+        arguments = (self._now(), *self._lease(delivery), queue, payload, delay_ms, error or "")
+        self._settle(delivery, Command(scripts.RETRY, arguments, read=_nothing))
+
+    def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
+        arguments: list[Argument] = [self._now(), self._at_desk().owner, delay_ms]
+        for delivery in deliveries:
+            arguments += (delivery.queue, delivery.token, delivery.key)
+        self._database.ask(Command(scripts.RELEASE, arguments, read=_nothing))
+        for delivery in deliveries:
+            self._at_desk().marks.clear(delivery.key)
+
+    def _settle(self, delivery: Delivery, command: Command[None]) -> None:
+        self._database.ask(command)
+        self._at_desk().marks.clear(delivery.key)
+
+    def _lease(self, delivery: Delivery) -> tuple[Argument, ...]:
+        return (self._at_desk().owner, delivery.queue, delivery.token, delivery.key)
+
+    def sync(self) -> None:
+        self._database.ask_in_order(Command(scripts.NOTHING, read=_nothing))
+
+    # -- the rest -----------------------------------------------------------------------------------
+
+    def report_death(self, pid: int) -> None:
+        arguments = (this_host(), pid, self._max_deliveries, DIED)
+        self._database.ask(Command(scripts.REPORT_DEATH, arguments, read=_nothing))
+
+    def check(self, *, timeout_s: float) -> None:
+        self._database.check(Command(scripts.CHECK, read=_nothing), timeout_s=timeout_s)
+        self._database.look_at_server()
+
+    def close(self) -> None:
+        with self._arriving:
+            desk, self._desk = self._desk, None
+        self._database.close()  # first, because it writes what is still to be written: acks
+        if desk is not None:
+            desk.stop()
+            try:
+                desk.leave()
+            except EngineError as error:
+                logger.warning("Left without a word, and counts as dead in a moment: %s", error)
+            self._database.server.close()
+        self._start_anew()
+
+    def abandon(self) -> None:
+        """In a forked child: it is another process, with a name of its own when it consumes."""
+        self._start_anew()
+
+    def _now(self) -> Argument:
+        return "" if self._clock is None else self._clock()
+
+    def _now_s(self) -> float:
+        return time.monotonic() if self._clock is None else self._clock() / 1000
+
+    def _at_desk(self) -> Desk:
+        """What this process needs once it consumes; an enqueuing process never gets here."""
+        desk = self._desk
+        if desk is not None:
+            return desk
+        with self._arriving:
+            if self._desk is None:
+                self._database.look_at_server()
+                self._desk = Desk(
+                    self._database.server,
+                    self._database.base,
+                    timeout_s=self._heartbeat_timeout_s,
+                    max_deliveries=self._max_deliveries,
+                )
+            return self._desk
+
+
+class _AckBatch(Command[None]):
+    """Acknowledges what waits when its turn comes. What it took it keeps, so that it can be tried again."""
+
+    __slots__ = ("_acks", "_deliveries", "_owner")
+
+    def __init__(self, acks: Acks, owner: str) -> None:
+        super().__init__(scripts.ACK, read=_nothing, lazy=True)
+        self._acks = acks
+        self._owner = owner
+        self._deliveries: list[Delivery] = []
+
+    def arguments(self) -> Sequence[Argument]:
+        self._deliveries += self._acks.take()
+        arguments: list[Argument] = [self._owner]
+        for (queue, token), keys in by_claim(self._deliveries).items():
+            arguments += (queue, token, len(keys), *keys)
+        return arguments
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def _text(answer: bytes | None) -> str | None:
+    return None if answer is None else answer.decode()

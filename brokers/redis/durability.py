@@ -1,0 +1,98 @@
+"""What the server does for durability, and what could be lost where it does not."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+import redis
+
+from ..errors import EngineError
+from .server import Command, Server, explained
+
+logger = logging.getLogger(__name__)
+
+#: wait: where the server can tell, an enqueue returns when the message is in its file; where not, a warning.
+#: require: where it cannot tell, refuse to work. waive: do not wait.
+Durability = Literal["wait", "require", "waive"]
+
+#: How long the server may take to sync its file, in milliseconds. With `appendfsync everysec` it is a second.
+FSYNC_WITHIN_MS = 4_000
+
+
+class NotDurable(EngineError):
+    """The server cannot promise what is required of it."""
+
+
+class Fsync:
+    """Waits for the server's file, as far as the server has one.
+
+    Parameters:
+      server: the server.
+      durability: what is asked of it.
+    """
+
+    def __init__(self, server: Server, durability: Durability) -> None:
+        self._server = server
+        self._durability = durability
+        self._warned = False
+
+    def command(self) -> list[Command]:
+        """What to send after a write."""
+        return [] if self._durability == "waive" else [("WAITAOF", 1, 0, FSYNC_WITHIN_MS)]
+
+    def judge(self, answers: list[Any]) -> None:
+        """Look at the answer to that.
+
+        Raises:
+          EngineError: what was written may not survive a power cut.
+        """
+        for answer in answers:
+            if isinstance(answer, redis.ResponseError):
+                if not _means_never(answer):
+                    raise explained(answer)
+                self._cannot(str(answer))
+            elif answer[0] < 1:
+                raise EngineError(f"Redis did not sync its file within {FSYNC_WITHIN_MS / 1000:g} s")
+
+    def _cannot(self, why: str) -> None:
+        if self._durability == "require":
+            raise NotDurable(
+                f"Redis cannot wait for its append-only file ({why}), and that is required. Run Redis 7.2 "
+                "or Valkey with `appendonly yes`, or do not require it."
+            )
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "Redis cannot wait for its append-only file (%s): when it crashes or loses power, messages "
+                "of the last second that were accepted, or all since its last snapshot, may be lost. Run "
+                "Redis 7.2 or Valkey with `appendonly yes`.",
+                why,
+            )
+
+    def look_at_start(self) -> None:
+        """Say what is wrong with the server before it matters.
+
+        Raises:
+          EngineError: it is away, or cannot do what is required.
+        """
+        info, *waited = self._server.run([], ("INFO", "memory"), *self.command())
+        self.judge(waited)
+        facts = _facts(info) if isinstance(info, bytes) else {}
+        policy = facts.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction" and facts.get("maxmemory", "0") != "0":
+            logger.warning(
+                "Redis may evict messages when its memory is full: maxmemory-policy is %s, and should be "
+                "noeviction.",
+                policy,
+            )
+
+
+def _means_never(refusal: redis.ResponseError) -> bool:
+    """Whether it refuses because it has no such command, or no such file; all else may pass."""
+    return "unknown command" in str(refusal) or "appendonly" in str(refusal)
+
+
+def _facts(info: bytes) -> dict[str, str]:
+    lines = info.decode(errors="replace").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)

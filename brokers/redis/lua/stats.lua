@@ -1,0 +1,34 @@
+-- Count. Returns for each queue its name, and how many messages are ready, delayed, running, dead and done,
+-- when the longest waiting one became due ('' for none), and whether it is paused.
+
+-- Each priority's head, hopping from one to the next.
+local function oldest_due(ready)
+  local oldest
+  local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
+  while head[1] do
+    local due = due_of(head[1])
+    if not oldest or due < oldest then oldest = due end
+    head = redis.call('ZRANGEBYSCORE', ready, '(' .. head[2], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  end
+  return oldest and digits(oldest) or ''
+end
+
+local owners = redis.call('ZRANGE', base .. ':processes', 0, -1)
+local queues, answer = redis.call('HGETALL', base .. ':queues'), {}
+for i = 1, #queues, 2 do
+  local queue, running = queues[i], 0
+  for _, owner in ipairs(owners) do running = running + redis.call('HLEN', held_key(queue, owner)) end
+  for _, figure in ipairs({
+    queue,
+    redis.call('ZCARD', key('ready', queue)),
+    redis.call('ZCARD', key('delayed', queue)),
+    running,
+    redis.call('ZCARD', key('dead', queue)),
+    queues[i + 1],
+    oldest_due(key('ready', queue)),
+    redis.call('SISMEMBER', base .. ':paused', queue),
+  }) do
+    answer[#answer + 1] = figure
+  end
+end
+return answer

@@ -1,0 +1,73 @@
+"""What this process's threads are running, told to the server while it can still be told.
+
+Should the process die, the messages it ran are suspects, and those it had only claimed are not. Such a mark
+has to be on its way before the actor begins, and nobody needs an answer: the kernel delivers what was sent
+even if the sender dies at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import redis
+
+from .server import Server
+
+logger = logging.getLogger(__name__)
+
+
+class Marks:
+    """This process's marks: numbered places, one for each message that is being run.
+
+    A place that is free again keeps what was noted there last, until the next message takes it: only what is
+    still held when the process dies is suspect.
+
+    Parameters:
+      server: the server.
+      key: the hash they are kept in.
+    """
+
+    def __init__(self, server: Server, key: str) -> None:
+        self._server = server
+        self._key = key
+        self._places: dict[str, int] = {}
+        self._free: list[int] = []
+        self._connection: Any = None
+        self._sending = threading.Lock()
+
+    def set(self, token: int, message_id: str) -> None:
+        """A message begins to run. While the server is away nothing is noted."""
+        mark = f"{token}:{message_id}"
+        with self._sending:
+            place = self._places[message_id] = self._free.pop() if self._free else len(self._places)
+            try:
+                if self._connection is None:
+                    self._connection = self._connect()
+                packed = self._connection.pack_command("HSET", self._key, place, mark)
+                self._connection.send_packed_command(packed, check_health=False)
+            except (redis.RedisError, OSError) as error:
+                # Not worth failing the message for: should it now kill its worker, that death is not counted.
+                logger.warning("Could not note that message %s is run: %s", message_id, error)
+                self._disconnect()
+
+    def clear(self, message_id: str) -> None:
+        """It is no longer run; harmless for a message that never was."""
+        place = self._places.pop(message_id, None)
+        if place is not None:
+            self._free.append(place)
+
+    def _connect(self) -> Any:
+        connection = self._server.connect()
+        connection.send_command("CLIENT", "REPLY", "OFF", check_health=False)
+        return connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    def close(self) -> None:
+        with self._sending:
+            self._disconnect()

@@ -1,0 +1,54 @@
+"""The engine's Lua scripts, one file each in lua/."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+DIRECTORY = Path(__file__).with_name("lua")
+
+Argument = str | bytes | int
+
+
+class Script(NamedTuple):
+    """A script, and the name the server keeps it under."""
+
+    text: str
+    sha: str
+
+
+class Call(NamedTuple):
+    """A script, and what it is called with."""
+
+    script: Script
+    arguments: Sequence[Argument]
+
+
+def load(*names: str, directory: Path = DIRECTORY) -> Script:
+    """A script of these files, one after the other; what all scripts there share comes first."""
+    text = "\n".join((directory / f"{name}.lua").read_text() for name in ("common", *names))
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+ACK = load("ack")
+BEAT = load("beat")
+CHECK = load("check")
+CLAIM = load("claim")
+DISCARD = load("discard")
+ENQUEUE = load("enqueue")
+FLUSH = load("flush")
+GET = load("show", "get")
+HOLDER_OF = load("holder_of")
+LEAVE = load("leave")
+LIST = load("show", "list")
+NACK = load("nack")
+NOTHING = load("nothing")
+PAUSE = load("pause")
+RELEASE = load("release")
+REPLAY = load("replay")
+REPORT_DEATH = load("report_death")
+RETRY = load("retry")
+STATS = load("stats")
+UNCLAIM = load("unclaim")
