@@ -182,6 +182,17 @@ class QueueBackend(Protocol):
         """Delete dead letters for good. Returns how many."""
         ...
 
+    def adopt(self, messages: Sequence[StoredMessage]) -> int:
+        """Store messages as another engine had them: their states, times and records. Running become ready.
+
+        Returns how many were not there already, in the same way: live, or as a dead letter.
+        """
+        ...
+
+    def remove(self, messages: Sequence[StoredMessage]) -> None:
+        """Delete messages that are somewhere else now. One that is running, or in another state, stays."""
+        ...
+
     def pause(self, queue: str) -> None:
         """Stop handing out a queue's messages, in every process, until `resume`."""
         ...

@@ -116,6 +116,7 @@ class Writer(Generic[Op]):
         self._inbox: SimpleQueue[Op | None] = SimpleQueue()
         self._turns: Turns = OneByOne() if turns is None else turns
         self._threads: list[threading.Thread] = []
+        self._collecting = threading.Lock()
         self._starting = threading.Lock()
         self._closed = False
         self._tried_last = False
@@ -175,18 +176,25 @@ class Writer(Generic[Op]):
 
     def _run(self, number: int) -> None:
         owed: list[Op] = []
-        while (batch := self._wait_for_work(owed)) is not None:
-            self._turns.begin()
+        while (batch := self._next_batch(owed)) is not None:
+            if number < self._turns.at_once:
+                self._start(number + 1)  # who comes from here on may not have to wait for this batch
             try:
-                if number < self._turns.at_once:
-                    self._start(number + 1)  # who comes from here on may not have to wait for this batch
-                self._gather(batch)
                 self._commit_for_sure(batch)
             finally:
                 self._turns.end()
             _wake(batch)
             owed = self._still_owed(batch)
         self._inbox.put(None)  # for the next thread
+
+    def _next_batch(self, owed: list[Op]) -> list[Op] | None:
+        """Wait for work and for a turn. None: closed, and nothing is left."""
+        with self._collecting:  # one thread at a time: what was submitted in order is committed in order
+            batch = self._wait_for_work(owed)
+            if batch is not None:
+                self._turns.begin()
+                self._gather(batch)
+            return batch
 
     def _wait_for_work(self, owed: list[Op]) -> list[Op] | None:
         """Block for the first operation. None: closed, and nothing is left."""

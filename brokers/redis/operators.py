@@ -56,6 +56,18 @@ class OperatorSide:
         pages = [matching[at : at + PAGE] for at in range(0, len(matching), PAGE)]
         return sum(self._database.store(Command(scripts.DISCARD, page, read=int)) for page in pages)
 
+    def adopt(self, messages: Sequence[StoredMessage]) -> int:
+        arguments: list[Argument] = []
+        for m in messages:
+            arguments += (m.message_id, m.state, m.queue, m.actor, m.payload, m.priority, m.deliveries)
+            arguments += (m.crashes, m.enqueued_at, m.due_at, m.last_error or "", m.reason or "")
+            arguments.append(m.died_at or "")
+        return self._database.store(Command(scripts.ADOPT, arguments, read=int))
+
+    def remove(self, messages: Sequence[StoredMessage]) -> None:
+        arguments = [part for message in messages for part in (message.message_id, message.state)]
+        self._database.store(Command(scripts.REMOVE, arguments, read=_nothing))
+
     def flush(self, queue: str) -> None:
         while not self._database.store(Command(scripts.FLUSH, (queue,), read=bool)):
             pass

@@ -33,6 +33,7 @@ def load(*names: str, directory: Path = DIRECTORY) -> Script:
 
 
 ACK = load("ack")
+ADOPT = load("adopt")
 BEAT = load("beat")
 CHECK = load("check")
 CLAIM = load("claim")
@@ -47,6 +48,7 @@ NACK = load("nack")
 NOTHING = load("nothing")
 PAUSE = load("pause")
 RELEASE = load("release")
+REMOVE = load("remove")
 REPLAY = load("replay")
 REPORT_DEATH = load("report_death")
 RETRY = load("retry")

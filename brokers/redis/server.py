@@ -58,12 +58,7 @@ class Server:
         self._base = base
         self._sentinels = list(sentinels)
         self._sentinel_master = sentinel_master
-        ours = {
-            "socket_timeout": timeout_s,
-            "socket_connect_timeout": timeout_s,
-            "socket_keepalive": True,
-            "protocol": 2,
-        }
+        ours = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "protocol": 2}
         # What was lost is asked again here, where it is known to be harmless, and not by the library.
         always = {"decode_responses": False, "retry": Retry(NoBackoff(), 0)}
         self._options = [{**ours, **parse_url(each.strip()), **always} for each in url.split(",")]

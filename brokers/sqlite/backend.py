@@ -24,11 +24,8 @@ from . import statements
 from .caretaker import Caretaker, bury
 from .database import WRITE_TIMEOUT_S, Database, Write
 from .doorbell import Doorbell, Street
-from .operators import OperatorSide
+from .operators import OperatorSide, place
 from .presence import Presence
-
-#: Payloads above this go beside their row: dragging them through each claim costs more than a second look.
-INLINE_BYTES = 8 * 1024
 
 #: How many delayed messages one claim makes ready at most.
 PROMOTE_LIMIT = 500
@@ -96,7 +93,7 @@ class SQLiteBackend(OperatorSide):
         if message.unique_key is not None and _holder_of(connection, message.unique_key, now):
             return False
         state, due_at = _when(message.delay_ms, now)
-        inline, beside = _place(message.payload)
+        inline, beside = place(message.payload)
         connection.execute(
             statements.ENQUEUE,
             (
@@ -218,7 +215,7 @@ class SQLiteBackend(OperatorSide):
 
         def apply(connection: apsw.Connection) -> None:
             state, due_at = _when(delay_ms, self._clock())
-            inline, beside = _place(payload)
+            inline, beside = place(payload)
             connection.execute(
                 statements.RETRY, (state, due_at, queue, inline, error, delivery.key, delivery.token)
             )
@@ -387,11 +384,6 @@ class _Desk:
 def _when(delay_ms: int, now: int) -> tuple[str, int]:
     """The state a message goes into, and when it is due."""
     return ("delayed", now + delay_ms) if delay_ms > 0 else ("ready", now)
-
-
-def _place(payload: bytes) -> tuple[bytes | None, bytes | None]:
-    """Where a payload goes: into its row, or beside it."""
-    return (payload, None) if len(payload) <= INLINE_BYTES else (None, payload)
 
 
 def _holder_of(connection: apsw.Connection, unique_key: str, now_ms: int) -> str | None:

@@ -12,12 +12,16 @@ from ..backend import DeadLetterFilter, QueueMessage, QueueStats, State, StoredM
 from . import statements
 from .database import Database
 
+#: Payloads above this go beside their row: dragging them through each claim costs more than a second look.
+INLINE_BYTES = 8 * 1024
+
 
 class OperatorSide:
     """What `SQLiteBackend` does for people rather than for workers."""
 
     _database: Database
     _insert: Callable[[apsw.Connection, QueueMessage, int], bool]
+    _note_wake: Callable[[], None]
 
     def stats(self) -> Sequence[QueueStats]:
         return self._database.read(_count)
@@ -50,8 +54,37 @@ class OperatorSide:
 
         return self._database.write(apply)
 
+    def adopt(self, messages: Sequence[StoredMessage]) -> int:
+        return self._database.write(lambda c: sum(self._adopt(c, message) for message in messages))
+
+    def _adopt(self, connection: apsw.Connection, m: StoredMessage) -> int:
+        record = (m.message_id, m.queue, m.actor, m.priority, m.enqueued_at, m.deliveries, m.crashes)
+        connection.execute(statements.KNOW_QUEUE, (m.queue,))
+        if m.state == "dead":
+            return _run(
+                connection, statements.ADOPT_DEAD, (*record, m.died_at, m.reason, m.last_error, m.payload)
+            )
+        inline, beside = place(m.payload)
+        state = "delayed" if m.state == "delayed" else "ready"
+        if not _run(connection, statements.ADOPT, (*record, state, m.due_at, m.last_error, inline)):
+            return 0
+        if beside is not None:
+            connection.execute(statements.KEEP_BODY, (connection.last_insert_rowid(), beside))
+        self._note_wake()
+        return 1
+
+    def remove(self, messages: Sequence[StoredMessage]) -> None:
+        def apply(connection: apsw.Connection) -> None:
+            for message in messages:
+                if message.state == "dead":
+                    connection.execute(statements.EXHUME, (message.message_id,))
+                else:
+                    connection.execute(statements.REMOVE, (message.message_id, message.state))
+
+        self._database.write(apply)
+
     def discard(self, which: DeadLetterFilter) -> int:
-        return self._database.write(lambda c: _changes(c, statements.DISCARD, _bindings(which)))
+        return self._database.write(lambda c: _run(c, statements.DISCARD, _bindings(which)))
 
     def _page(self, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> Sequence[StoredMessage]:
         return self._database.read(
@@ -59,7 +92,13 @@ class OperatorSide:
         )
 
 
-def _changes(connection: apsw.Connection, statement: str, bindings: dict[str, Any]) -> int:
+def place(payload: bytes) -> tuple[bytes | None, bytes | None]:
+    """Where a payload goes: into its row, or beside it."""
+    return (payload, None) if len(payload) <= INLINE_BYTES else (None, payload)
+
+
+def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> int:
+    """Returns how many rows it changed."""
     connection.execute(statement, bindings)
     return connection.changes()
 

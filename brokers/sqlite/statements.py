@@ -257,6 +257,24 @@ WHERE (:queue IS NULL OR queue = :queue) AND (:actor IS NULL OR actor = :actor)
 DEAD_LETTERS = _DEAD + _MATCHES + "ORDER BY died_at DESC, id DESC LIMIT :limit OFFSET :offset"
 DISCARD = "DELETE FROM dead_letter " + _MATCHES
 
+#: A message as another engine had it.
+ADOPT = """
+INSERT INTO message_queue
+    (message_id, queue, actor, priority, enqueued_at, deliveries, crashes, state, due_at, last_error, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (message_id) DO NOTHING
+"""
+ADOPT_DEAD = """
+INSERT INTO dead_letter
+    (message_id, queue, actor, priority, enqueued_at, deliveries, crashes, died_at, reason, last_error,
+     payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (message_id) DO NOTHING
+"""
+
+#: A message that is somewhere else now, unless somebody took it up meanwhile.
+REMOVE = "DELETE FROM message_queue WHERE message_id = ? AND state = ?"
+
 #: A dead letter on its way back. It gets a new row, and starts afresh.
 DEAD_LETTER = "SELECT queue, actor, priority, enqueued_at, payload FROM dead_letter WHERE message_id = ?"
 EXHUME = "DELETE FROM dead_letter WHERE message_id = ?"

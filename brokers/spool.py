@@ -1,0 +1,215 @@
+"""Store and forward: what the engine cannot take now waits in a file until it can.
+
+For whoever must not be refused. A webhook that is not stored within two seconds in Redis is stored in a
+SQLite file on this machine instead, and forwarded in order when Redis is back, also after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from dramatiq.errors import BrokerError
+
+from .backend import Delivery, QueueBackend, QueueMessage
+from .clock import now_ms
+from .errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+#: The one queue of the spool: what was stored first is forwarded first, whatever its own queue.
+SPOOL = "spool"
+
+#: How many messages are forwarded together.
+BATCH = 200
+
+#: How long after a failure the engine is tried again, in seconds.
+RETRY_S = 0.5
+
+#: How long an idle forwarder waits for work before it looks whether it should stop, in seconds.
+IDLE_S = 1.0
+
+#: A message may be in the engine already although no answer came. It is known there for so long, also when it
+#: is done, so that what is forwarded later is not stored twice. In milliseconds.
+KNOWN_FOR_MS = 3_600_000
+
+
+class SpoolDepth(NamedTuple):
+    """What waits to be forwarded.
+
+    Attributes:
+      messages: how many.
+      oldest_age_s: how long the oldest of them has waited, in seconds.
+    """
+
+    messages: int
+    oldest_age_s: float
+
+
+class SpooledBackend:
+    """A `QueueBackend` that takes messages also while its engine is away.
+
+    Everything but enqueueing goes to the engine.
+
+    Parameters:
+      primary: the engine.
+      spool: where messages wait meanwhile; nobody else may use its queue `spool`.
+      patience_s: how long one enqueue may take before it goes to the spool, in seconds. After that one,
+        others do not wait.
+    """
+
+    def __init__(self, primary: QueueBackend, spool: QueueBackend, *, patience_s: float = 2.0) -> None:
+        self._primary = primary
+        self._spool = spool
+        self._patience_s = patience_s
+        self._trouble: str | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recado-forwarder", daemon=True)
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._primary, verb)
+
+    def start(self, *, timeout_s: float) -> None:
+        """Forward what a former process left, and take messages from now on.
+
+        Raises:
+          EngineError: the spool cannot be written.
+        """
+        self._spool.check(timeout_s=timeout_s)
+        if self.depth().messages:
+            self._trouble = "messages of before wait to be forwarded"
+        self._thread.start()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why messages go to the spool, while they do."""
+        return self._trouble
+
+    def depth(self) -> SpoolDepth:
+        """What waits to be forwarded."""
+        for stats in self._spool.stats():
+            if stats.queue == SPOOL:
+                page = self._spool.list(SPOOL, "ready", limit=1) or self._spool.list(
+                    SPOOL, "running", limit=1
+                )
+                oldest_age_ms = now_ms() - page[0].enqueued_at if page else 0
+                return SpoolDepth(stats.ready + stats.delayed + stats.running, max(0, oldest_age_ms) / 1000)
+        return SpoolDepth(0, 0.0)
+
+    def enqueue(self, message: QueueMessage) -> bool:
+        return asyncio.run(self.enqueue_async(message))
+
+    async def enqueue_async(self, message: QueueMessage) -> bool:
+        message = _known_for_a_while(message)
+        if self._trouble is None:
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    return await self._primary.enqueue_async(message)
+            except TimeoutError:
+                self._give_up(f"no answer within {self._patience_s:g} s")
+            except EngineError as error:
+                self._give_up(str(error))
+        # Also when the engine is back but not all is forwarded: nobody overtakes who came before.
+        return await self._spool.enqueue_async(_packed(message))
+
+    def check(self, *, timeout_s: float) -> None:
+        """Prove that a message can be stored now, here or there."""
+        if self._trouble is None:
+            try:
+                self._primary.check(timeout_s=timeout_s)
+            except EngineError as error:
+                self._give_up(str(error))
+            else:
+                return
+        self._spool.check(timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """Stop forwarding; what is left is forwarded by the next process."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._spool.close()
+        self._primary.close()
+
+    def _give_up(self, why: str) -> None:
+        if self._trouble is None:
+            logger.warning("Messages go to the spool until the queue is back: %s", why)
+            self._trouble = why
+
+    # -- forwarding, in a thread and an event loop of its own ---------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.run(self._forward())
+
+    async def _forward(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._forward_batch()
+            except EngineError as error:
+                if self._trouble is None:
+                    self._give_up(str(error))
+                await asyncio.sleep(RETRY_S)
+
+    async def _forward_batch(self) -> None:
+        if self._trouble is not None:
+            await asyncio.to_thread(self._primary.check, timeout_s=self._patience_s)
+        deliveries = await asyncio.to_thread(
+            self._spool.dequeue, SPOOL, limit=BATCH, timeout_s=self._idle_s()
+        )
+        if deliveries:
+            await self._hand_over(deliveries)
+        elif self._trouble is not None and not self.depth().messages:
+            logger.warning("The queue is back, and everything spooled was forwarded")
+            self._trouble = None
+
+    def _idle_s(self) -> float:
+        """While there is trouble an empty spool is good news, and not to be waited for."""
+        return IDLE_S if self._trouble is None else 0.0
+
+    async def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
+        """Forward a batch in order; what could not be forwarded goes back to where it was."""
+        outcomes = await asyncio.gather(
+            *(self._primary.enqueue_async(_unpacked(delivery.payload)) for delivery in deliveries),
+            return_exceptions=True,
+        )
+        failed: list[Delivery] = []
+        failure: EngineError | None = None
+        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            if isinstance(outcome, EngineError):
+                failed.append(delivery)
+                failure = outcome
+            elif isinstance(outcome, BrokerError):  # no later try would do: a person has to look at it
+                self._spool.nack(delivery, reason="undeliverable", error=str(outcome))
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                self._spool.ack(delivery)
+        if failed:
+            self._spool.release(failed)
+        self._spool.sync()
+        if failure is not None:
+            raise failure
+
+
+def _known_for_a_while(message: QueueMessage) -> QueueMessage:
+    if message.unique_key is not None:
+        return message
+    return message._replace(unique_key=f"spooled:{message.message_id}", unique_for_ms=KNOWN_FOR_MS)
+
+
+def _packed(message: QueueMessage) -> QueueMessage:
+    """A message on its way through the spool: all that belongs to it, a newline, and its payload."""
+    head = message._asdict() | {"payload": None, "delay_ms": None, "due_at": now_ms() + message.delay_ms}
+    payload = json.dumps(head).encode() + b"\n" + message.payload
+    return QueueMessage(message.message_id, SPOOL, message.actor, payload)
+
+
+def _unpacked(packed: bytes) -> QueueMessage:
+    head, _, payload = packed.partition(b"\n")
+    fields = json.loads(head)
+    delay_ms = max(0, fields.pop("due_at") - now_ms())
+    return QueueMessage(**fields | {"payload": payload, "delay_ms": delay_ms})
