@@ -12,6 +12,7 @@ from brokers.clock import now_ms
 from brokers.durable import message_in_hand
 
 from .conversations import DELIVERY_RANK, Reply
+from .later import come_back
 from .measures import DELIVERIES, REPLIES, REPLY_SECONDS, TWILIO_SECONDS
 from .messages import masked
 from .named import named
@@ -22,6 +23,9 @@ logger = structlog.get_logger(__name__)
 
 #: Where Twilio explains its error codes.
 TWILIO_ERRORS = "https://www.twilio.com/docs/api/errors"
+
+#: How much longer than its timeouts a sending may take, in milliseconds.
+SENDING_SLACK_MS = 5_000
 
 
 class ReplyUnknown(Exception):
@@ -149,6 +153,13 @@ def _after_a_crash(reply_id: str) -> None:
     if reply is None:
         logger.error("reply does not exist", reply_id=reply_id)
         return
+    if reply.state == "sending" and reply.sending_at is not None:
+        longest_ms = (
+            int(2_000 * services().settings.twilio_timeout_s) + SENDING_SLACK_MS
+        )  # to connect, to answer
+        if services().oversight.may_go_on(reply.sending_at, longest_ms=longest_ms):
+            come_back("reply is perhaps just being sent, by another delivery of the same message")
+            return
     if reply.state in {"sending", "unknown"}:  # unknown: it may have died before the look was enqueued
         _to_be_reconciled(reply, reply.error or "The worker died while the reply was being sent")
     send_next_reply(reply.conversation)

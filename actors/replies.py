@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dramatiq
 import structlog
-from dramatiq.errors import Retry
 
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
@@ -15,22 +15,17 @@ from brokers.durable import message_in_hand
 from .ai import Completion, ResponderRefused
 from .conversations import Hold, HoldLost, Turn
 from .deliveries import send_next_reply
+from .later import come_back
 from .measures import AI_FAILURES, AI_SECONDS, AI_TOKENS
 from .messages import InboundMessage, masked
 from .named import named
+from .oversight import Uncertain
 from .services import services
 
 logger = structlog.get_logger(__name__)
 
 #: Twilio's longest body, in characters (error 21617 beyond it).
 MAX_BODY = 1_600
-
-#: How long a message waits that has to see what becomes of another one, in milliseconds.
-COME_BACK_MS = 2_000
-
-
-class HolderIsSuspect(Exception):
-    """The conversation's holder crashed before, and may again."""
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
@@ -54,7 +49,7 @@ def process_ai_response(payload: dict[str, Any]) -> None:
             return
         message = message_in_hand()
         _take_in(inbound, received_at=now_ms() if message is None else message.message_timestamp)
-        hold = _hold(inbound.conversation)
+        hold = _hold(inbound)
         if hold is not None and not _waits_for_the_rest_of_a_burst():
             _while_held(hold, _answer_with_the_model)
 
@@ -78,10 +73,10 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     if not has_fallback:
         services().conversations.set_aside(inbound)
         if not _entrust_the_others_to_the_queue(inbound):
-            _come_back("another message is being run, and may just have counted on this one")
+            come_back("another message is being run, and may just have counted on this one")
             return
     logger.error("no answer could be produced", contact=masked(inbound.contact), fallback=has_fallback)
-    if has_fallback and (hold := _hold(inbound.conversation)) is not None:
+    if has_fallback and (hold := _hold(inbound)) is not None:
         _while_held(hold, _answer_with_the_fallback)
 
 
@@ -103,46 +98,47 @@ def _entrust_the_others_to_the_queue(inbound: InboundMessage) -> bool:
 
     Returns False when one was found running: it is the one of before, perhaps, and about to be done.
     """
-    certain = True
-    for other in services().conversations.unanswered(inbound.conversation):
-        if other.message_sid != inbound.message_sid:
-            again = process_ai_response.message(dict(other.payload))
-            services().broker.enqueue(named(again, other.message_id))
-            stored = services().broker.backend.get(other.message_id)
-            certain &= stored is not None and stored.state != "running"
-    return certain
+    others = services().conversations.unanswered(inbound.conversation)
+    return services().oversight.entrust(
+        [
+            named(process_ai_response.message(dict(other.payload)), other.message_id)
+            for other in others
+            if other.message_sid != inbound.message_sid
+        ]
+    )
 
 
-def _hold(conversation: str) -> Hold | None:
+def _hold(inbound: InboundMessage) -> Hold | None:
     """The conversation, or None when this message can do nothing for it now."""
-    message = message_in_hand()
-    holder = "called-directly" if message is None else message.message_id
+    message, oversight = message_in_hand(), services().oversight
+    message_id = "called-directly" if message is None else message.message_id
     try:
-        hold = services().conversations.hold(conversation, holder, is_live=_can_be_counted_on)
-    except HolderIsSuspect as suspect:
-        _come_back(str(suspect))
+        hold = services().conversations.hold(
+            inbound.conversation,
+            oversight.holder(message_id),
+            is_live=partial(oversight.is_live, asked_by=message_id),
+        )
+    except Uncertain as why:
+        _look_again(inbound, str(why))
         return None
-    if hold is None:
+    if hold is None and oversight.holder_sees_to_it:
         logger.info("conversation is held: its holder looks again before it lets go")
+    elif hold is None:
+        _look_again(
+            inbound, "conversation is held, and nobody can tell whether by a message that will answer"
+        )
     return hold
 
 
-def _can_be_counted_on(holder: str) -> bool:
-    stored = services().broker.backend.get(holder)
-    if stored is None or stored.state == "dead":
-        return False
-    if stored.crashes:
-        raise HolderIsSuspect("conversation is held by a message that crashed before, and may again")
-    return True
-
-
-def _come_back(why: str) -> None:
-    """Have the message in hand run again in a moment. It did not fail, so no retry is used up."""
-    message = message_in_hand()
-    if message is None:
-        raise Retry(why, delay=COME_BACK_MS)
-    logger.info(why)
-    services().broker.enqueue(message, delay=COME_BACK_MS)  # type: ignore[arg-type]  # a proxy of one
+def _look_again(inbound: InboundMessage, why: str) -> None:
+    """Come back to a held conversation, unless the message was answered meanwhile."""
+    waiting, message = services().conversations.unanswered(inbound.conversation), message_in_hand()
+    if all(each.message_sid != inbound.message_sid for each in waiting):
+        send_next_reply(inbound.conversation)  # a crash may have come between the reply and its sending
+        return
+    if message is not None:
+        message.options["gathered"] = True  # what is to be gathered has come in by then
+    come_back(why)
 
 
 def _waits_for_the_rest_of_a_burst() -> bool:
@@ -173,7 +169,7 @@ def _while_held(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
             send_next_reply(hold.conversation)
             done = conversations.release(hold, unless_more=True)
     except HoldLost:
-        logger.warning("conversation was taken over: whoever holds it answers")
+        come_back("conversation was taken over: whoever holds it answers, or else this one will")
     except BaseException:
         conversations.release(hold, unless_more=False)
         raise

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
-from brokers import SQLiteBroker
 from brokers.durable import DurableBroker
 from brokers.middleware import stack
 from ops.settings import Settings, SettingsError, load_settings
 
 from .ai import EchoResponder, Responder
 from .console import ConsoleSender
-from .conversations import ConversationStore, SQLiteConversationStore
+from .conversations import ConversationStore
+from .engines import conversation_store, oversight, queue_backend
+from .oversight import Oversight
 from .sender import Sender
 from .startup import Announcement
 
@@ -31,6 +32,7 @@ class Services:
 
     settings: Settings
     broker: DurableBroker
+    oversight: Oversight
     conversations: ConversationStore
     responder: Responder
     sender: Sender
@@ -44,10 +46,12 @@ def services() -> Services:
       SettingsError: listing every wrong or missing setting.
     """
     settings = load_settings()
+    broker = _broker(settings)
     return Services(
         settings=settings,
-        broker=_broker(settings),
-        conversations=SQLiteConversationStore(settings.conversations_sqlite_db_path),
+        broker=broker,
+        oversight=oversight(settings, broker),
+        conversations=conversation_store(settings, settings.conversations_on),
         responder=_responder(settings),
         sender=_sender(settings),
     )
@@ -62,11 +66,8 @@ def _broker(settings: Settings) -> DurableBroker:
         max_backoff_ms=settings.message_max_backoff_ms,
         metrics=REGISTRY,
     )
-    return SQLiteBroker(
-        settings.queue_sqlite_db_path,
-        middleware=[*middleware, Announcement(settings)],
-        max_deliveries=settings.queue_max_deliveries,
-        max_message_bytes=settings.queue_max_message_bytes,
+    return DurableBroker(
+        queue_backend(settings, settings.queue_backend), middleware=[*middleware, Announcement(settings)]
     )
 
 

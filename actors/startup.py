@@ -21,7 +21,7 @@ class Announcement(Middleware):
         logger.info(
             "worker started",
             backend=settings.queue_backend,
-            database=str(settings.queue_sqlite_db_path),
+            queue=settings.queue_address,
             actors=sorted(broker.get_declared_actors()),
             threads=worker.worker_threads,
             responder=settings.ai_provider,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import structlog
 from fastapi import FastAPI
 
 from actors.services import Services, services
+from brokers.backend import QueueBackend
+from brokers.spool import SpooledBackend
+from brokers.sqlite import SQLiteBackend
 
 from .health import health_routes
 from .signature import SignatureCheck
@@ -29,9 +33,13 @@ def create_app() -> FastAPI:
     parts = services()
     signatures = _signature_check(parts)
 
+    spool = _spool(parts)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # Now rather than at the first webhook: better not to start than to start and refuse.
+        if spool is not None:
+            spool.start(timeout_s=OPEN_WITHIN_S)
         parts.broker.backend.check(timeout_s=OPEN_WITHIN_S)
         logger.info("API started", public_base_url=parts.settings.public_base_url)
         yield
@@ -40,8 +48,22 @@ def create_app() -> FastAPI:
 
     app = FastAPI(title="Recado", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.include_router(webhook_routes(parts.broker, signatures))
-    app.include_router(health_routes(parts.broker.backend))
+    app.include_router(health_routes(parts.broker.backend, spool))
     return app
+
+
+def _spool(parts: Services) -> SpooledBackend | None:
+    """Put a spool before an engine that may be away while this machine is not."""
+    settings = parts.settings
+    if settings.queue_backend != "redis":
+        return None
+    spooled = SpooledBackend(
+        parts.broker.backend,
+        SQLiteBackend(settings.spool_path, max_message_bytes=settings.queue_max_message_bytes),
+        patience_s=settings.spool_after_s,
+    )
+    parts.broker.backend = cast(QueueBackend, spooled)  # which has all verbs, most by delegation
+    return spooled
 
 
 def _signature_check(parts: Services) -> SignatureCheck | None:

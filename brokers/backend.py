@@ -80,8 +80,9 @@ class QueueStats:
     """One queue, counted.
 
     Attributes:
-      oldest_due_at: when the longest waiting ready message became due; None when none waits.
-      done: messages finished since the database was made; survives restarts.
+      oldest_due_at: when the longest waiting ready message became due; None when none waits, or when the
+        engine cannot tell.
+      done: messages finished since the database was made; survives restarts. None: the engine does not count.
     """
 
     queue: str
@@ -89,7 +90,7 @@ class QueueStats:
     delayed: int
     running: int
     dead: int
-    done: int
+    done: int | None
     oldest_due_at: int | None
     paused: bool
 
@@ -105,7 +106,10 @@ class DeadLetterFilter:
 
 
 class QueueBackend(Protocol):
-    """A durable queue. Every method is thread-safe, and raises `EngineError` when the engine is away."""
+    """A durable queue. Every method is thread-safe, and raises `EngineError` when the engine is away.
+
+    An engine that has no such thing raises `Unsupported`.
+    """
 
     def enqueue(self, message: QueueMessage) -> bool:
         """Store a message; return when it would survive kill -9 and power loss.

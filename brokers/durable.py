@@ -21,6 +21,7 @@ from .forks import abandon_in_children
 from .hooks import Hooks
 from .interrupts import expose
 from .middleware import stack
+from .replays import as_new
 from .window import Window
 
 #: The message that this thread, or this coroutine, is processing.
@@ -211,11 +212,7 @@ class DurableBroker(Broker):
             return False
         if stored.reason == "undecodable":
             return self.backend.replay(message_id)
-        message = Message.decode(stored.payload).copy(message_timestamp=current_millis())
-        for option in ("retries", "traceback", "requeue_timestamp"):
-            message.options.pop(option, None)
-        message.options["replayed"] = True  # for actors that treat a person's wish unlike a repetition
-        return self.backend.replay(message_id, payload=message.encode())
+        return self.backend.replay(message_id, payload=as_new(stored.payload))
 
     def flush(self, queue_name: str) -> None:
         """Delete every message of a queue, dead letters included."""

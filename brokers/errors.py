@@ -27,3 +27,7 @@ class MessageTooLarge(BrokerError):
 
 class UnsupportedDatabase(BrokerError):
     """The database may not be opened: a newer schema, or a network filesystem."""
+
+
+class Unsupported(BrokerError):
+    """The engine has no such thing; the message says what to use instead."""

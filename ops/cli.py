@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -31,18 +32,15 @@ def api(
 
     settings = load_settings(serving=True)  # before anything else looks at them: all that is wrong, at once
 
-    import uvicorn
-
     from api.app import create_app
+    from ops.server import run_server
 
-    uvicorn.run(
-        create_app(),
-        host=host or settings.api_host,
-        port=settings.api_port if port is None else port,
-        log_config=None,  # uvicorn's logs go where all others go
-        access_log=False,  # each webhook logs itself
-        proxy_headers=False,  # forwarded headers decide nothing here
-        server_header=False,
+    raise typer.Exit(
+        run_server(
+            create_app(),
+            host=host or settings.api_host,
+            port=settings.api_port if port is None else port,
+        )
     )
 
 
@@ -61,6 +59,33 @@ def worker(
     raise typer.Exit(
         run_worker(threads=threads or load_settings().worker_threads, queues=queue, modules=module or ())
     )
+
+
+@app.command()
+def up(
+    module: Annotated[
+        list[str] | None, typer.Option(help="Workers import this too, for its actors; may be repeated.")
+    ] = None,
+) -> None:
+    """Run the API and the workers, and keep them running. Ctrl-C drains and stops; SIGHUP reloads."""
+    # In this process's place, with its process id and without what a command line needs in memory.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "ops.supervisor", *(module or ())])  # noqa: S606  ours
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="All there is to know, for programs.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second, until Ctrl-C.")] = False,
+) -> None:
+    """Show what `recado up` runs, and how it is."""
+    from ops.supervisor.errors import Unreachable
+    from ops.supervisor.view import show
+
+    try:
+        show(out, as_json=as_json, watch=watch)
+    except Unreachable as error:
+        out.print(str(error), markup=False, highlight=False)
+        raise typer.Exit(1) from error
 
 
 @app.command()
@@ -138,6 +163,48 @@ def queues_resume(name: str) -> None:
     out.print(f"{name} runs.")
 
 
+@queues.command("move")
+def queues_move(
+    source: Annotated[str, typer.Option("--from", help="The engine to leave: sqlite or redis.")],
+    patience_s: Annotated[
+        float, typer.Option("--wait", help="Seconds that running messages may take to finish.")
+    ] = 60.0,
+) -> None:
+    """Move what is queued on another engine to the one that is set now. Conversations stay where they are."""
+    from actors.engines import queue_backend
+    from actors.services import services
+    from brokers.errors import Unsupported
+
+    settings = services().settings
+    if settings.queue_backend == "sqs":
+        raise Unsupported("Messages cannot be moved to SQS: let the workers of the other engine finish them.")
+
+    from ops.moving import StillRunning, move_messages, stop
+
+    if source not in {"sqlite", "redis"} or source == settings.queue_backend:
+        out.print(
+            f"QUEUE_BACKEND is {settings.queue_backend}: set it to the engine to go to, and name the one to "
+            "leave with --from."
+        )
+        raise typer.Exit(2)
+    if settings.conversations_on != source:
+        out.print(
+            f"What is queued needs its conversations, and they are not moved: set CONVERSATIONS_BACKEND={source} "
+            "here, for the API and for the workers."
+        )
+        raise typer.Exit(2)
+    backend, target = queue_backend(settings, source), services().broker.backend
+    try:
+        stop(backend, patience_s=patience_s)
+        moved = move_messages(backend, target, say=out.print)
+    except StillRunning as error:
+        out.print(str(error), markup=False)
+        raise typer.Exit(1) from error
+    out.print(f"{moved} message(s) are in {settings.queue_backend} now.")
+    backend.close()
+    target.close()
+
+
 dead = typer.Typer(help="Dead letters: look at them, run them again, or discard them.", no_args_is_help=True)
 app.add_typer(dead, name="dead")
 
@@ -209,9 +276,16 @@ def dead_discard(
 
 
 def main() -> None:
-    """Run the command line; wrong settings are a message, not a traceback."""
+    """Run the command line. Wrong settings, and what the engine cannot do, are a message, not a traceback."""
     try:
         app()
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except Exception as error:
+        from brokers.errors import Unsupported
+
+        if not isinstance(error, Unsupported):
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(1)

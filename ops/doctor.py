@@ -23,6 +23,25 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+#: What a check of the queue proves.
+_QUEUE_PROOF = {
+    "sqlite": "takes durable writes",
+    "redis": "takes durable writes",
+    "sqs": "answers, and the credentials are good",
+}
+_QUEUE_REMEDY = {
+    "sqlite": "Check QUEUE_SQLITE_DB_PATH, its permissions and the disk's space.",
+    "redis": "Check REDIS_URL, and that the server runs, has memory to spare and is no replica.",
+    "sqs": "Check SQS_REGION, SQS_ENDPOINT_URL, the credentials and what they may do: docs/sqs.md.",
+}
+_DEAD_LETTERS = {
+    "sqlite": "See `recado dead list`.",
+    "redis": "See `recado dead list`.",
+    "sqs": "They are in the queues whose names end with _dlq: docs/sqs.md.",
+}
+_CONVERSATIONS_REMEDY = {"sqlite": "Check CONVERSATIONS_SQLITE_DB_PATH.", "redis": "Check REDIS_URL."}
+
+
 def examine() -> list[Finding]:
     """Run all checks. Without valid settings there is nothing else to check."""
     try:
@@ -36,28 +55,29 @@ def examine() -> list[Finding]:
 def _queue(settings: Settings) -> Iterator[Finding]:
     from actors.services import services
 
-    where = f"queue at {settings.queue_sqlite_db_path} takes durable writes"
+    proof = _QUEUE_PROOF[settings.queue_backend]
+    where = f"{settings.queue_backend} queue at {settings.queue_address} {proof}"
     try:
         services().broker.backend.check(timeout_s=PATIENCE_S)
     except BrokerError as error:
-        yield Finding(
-            False, where, f"{error}. Check QUEUE_SQLITE_DB_PATH, its permissions and the disk's space."
-        )
+        yield Finding(False, where, f"{error}. {_QUEUE_REMEDY[settings.queue_backend]}")
         return
     yield Finding(True, where)
     dead = sum(stats.dead for stats in services().broker.backend.stats())
     if dead:
-        yield Finding(False, f"{dead} dead letter(s) wait for a decision", "See `recado dead list`.")
+        yield Finding(
+            False, f"{dead} dead letter(s) wait for a decision", _DEAD_LETTERS[settings.queue_backend]
+        )
 
 
 def _conversations(settings: Settings) -> Iterator[Finding]:
     from actors.services import services
 
-    where = f"conversations at {settings.conversations_sqlite_db_path} can be read"
+    where = f"conversations in {settings.conversations_on} can be read"
     try:
         services().conversations.knows_sid("none")
     except BrokerError as error:
-        yield Finding(False, where, f"{error}. Check CONVERSATIONS_SQLITE_DB_PATH.")
+        yield Finding(False, where, f"{error}. {_CONVERSATIONS_REMEDY[settings.conversations_on]}")
         return
     yield Finding(True, where)
 

@@ -20,7 +20,16 @@ _SHARED: list[Any] = [
 ]
 
 #: Loggers that say at INFO what we say better, or that would print what they are sent.
-_QUIET = ("httpx", "httpx2", "httpcore", "openai", "twilio.http_client", "urllib3", "uvicorn.access")
+_QUIET = (
+    "botocore",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "openai",
+    "twilio.http_client",
+    "urllib3",
+    "uvicorn.access",
+)
 
 
 class _WithoutContents(logging.Filter):
@@ -38,9 +47,14 @@ def _named(argument: Any) -> Any:
     return argument
 
 
+def writes_json(settings: Settings) -> bool:
+    """Whether log lines are JSON objects, with stderr being what it is."""
+    return settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+
+
 def configure_logging(settings: Settings) -> None:
     """Send all logs of this process to stderr: JSON in production, readable on a terminal."""
-    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    as_json = writes_json(settings)
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json

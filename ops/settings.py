@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -40,7 +41,11 @@ class Settings(BaseSettings):
     serving: ClassVar[bool] = False
 
     # The queue
-    queue_backend: Literal["sqlite"] = Field("sqlite", description="where messages wait")
+    queue_backend: Literal["sqlite", "redis", "sqs"] = Field(
+        "sqlite",
+        description="where messages wait: a file of this machine, a Redis server for any number of them, "
+        "or Amazon SQS",
+    )
     queue_sqlite_db_path: Path = Field(Path("queue.db"), description="the queue's database file")
     queue_max_deliveries: Annotated[int, Field(ge=2)] = Field(  # what counted on it is told at its second run
         5, description="workers that may die under a message before it becomes a dead letter; at least 2"
@@ -48,8 +53,65 @@ class Settings(BaseSettings):
     queue_max_message_bytes: PositiveInt = Field(
         1024 * 1024, description="largest message accepted, in bytes"
     )
+    conversations_backend: Literal["auto", "sqlite", "redis"] = Field(
+        "auto",
+        description="where conversations are kept; auto: where messages wait, or in a file beside SQS",
+    )
     conversations_sqlite_db_path: Path = Field(
         Path("conversations.db"), description="the conversations' database file"
+    )
+    conversations_retention_days: PositiveInt = Field(
+        30, description="how long Redis keeps a conversation in which nothing more is said, in days"
+    )
+
+    # Redis
+    redis_url: SecretStr | None = Field(
+        None,
+        description="redis://, rediss:// or unix://; several nodes of a cluster, separated by commas",
+    )
+    redis_namespace: str = Field(
+        "recado",
+        pattern=r"^[\w.-]+$",
+        description="what the names of all keys begin with; letters, digits, dots and hyphens",
+    )
+    redis_sentinels: str | None = Field(
+        None,
+        pattern=r"^[^,:\s]+:\d+(,[^,:\s]+:\d+)*$",
+        description="Sentinels that know the master, as host:port, separated by commas",
+    )
+    redis_sentinel_master: str = Field("mymaster", description="the name the Sentinels know the master by")
+    redis_durability: Literal["wait", "require", "waive"] = Field(
+        "wait",
+        description="wait for the server's file where it has one; require that it has one; or waive the wait",
+    )
+    redis_timeout_s: PositiveFloat = Field(
+        5.0, description="longest wait for a connection or an answer of the server, in seconds"
+    )
+    redis_heartbeat_timeout_s: Annotated[float, Field(ge=1)] = Field(
+        15.0, description="a worker process silent for so long is dead, in seconds; at least 1"
+    )
+    spool_path: Path = Field(
+        Path("spool.db"), description="the file in which webhooks wait while Redis is away"
+    )
+    spool_after_s: PositiveFloat = Field(
+        2.0, description="how long a webhook waits for Redis before it goes to the spool, in seconds"
+    )
+
+    # Amazon SQS
+    sqs_namespace: str = Field(
+        "recado",
+        pattern=r"^[A-Za-z0-9-]+$",
+        max_length=40,
+        description="what the names of all queues begin with; letters, digits and hyphens",
+    )
+    sqs_region: str | None = Field(
+        None, description="the region of AWS, such as sa-east-1; that of the credentials when not set"
+    )
+    sqs_endpoint_url: str | None = Field(
+        None, description="the URL of a service that is compatible with SQS; Amazon's own when not set"
+    )
+    sqs_visibility_timeout_s: Annotated[int, Field(ge=2, le=43_200)] = Field(
+        30, description="a worker process silent for so long is dead, in seconds; at least 2"
     )
 
     # Twilio
@@ -141,6 +203,40 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="the address the API listens on")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="the port the API listens on")
     worker_threads: PositiveInt = Field(8, description="messages one worker process handles at a time")
+    workers: PositiveInt = Field(2, description="worker processes `recado up` keeps running")
+    workers_max: PositiveInt | None = Field(
+        None, description="worker processes it may start when messages wait; none beyond WORKERS when not set"
+    )
+    workers_target_wait_s: PositiveFloat = Field(
+        10.0, description="wait of a message that makes it start more, up to WORKERS_MAX, in seconds"
+    )
+    worker_recycle_memory_mb: PositiveInt | None = Field(
+        None, description="a worker that stays above this is replaced when it is done, in MB"
+    )
+    worker_memory_limit_mb: PositiveInt | None = Field(
+        None, description="a worker above this is killed at once, as if it had crashed, in MB"
+    )
+    worker_recycle_age_s: PositiveInt | None = Field(
+        None, description="a worker of this age is replaced, in seconds"
+    )
+    worker_recycle_jobs: PositiveInt | None = Field(
+        None, description="a worker that has done so many messages is replaced"
+    )
+    heartbeat_interval_s: PositiveFloat = Field(
+        1.0, description="how often `recado up` hears from each process, in seconds"
+    )
+    heartbeat_timeout_s: PositiveFloat = Field(
+        10.0, description="a process that says nothing for so long is killed and replaced, in seconds"
+    )
+    hang_grace_s: PositiveFloat = Field(
+        30.0, description="time beyond its limit after which a message counts as stuck, in seconds"
+    )
+    drain_timeout_s: PositiveFloat = Field(
+        150.0, description="how long running messages may take to finish when `recado up` stops, in seconds"
+    )
+    run_directory: Path = Field(
+        Path("run"), description="where `recado up` keeps its lock and its socket, beside nobody else's"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="least level that is logged"
     )
@@ -148,7 +244,7 @@ class Settings(BaseSettings):
         "auto", description="auto: readable on a terminal, JSON otherwise"
     )
 
-    @field_validator("public_base_url", "ai_base_url", "twilio_api_base_url")
+    @field_validator("public_base_url", "ai_base_url", "twilio_api_base_url", "sqs_endpoint_url")
     @classmethod
     def _is_http_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -160,6 +256,16 @@ class Settings(BaseSettings):
         if parts.query or parts.fragment:
             raise ValueError("must have no query and no fragment")
         return value.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        for url in _split(value):
+            parts = urlsplit(url)
+            if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
+                raise ValueError("must be a URL that begins with redis://, rediss:// or unix://")
+            _ = parts.port  # raises ValueError when it is none
+        return value
 
     @field_validator("twilio_shared_keys")
     @classmethod
@@ -198,12 +304,63 @@ class Settings(BaseSettings):
             for name in ("ai_base_url", "ai_api_key", "ai_model"):
                 if getattr(self, name) is None:
                     problems.append(f"{name.upper()} is missing: AI_PROVIDER=openai needs it")
+        if "redis" in {self.queue_backend, self.conversations_on} and self.redis_url is None:
+            problems.append(
+                "REDIS_URL is missing: QUEUE_BACKEND=redis and CONVERSATIONS_BACKEND=redis need it"
+            )
+        if self.queue_backend == "sqs" and find_spec("dramatiq_sqs") is None:
+            problems.append("QUEUE_BACKEND=sqs needs what is not installed: pip install 'recado[sqs]'")
+        problems += self._problems_of_supervising()
         if self.serving:
             named = {problem.partition(" ")[0] for problem in problems}
             problems += [more for more in self.problems_of_serving() if more.partition(" ")[0] not in named]
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _problems_of_supervising(self) -> list[str]:
+        problems = []
+        if self.workers_max is not None and self.workers_max < self.workers:
+            problems.append(
+                f"WORKERS_MAX is {self.workers_max}: it must be at least WORKERS ({self.workers})"
+            )
+        if self.heartbeat_timeout_s < 3 * self.heartbeat_interval_s:
+            problems.append(
+                f"HEARTBEAT_TIMEOUT_S is {self.heartbeat_timeout_s:g}: it must be at least three times "
+                f"HEARTBEAT_INTERVAL_S ({self.heartbeat_interval_s:g})"
+            )
+        return problems
+
+    @property
+    def most_workers(self) -> int:
+        """Worker processes there may be at most."""
+        return self.workers if self.workers_max is None else self.workers_max
+
+    @property
+    def conversations_on(self) -> str:
+        """The engine that keeps conversations."""
+        if self.conversations_backend != "auto":
+            return self.conversations_backend
+        return "sqlite" if self.queue_backend == "sqs" else self.queue_backend
+
+    @property
+    def sentinel_addresses(self) -> list[tuple[str, int]]:
+        """Where the Sentinels are."""
+        pairs = [address.rpartition(":") for address in (self.redis_sentinels or "").split(",") if address]
+        return [(host, int(port)) for host, _, port in pairs]
+
+    @property
+    def queue_address(self) -> str:
+        """Where messages wait, fit for logs: no password."""
+        if self.queue_backend == "sqlite":
+            return str(self.queue_sqlite_db_path)
+        if self.queue_backend == "sqs":
+            place = self.sqs_endpoint_url or self.sqs_region or "the credentials' region"
+            return f"{place} {self.sqs_namespace}"
+        hosts = [
+            urlsplit(url).netloc.rpartition("@")[2] or urlsplit(url).path for url in _split(self.redis_url)
+        ]
+        return f"{','.join(hosts)} {self.redis_namespace}"
 
     @property
     def sends_through_twilio(self) -> bool:

@@ -20,7 +20,7 @@ def queue_table(stats: Sequence[QueueStats]) -> Table:
         waits = "" if queue.oldest_due_at is None else f"{(now_ms() - queue.oldest_due_at) / 1000:.1f} s"
         counts = (queue.ready, queue.delayed, queue.running, queue.dead, queue.done)
         name = queue.queue + (" (paused)" if queue.paused else "")
-        table.add_row(name, *(f"{count:,}" for count in counts), waits)
+        table.add_row(name, *("" if count is None else f"{count:,}" for count in counts), waits)
     return table
 
 

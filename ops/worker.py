@@ -9,21 +9,48 @@ import sys
 import threading
 from collections.abc import Collection
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from dramatiq import Worker
 from dramatiq.errors import BrokerConnectionError
 
+from brokers.durable import DurableBroker
+
+from .draining import give_back_what_waits
+
 logger = structlog.get_logger(__name__)
 
 #: Exit codes, as those of Dramatiq's own command line.
-OK, KILLED, NO_CONNECTION = 0, 1, 3
+OK, KILLED, IMPORT_FAILED, NO_CONNECTION = 0, 1, 2, 3
 
 #: How long running messages may take to finish after the first signal, in milliseconds.
 DRAIN_MS = 600_000
 
 
-def run_worker(*, threads: int, queues: Collection[str] | None = None, modules: Collection[str] = ()) -> int:
+class Observer(Protocol):
+    """Whoever wants to know how the worker is."""
+
+    def attach(self, broker: DurableBroker) -> None:
+        """The broker is built, and no worker started."""
+        ...
+
+    def started(self, worker: Worker) -> None:
+        """The worker is at work."""
+        ...
+
+    def draining(self) -> None:
+        """It was told to stop."""
+        ...
+
+
+def run_worker(
+    *,
+    threads: int,
+    queues: Collection[str] | None = None,
+    modules: Collection[str] = (),
+    observer: Observer | None = None,
+) -> int:
     """Work until told to stop; return the exit code.
 
     The first SIGTERM, SIGINT or SIGHUP drains: running messages finish, the rest goes back to the queue.
@@ -33,14 +60,24 @@ def run_worker(*, threads: int, queues: Collection[str] | None = None, modules: 
       threads: messages handled at a time.
       queues: only these queues; all of them when None.
       modules: imported too, from the current directory or the path, for the actors they declare.
+      observer: told how it goes.
+
+    Raises:
+      SettingsError: listing every wrong or missing setting.
     """
-    import actors  # noqa: PLC0415  importing it builds the broker: not before the settings are known good
+    import actors  # noqa: F401, PLC0415  building the broker: not before the settings are known good
     from actors.services import services  # noqa: PLC0415
 
     sys.path.insert(0, str(Path.cwd()))
     for module in modules:
-        importlib.import_module(module)
-    broker = actors.process_ai_response.broker
+        try:
+            importlib.import_module(module)
+        except Exception:
+            logger.exception("a module cannot be imported", module=module)
+            return IMPORT_FAILED
+    broker = services().broker
+    if observer is not None:
+        observer.attach(broker)
     broker.emit_after("process_boot")
     stopping = threading.Event()
 
@@ -59,9 +96,14 @@ def run_worker(*, threads: int, queues: Collection[str] | None = None, modules: 
     except BrokerConnectionError:
         logger.exception("the queue cannot be opened")
         return NO_CONNECTION
+    if observer is not None:
+        observer.started(worker)
     # Waiting with a timeout lets signal handlers run: a bare wait() would hold them off for ever.
     while not stopping.wait(1.0):
         pass
+    if observer is not None:
+        observer.draining()
+    give_back_what_waits(worker)
     worker.stop(timeout=DRAIN_MS)
     broker.close()
     services().conversations.close()

@@ -12,7 +12,7 @@ holds the conversation answers everything unanswered with one reply; replies are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ..messages import InboundMessage
 
@@ -39,7 +39,7 @@ class Turn(NamedTuple):
 
     history: Sequence[Line]  # everything said before, oldest first, within the limit asked for
     unanswered: Sequence[Line]
-    keys: Sequence[int]  # the store's names for what is unanswered
+    keys: Sequence[Any]  # the store's own names for what is unanswered
 
 
 class Reply(NamedTuple):

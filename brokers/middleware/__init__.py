@@ -12,13 +12,13 @@ from dramatiq.middleware import (
     Callbacks,
     CurrentMessage,
     Pipelines,
-    Retries,
     ShutdownNotifications,
 )
 from prometheus_client import CollectorRegistry
 
 from .age_limit import AgeLimit
 from .metrics import Metrics
+from .retries import Retries
 from .time_limit import TimeLimit
 
 
@@ -60,4 +60,4 @@ def stack(
     ]
 
 
-__all__ = ["AgeLimit", "Metrics", "TimeLimit", "stack"]
+__all__ = ["AgeLimit", "Metrics", "Retries", "TimeLimit", "stack"]

@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from . import disk, enqueue, pickup, process, recovery, scale, soak, webhook
+from . import disk, enqueue, pickup, process, recovery, redis, scale, soak, supervisor, webhook
 from .figures import Figure
 from .harness import WORK, Bench, apart
 from .machine import describe
@@ -29,9 +29,11 @@ THEMES: Mapping[str, ModuleType] = {
     "enqueue": enqueue,
     "webhook": webhook,
     "pickup": pickup,
+    "redis": redis,
     "scale": scale,
     "recovery": recovery,
     "soak": soak,
+    "supervisor": supervisor,
 }
 
 #: Exit codes.

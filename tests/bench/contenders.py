@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 import uuid
@@ -12,13 +13,13 @@ import dramatiq
 from dramatiq import Broker, Message
 from dramatiq.brokers.stub import StubBroker
 
-from brokers import SQLiteBroker
+from brokers import RedisBroker, SQLiteBroker
 from brokers.backend import QueueMessage
 from brokers.clock import now_ms
 from brokers.durable import DurableBroker
 from brokers.sqlite import SQLiteBackend
 
-Kind = Literal["recado", "stub", "redis", "dramatiq-sqlite"]
+Kind = Literal["recado", "recado-redis", "stub", "redis", "dramatiq-sqlite"]
 
 QUEUE = "bench"
 
@@ -42,12 +43,14 @@ def open_broker(kind: Kind, where: str) -> Broker:
     match kind:
         case "recado":
             return SQLiteBroker(where)
+        case "recado-redis":
+            return RedisBroker(where)
         case "stub":
             return StubBroker()
         case "redis":
-            from dramatiq.brokers.redis import RedisBroker
+            from dramatiq.brokers.redis import RedisBroker as UpstreamRedisBroker
 
-            return RedisBroker(url=where)
+            return UpstreamRedisBroker(url=where)
         case "dramatiq-sqlite":
             from dramatiq_sqlite import SQLiteBroker as OtherSQLiteBroker
 
@@ -91,12 +94,20 @@ def _insert_all(backend: SQLiteBackend, connection: Any, messages: list[QueueMes
 def enqueue_many(broker: Broker, actor: str, count: int) -> None:
     """Make a backlog."""
     messages = (message_for(actor, BODY) for _ in range(count))
-    if isinstance(broker, DurableBroker):
+    if isinstance(broker, SQLiteBroker):
         assert isinstance(broker.backend, SQLiteBackend)
         fill(broker.backend, map(stored, messages))
+    elif isinstance(broker, DurableBroker):
+        asyncio.run(_enqueue_all(broker, messages))
     else:
         for message in messages:
             broker.enqueue(message)
+
+
+async def _enqueue_all(broker: DurableBroker, messages: Iterable[Message[Any]]) -> None:
+    waiting = iter(messages)
+    while chunk := list(itertools.islice(waiting, 500)):
+        await asyncio.gather(*(broker.enqueue_async(message) for message in chunk))
 
 
 def wait_until_empty(broker: Broker, *, interval_ms: int = 1) -> None:

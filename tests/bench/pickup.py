@@ -94,7 +94,7 @@ def _on(kind: Kind, watch: Callable[[Kind, str, K], T], how: K) -> Callable[[Pat
 
 def waits_of(kind: Kind, where: str, sending: Sending) -> list[float]:
     """How long each message waited for an idle worker, in milliseconds."""
-    with Child(_pick_up, kind, where) as worker:
+    with Child(idle_worker, kind, where) as worker:
         worker.result()
         time.sleep(STARTS_WITHIN_S)
         in_child(_send, kind, where, sending)
@@ -108,7 +108,7 @@ def waits_of(kind: Kind, where: str, sending: Sending) -> list[float]:
 
 def idle_cpu_percent(kind: Kind, where: str, idle_s: float) -> float:
     """What a worker process without work takes of a core."""
-    with Child(_pick_up, kind, where) as worker:
+    with Child(idle_worker, kind, where) as worker:
         worker.result()
         time.sleep(STARTS_WITHIN_S)
         before_s, _ = _ask(worker)
@@ -124,7 +124,8 @@ def _ask(worker: Child) -> tuple[float, list[float]]:
     return answer
 
 
-def _pick_up(channel: Connection, kind: Kind, where: str) -> None:
+def idle_worker(channel: Connection, kind: Kind, where: str) -> None:
+    """A worker without work, which notes how long each message waited for it."""
     broker = open_broker(kind, where)
     waits_ms: list[float] = []
 

@@ -106,7 +106,7 @@ def _soak(path: Path, count: int, bench: Bench) -> list[Sample]:
 
 
 def _done(backend: SQLiteBackend) -> int:
-    return sum(stats.done for stats in backend.stats())
+    return sum(stats.done or 0 for stats in backend.stats())
 
 
 def _rss_mb(pid: int) -> float:

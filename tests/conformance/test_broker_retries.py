@@ -16,6 +16,7 @@ from dramatiq.middleware import AsyncIO, CurrentMessage, default_middleware
 
 from brokers.durable import DurableBroker
 from brokers.errors import EngineError
+from brokers.middleware import stack
 from tests.support.engines import Engine
 from tests.support.messages import PATIENCE_S, QUEUE, found, stats_of
 from tests.support.waiting import eventually
@@ -57,6 +58,18 @@ def test_a_failure_is_retried_until_it_works(broker: DurableBroker, worker: Work
     assert attempts.count == 3
     stats = stats_of(broker.backend)
     assert (stats.done, stats.dead) == (1, 0), "one message, from first to last"
+
+
+def test_an_engine_that_is_away_uses_up_no_retries(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be away for longer than all retries together."""
+    monkeypatch.setattr("brokers.middleware.retries.AWAY_MS", 1)
+    attempts = Attempts(failures=5, error=lambda: EngineError("the other engine is away"))
+    with closing(engine.broker(middleware=stack(max_retries=1, min_backoff_ms=1))) as broker:
+        declare(broker, attempts, actor_name="flaky").send()
+        with working(broker):
+            join(broker)
+        assert attempts.count == 6
+        assert (stats_of(broker.backend).done, stats_of(broker.backend).dead) == (1, 0)
 
 
 def test_a_message_between_two_tries_tells_its_story(broker: DurableBroker, worker: Worker) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
 from tests.fakes.twilio import FakeTwilio
+from tests.support.redis_server import RedisServer
 from tests.support.system import Program, System
 
 #: The second auth token, while rotating, and a shared key: for webhooks signed with one of these.
@@ -22,6 +23,9 @@ FALLBACK = "Desculpe, não consegui responder."
 
 MakeSystem = Callable[..., System]
 
+#: Environment variables.
+Settings = Mapping[str, str]
+
 
 @pytest.fixture(scope="session")
 def twilio() -> Iterator[FakeTwilio]:
@@ -30,7 +34,7 @@ def twilio() -> Iterator[FakeTwilio]:
 
 
 @pytest.fixture(scope="session")
-def model_settings(llmock_server: LLMockServer) -> dict[str, str]:
+def model_settings(llmock_server: LLMockServer) -> Settings:
     """Settings that have replies written by LLMock."""
     return {
         "AI_PROVIDER": "openai",
@@ -40,19 +44,29 @@ def model_settings(llmock_server: LLMockServer) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session", params=["sqlite", "redis"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings for each engine in turn."""
+    if request.param == "sqlite":
+        yield {}
+    else:
+        with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+            yield {"QUEUE_BACKEND": "redis", "REDIS_URL": server.url}
+
+
 @pytest.fixture
-def make_system(tmp_path: Path, twilio: FakeTwilio) -> Iterator[MakeSystem]:
+def make_system(tmp_path: Path, twilio: FakeTwilio, engine: Settings) -> Iterator[MakeSystem]:
     """Makes a system for one test; nothing runs in it yet."""
     with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(System(tmp_path, twilio, **settings))
+        yield lambda **settings: stack.enter_context(System(tmp_path, twilio, **engine, **settings))
 
 
 @pytest.fixture(scope="session")
 def _front(
-    tmp_path_factory: pytest.TempPathFactory, twilio: FakeTwilio, model_settings: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory, twilio: FakeTwilio, model_settings: Settings, engine: Settings
 ) -> Iterator[tuple[System, Program]]:
     directory = tmp_path_factory.mktemp("front")
-    with System(directory, twilio, MESSAGE_MAX_RETRIES="3", **model_settings) as system:
+    with System(directory, twilio, MESSAGE_MAX_RETRIES="3", **model_settings, **engine) as system:
         system.settings["TWILIO_AUTH_TOKEN"] += f",{OLD_TOKEN}"
         system.settings["TWILIO_SHARED_KEYS"] = "=".join(SHARED_KEY)
         api = system.api()
@@ -70,11 +84,11 @@ def front(_front: tuple[System, Program], llmock: LLMock) -> Iterator[System]:
 
 @pytest.fixture(scope="session")
 def _running(
-    tmp_path_factory: pytest.TempPathFactory, twilio: FakeTwilio, model_settings: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory, twilio: FakeTwilio, model_settings: Settings, engine: Settings
 ) -> Iterator[tuple[System, list[Program]]]:
     directory = tmp_path_factory.mktemp("running")
     settings = {"MESSAGE_MAX_RETRIES": "3", "REPLY_FALLBACK_TEXT": FALLBACK, "TWILIO_TIMEOUT_S": "2"}
-    with System(directory, twilio, **settings, **model_settings) as system:
+    with System(directory, twilio, **settings, **model_settings, **engine) as system:
         yield system, [system.api(), system.worker()]
 
 

@@ -1,12 +1,43 @@
-"""Things that are said, to try conversations with."""
+"""Things that are said, to try conversations with, and where they are kept."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from actors.conversations import ConversationStore, Hold, Reply
+from actors.conversations import ConversationStore, Hold, Reply, SQLiteConversationStore
+from actors.conversations.redis import RedisConversationStore
 from actors.messages import InboundMessage
 from ops.webhook import message_parameters
+
+#: Opens the same store again and again, as processes do. Pickles, so that they can.
+OpenStore = Callable[[], ConversationStore]
+
+
+@dataclass(frozen=True)
+class InFile:
+    """Opens the store in a file."""
+
+    path: Path
+
+    def __call__(self) -> SQLiteConversationStore:
+        return SQLiteConversationStore(self.path)
+
+
+@dataclass(frozen=True)
+class OnServer:
+    """Opens the store in a namespace on a server of this machine, or what listens there in its place."""
+
+    port: int
+    namespace: str
+
+    def __call__(self, **options: Any) -> RedisConversationStore:
+        url = f"redis://127.0.0.1:{self.port}/0"
+        return RedisConversationStore(url, namespace=self.namespace, **options)
+
 
 CONTACT = "whatsapp:+5511900001234"
 ADDRESS = "whatsapp:+15005550006"

@@ -283,7 +283,7 @@ ask(int(sys.argv[1]), "EVAL", "while true do end", 0)
 
 
 def _on(binary: str) -> type[RedisEngine]:
-    name = Path(binary).name.title().replace("-", "")
+    name = Path(binary).name.title().replace("-", "") + "Engine"
     kind = type(name, (RedisEngine,), {"BINARY": binary, "__module__": __name__})
     globals()[name] = kind  # where pickle looks for it
     return kind

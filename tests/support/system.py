@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -18,10 +19,11 @@ from typing import Any, Self, TypeVar
 import httpx
 from dramatiq import Message
 
-from actors.conversations import Reply, SQLiteConversationStore
+from actors.conversations import Reply
+from actors.engines import conversation_store, queue_backend
 from brokers.backend import DeadLetterFilter, QueueMessage, StoredMessage
 from brokers.clock import now_ms
-from brokers.sqlite import SQLiteBackend
+from ops.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio
 
@@ -85,6 +87,9 @@ class Program:
 
         return eventually(look, within_s=PATIENCE_S, every_s=0.05) or {}
 
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """SIGKILL to all of its processes, and wait until they are gone."""
         with suppress(ProcessLookupError):
@@ -147,14 +152,19 @@ class System:
             "MESSAGE_MAX_BACKOFF_MS": "200",
             "PUBLIC_BASE_URL": PUBLIC_URL,
             "QUEUE_SQLITE_DB_PATH": str(directory / "queue.db"),
+            "REDIS_HEARTBEAT_TIMEOUT_S": "3",
+            "REDIS_NAMESPACE": f"test-{secrets.token_hex(4)}",
             "REPLY_GATHER_MS": "0",
             "REPLY_RECONCILE_DELAYS_S": "1,1",
+            "SPOOL_PATH": str(directory / "spool.db"),
             "TWILIO_ACCOUNT_SID": self.twilio.sid,
             "TWILIO_API_BASE_URL": twilio.url,
             "TWILIO_AUTH_TOKEN": self.twilio.auth_token,
         } | settings
-        self.queue = SQLiteBackend(directory / "queue.db")
-        self.conversations = SQLiteConversationStore(directory / "conversations.db")
+        values: Any = {name.lower(): value for name, value in self.settings.items()}
+        parsed = Settings(_env_file=None, **values)
+        self.queue = queue_backend(parsed, parsed.queue_backend)
+        self.conversations = conversation_store(parsed, parsed.conversations_on)
         self.http = httpx.Client(timeout=PATIENCE_S)
         self._programs: list[Program] = []
         self._api: Api | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,25 +10,13 @@ import pytest
 import actors
 from actors.ai import Completion, Responder
 from actors.conversations import ConversationStore, Line, Reply, SQLiteConversationStore
+from actors.oversight import ByLookup, Oversight
 from actors.sender import Sender
 from actors.services import Services
 from brokers import SQLiteBroker
 from brokers.backend import State
 from ops.settings import Settings
 from tests.fakes.twilio import Account, FakeTwilio
-
-
-@pytest.fixture(params=["sqlite"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ConversationStore]:
-    """Opens the same store again and again, as processes do. Another kind joins with one more name."""
-    stores = {"sqlite": lambda: SQLiteConversationStore(tmp_path / "conversations.db")}
-    return stores[request.param]
-
-
-@pytest.fixture
-def store(open_store: Callable[[], ConversationStore]) -> Iterator[ConversationStore]:
-    with closing(open_store()) as store:
-        yield store
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +140,7 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     """Makes the surroundings, with settings."""
     opened: list[Services] = []
 
-    def make(**settings: object) -> World:
+    def make(*, oversight: Oversight | None = None, **settings: object) -> World:
         responder, sender = ScriptedResponder(), ScriptedSender()
         broker = SQLiteBroker(tmp_path / "queue.db", middleware=[])
         for queue in ("messages", "replies"):
@@ -161,12 +148,13 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         services = Services(
             settings=Settings(_env_file=None, **{"reply_gather_ms": 0, **settings}),  # type: ignore[arg-type]
             broker=broker,
+            oversight=ByLookup(broker) if oversight is None else oversight,
             conversations=SQLiteConversationStore(tmp_path / "conversations.db"),
             responder=responder,
             sender=sender,
         )
         opened.append(services)
-        for module in ("deliveries", "replies"):
+        for module in ("deliveries", "later", "replies"):
             monkeypatch.setattr(f"actors.{module}.services", lambda: services)
         return World(services, responder, sender)
 

@@ -245,7 +245,7 @@ def test_an_apology_waits_for_what_is_just_being_acknowledged(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Enqueued at that moment, it would be there already, and gone with its acknowledgement."""
-    monkeypatch.setattr("actors.replies.COME_BACK_MS", 1)
+    monkeypatch.setattr("actors.later.COME_BACK_MS", 1)
     counted_on = failed_for_good(world, "Oi")
     other = webhook(world, "Alô?")
     append(world.conversations, InboundMessage.from_twilio(other.args[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,9 @@ def test_an_empty_variable_is_as_none(environment: pytest.MonkeyPatch) -> None:
         ("MESSAGE_MAX_RETRIES", "-1"),
         ("API_PORT", "70000"),
         ("WORKER_THREADS", "two"),
+        ("WORKERS", "0"),
+        ("WORKER_MEMORY_LIMIT_MB", "lots"),
+        ("DRAIN_TIMEOUT_S", "0"),
         ("LOG_LEVEL", "LOUD"),
     ],
 )
@@ -213,3 +217,53 @@ def test_a_representation_has_no_secrets(environment: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("wrong", [{"API_PORT": "x"}, {"REPLY_SENDER": "twilio"}])
 def test_errors_have_no_secrets(environment: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
     assert "very-secret" not in "\n".join(problems(environment, **SECRETS, **wrong))
+
+
+def test_workers_and_heartbeats_have_to_fit_together(environment: pytest.MonkeyPatch) -> None:
+    unfit = {"WORKERS": "3", "WORKERS_MAX": "2", "HEARTBEAT_INTERVAL_S": "4"}
+
+    found = problems(environment, **unfit)
+
+    assert [line.split()[1] for line in found] == ["HEARTBEAT_TIMEOUT_S", "WORKERS_MAX"]
+
+
+def test_there_are_no_more_workers_than_asked_for(environment: pytest.MonkeyPatch) -> None:
+    assert load(environment, WORKERS="3").most_workers == 3
+
+
+# -- Amazon SQS ----------------------------------------------------------------------------------------
+
+
+def test_sqs_keeps_conversations_in_a_file_unless_told_otherwise(environment: pytest.MonkeyPatch) -> None:
+    settings = load(environment, QUEUE_BACKEND="sqs")
+    assert settings.conversations_on == "sqlite"
+    load_settings.cache_clear()
+
+    found = problems(environment, CONVERSATIONS_BACKEND="redis")
+    assert [problem for problem in found if "REDIS_URL is missing" in problem] == found
+
+
+def test_sqs_without_its_extra_says_what_to_install(environment: pytest.MonkeyPatch) -> None:
+    environment.setitem(sys.modules, "dramatiq_sqs", None)
+
+    [problem] = problems(environment, QUEUE_BACKEND="sqs")
+
+    assert "pip install 'recado[sqs]'" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SQS_NAMESPACE", "with_underscore"),
+        ("SQS_ENDPOINT_URL", "sqs.example.com"),
+        ("SQS_VISIBILITY_TIMEOUT_S", "1"),
+    ],
+)
+def test_a_wrong_setting_of_sqs_is_named(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    [problem] = problems(environment, **{name: value})
+
+    assert problem.startswith(f"  - {name}: ")
+
+
+def test_where_messages_wait_at_sqs_can_be_said(environment: pytest.MonkeyPatch) -> None:
+    assert load(environment, QUEUE_BACKEND="sqs", SQS_REGION="sa-east-1").queue_address == "sa-east-1 recado"

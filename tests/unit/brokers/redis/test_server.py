@@ -52,7 +52,7 @@ def works(backend: QueueBackend) -> bool:
     backend.started(delivery)
     backend.ack(delivery)
     backend.sync()
-    return stats_of(backend).done > 0
+    return bool(stats_of(backend).done)
 
 
 # -- who may come in -----------------------------------------------------------------------------------

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 
 import pytest
 
 from actors.conversations import ConversationStore, Hold, HoldLost, Line
-from tests.support.conversations import CONVERSATION, always, answered, append, held, inbound, never
-
-OpenStore = Callable[[], ConversationStore]
+from tests.support.conversations import (
+    CONVERSATION,
+    OpenStore,
+    always,
+    answered,
+    append,
+    held,
+    inbound,
+    never,
+)
 
 
 def unanswered(store: ConversationStore, hold: Hold) -> list[str]:
@@ -248,6 +254,13 @@ def test_one_reply_answers_a_burst(store: ConversationStore) -> None:
     assert unanswered(store, held(store)) == []
 
 
+def test_a_reply_says_what_was_written(store: ConversationStore) -> None:
+    text = "Olá\x00 👋 \u202e\ud7ff\uffff\U0010ffff\r\n"
+
+    assert answered(store, text, body=text).body == text
+    assert [entry.text for entry in store.thread(CONVERSATION)] == [text, text]
+
+
 def test_a_reply_answers_what_its_turn_showed_and_nothing_else(store: ConversationStore) -> None:
     """Not even what came in before that, and was appended after it."""
     store.append(inbound("dois"), received_at=2_000)
@@ -372,6 +385,18 @@ def test_a_reply_not_sent_yet_can_be_sent(store: ConversationStore) -> None:
 
     assert state_of(store, reply_id) == "pending"
     assert store.begin_sending(reply_id) is not None
+
+
+def test_an_error_is_forgotten_when_the_reply_is_sent_again(store: ConversationStore) -> None:
+    reply_id = answered(store).reply_id
+    store.begin_sending(reply_id)
+    store.record_not_sent(reply_id, "busy", final=False)
+    before = store.reply(reply_id)
+    begun = store.begin_sending(reply_id)
+
+    assert before is not None
+    assert begun is not None
+    assert (before.error, begun.error) == ("busy", None)
 
 
 def test_a_failed_reply_can_be_sent_when_its_dead_letter_is_replayed(store: ConversationStore) -> None:

@@ -1,0 +1,22 @@
+-- Add a message. ARGV: again, time, keep, call, its name, conversation, account sid, contact, address, message
+-- sid, body, payload, and when it came in. Returns 1, or 0 when it is known.
+
+local call, name, conversation = ARGV[4], ARGV[5], ARGV[6]
+local inbound = key('inbound', name)
+local stored_by = redis.call('HGET', inbound, 'stored_by')
+if again and stored_by == call then
+  although_memory_is_full()
+  return 1
+end
+if stored_by then return 0 end
+local seq = next_in_sequence()
+local about = key('conversation', conversation)
+if redis.call('HSETNX', about, 'created_at', digits(now)) == 1 then
+  redis.call('HSET', about, 'account_sid', ARGV[7], 'contact', ARGV[8], 'address', ARGV[9])
+end
+redis.call('HSET', inbound, 'conversation', conversation, 'message_sid', ARGV[10], 'body', ARGV[11],
+  'payload', ARGV[12], 'received_at', ARGV[13], 'seq', seq, 'stored_by', call)
+redis.call('ZADD', key('unanswered', conversation), ARGV[13], member_of(seq, name))
+touch(conversation)
+was_said(conversation)
+return 1

@@ -1,0 +1,75 @@
+"""Where messages and conversations are kept, as the settings say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brokers.backend import QueueBackend
+from brokers.durable import DurableBroker
+from brokers.sqlite import SQLiteBackend
+from ops.settings import Settings
+
+from .conversations import ConversationStore, SQLiteConversationStore
+from .oversight import ByClock, ByLookup, Oversight
+
+
+def queue_backend(settings: Settings, engine: str) -> QueueBackend:
+    """The engine of that name, whether or not it is the one in use."""
+    if engine == "redis":
+        from brokers.redis import RedisBackend  # noqa: PLC0415  not everyone needs its library
+
+        return RedisBackend(
+            namespace=settings.redis_namespace,
+            heartbeat_timeout_s=settings.redis_heartbeat_timeout_s,
+            max_deliveries=settings.queue_max_deliveries,
+            max_message_bytes=settings.queue_max_message_bytes,
+            **_server(settings),
+        )
+    if engine == "sqs":
+        from brokers.sqs import SQSBackend  # noqa: PLC0415  an extra
+
+        return SQSBackend(
+            namespace=settings.sqs_namespace,
+            region=settings.sqs_region,
+            endpoint_url=settings.sqs_endpoint_url,
+            visibility_timeout_s=settings.sqs_visibility_timeout_s,
+            max_deliveries=settings.queue_max_deliveries,
+            max_message_bytes=settings.queue_max_message_bytes,
+        )
+    return SQLiteBackend(
+        settings.queue_sqlite_db_path,
+        max_deliveries=settings.queue_max_deliveries,
+        max_message_bytes=settings.queue_max_message_bytes,
+    )
+
+
+def oversight(settings: Settings, broker: DurableBroker) -> Oversight:
+    """What messages can know of each other on the broker's engine."""
+    if settings.queue_backend == "sqs":
+        longest_run_ms = settings.message_time_limit_ms + int(1_000 * settings.hang_grace_s)
+        return ByClock(longest_run_ms=longest_run_ms)
+    return ByLookup(broker)
+
+
+def conversation_store(settings: Settings, engine: str) -> ConversationStore:
+    """The store of that name, whether or not it is the one in use."""
+    if engine == "redis":
+        from .conversations.redis import RedisConversationStore  # noqa: PLC0415
+
+        return RedisConversationStore(
+            namespace=f"{settings.redis_namespace}-conversations",
+            retention_s=settings.conversations_retention_days * 86_400,
+            **_server(settings),
+        )
+    return SQLiteConversationStore(settings.conversations_sqlite_db_path)
+
+
+def _server(settings: Settings) -> dict[str, Any]:
+    """The way to the Redis server, the same for messages and conversations."""
+    return {
+        "url": settings.required("redis_url"),
+        "durability": settings.redis_durability,
+        "sentinels": settings.sentinel_addresses,
+        "sentinel_master": settings.redis_sentinel_master,
+        "timeout_s": settings.redis_timeout_s,
+    }

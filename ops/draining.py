@@ -1,0 +1,43 @@
+"""The first thing a worker does when it is told to stop."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import structlog
+from dramatiq import MessageProxy, Worker
+from dramatiq.common import iter_queue
+from dramatiq.errors import BrokerConnectionError
+
+logger = structlog.get_logger(__name__)
+
+#: How long a consumer's last look into its queue may take, in seconds.
+LAST_LOOK_S = 5.0
+
+
+def give_back_what_waits(worker: Worker) -> None:
+    """Put what the worker claimed and has not begun back into the queue, now.
+
+    `Worker.stop` does so as well, but not before the last running message is done, which may be minutes.
+
+    Parameters:
+      worker: at work. Afterwards it begins nothing more, and still has to be stopped.
+    """
+    for thread in worker.workers:
+        thread.stop()  # after the message in hand
+    consumers = dict(worker.consumers)
+    for consumer in consumers.values():
+        consumer.stop()
+    for consumer in consumers.values():
+        consumer.join(LAST_LOOK_S)
+        if not consumer.is_alive():
+            consumer.close()  # which gives back what it claimed; messages in hand can still be settled
+    waiting = defaultdict[str, list[MessageProxy]](list)
+    for item in iter_queue(worker.work_queue):
+        waiting[item.message.queue_name].append(item.message)
+    for queue_name, messages in waiting.items():
+        try:
+            consumers[queue_name].requeue_messages(messages)
+        except BrokerConnectionError:
+            # They are still this process's: the engine gives them back when it has ended.
+            logger.warning("messages cannot be given back yet", queue=queue_name, count=len(messages))

@@ -1,0 +1,60 @@
+"""The API, as the supervisor runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from api.app import create_app
+from ops.server import Server, run_server
+from ops.settings import Settings
+
+from .environment import Supervised
+from .heartbeat import ChildState, Heartbeat
+from .pulse import Pulse
+
+
+def run(settings: Settings, place: Supervised) -> int:
+    """Serve on the supervisor's socket until told to stop; return the exit code."""
+    watch = ApiWatch(settings, place)
+    return run_server(
+        create_app(),
+        host=settings.api_host,
+        port=settings.api_port,
+        sockets=[socket.socket(fileno=place.listen_fd)],
+        watch=watch.begin,
+    )
+
+
+class ApiWatch:
+    """Tells the supervisor how the API is, from within its event loop: one that is blocked says nothing.
+
+    Parameters:
+      settings: how often to tell.
+      place: where to.
+    """
+
+    def __init__(self, settings: Settings, place: Supervised) -> None:
+        self._pulse = Pulse(place.heartbeat_fd, settings.heartbeat_interval_s, self.report)
+        self._server: Server | None = None
+        self._beating: asyncio.Task[None] | None = None
+        self._pulse.beat()
+
+    def begin(self, server: Server) -> None:
+        """It accepts connections."""
+        self._server = server
+        self._beating = asyncio.get_running_loop().create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            self._pulse.beat()
+            await asyncio.sleep(self._pulse.interval_s)
+
+    def report(self) -> Heartbeat:
+        """How it is now."""
+        server = self._server
+        if server is None:
+            return Heartbeat("starting")
+        state: ChildState = "draining" if server.is_draining else "ready"
+        requests = server.server_state
+        return Heartbeat(state, running=len(requests.tasks), done=requests.total_requests)

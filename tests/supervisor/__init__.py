@@ -1,0 +1,1 @@
+"""`recado up`, with real processes that really die."""

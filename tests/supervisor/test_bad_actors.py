@@ -1,0 +1,59 @@
+"""What messages can do to a worker. Each ends as a dead letter, and others are served all the while."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.waiting import eventually
+
+from .conftest import MakeStage
+from .deeds import QUEUE
+
+MODULE = ("--module", "tests.supervisor.deeds")
+
+#: Patience for what takes several deaths, each after its time.
+WITHIN_S = 150.0
+
+#: Deed, deliveries, and what else it takes.
+DEEDS = [
+    pytest.param("segfault", 5, {}, id="segfault"),
+    pytest.param("leave", 5, {}, id="os._exit"),
+    pytest.param("eat_memory", 2, {"WORKER_MEMORY_LIMIT_MB": "250"}, id="eats memory"),
+    pytest.param("block_in_c", 2, {"HANG_GRACE_S": "1"}, id="blocks"),
+    pytest.param("block_everything", 2, {"HEARTBEAT_TIMEOUT_S": "4"}, id="blocks, with the GIL"),
+]
+
+
+@pytest.mark.parametrize(("deed", "deliveries", "settings"), DEEDS)
+def test_a_message_that_ruins_workers_is_set_aside_and_others_are_served(
+    make_stage: MakeStage, deed: str, deliveries: int, settings: dict[str, str]
+) -> None:
+    stage = make_stage(QUEUE_MAX_DELIVERIES=str(deliveries), **settings)
+    up = stage.up(*MODULE)
+
+    ruinous = stage.enqueue(QUEUE, deed)
+    served = 0
+    while not stage.dead_letters(deed):
+        assert served < 1_000, "it should have been set aside long ago"
+        stage.enqueue(QUEUE, "do_well", str(served))
+        served += 1
+        eventually(lambda: len(set(stage.lines("well"))) == served, within_s=WITHIN_S, every_s=0.1)  # noqa: B023
+
+    [letter] = stage.dead_letters()
+    assert (letter.message_id, letter.reason, letter.crashes) == (ruinous, "max_deliveries", deliveries)
+    up.wait_until_ready()
+    assert not up.said("child FAILED: it is not started again before a reload")
+    assert len(up.pids("worker")) == 2
+
+
+def test_two_ruinous_messages_on_the_only_worker_do_not_end_it(make_stage: MakeStage) -> None:
+    stage = make_stage(WORKERS="1")
+    up = stage.up(*MODULE)
+
+    for _ in range(2):
+        stage.enqueue(QUEUE, "leave")
+    eventually(lambda: len(stage.dead_letters("leave")) == 2, within_s=WITHIN_S)
+
+    up.wait_until_ready()
+    stage.enqueue(QUEUE, "do_well", "after all")
+    eventually(lambda: stage.lines("well") == ["after all"])

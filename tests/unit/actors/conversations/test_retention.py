@@ -1,0 +1,203 @@
+"""What has come to rest is kept for a while, what is owed until it is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from actors.conversations import ConversationStore, Reply
+from actors.conversations.redis import RedisConversationStore
+from tests.support.conversations import CONVERSATION, OnServer, answered, append, held, inbound
+from tests.support.redis_server import ask
+from tests.support.waiting import eventually
+
+#: Long enough for what a test does before it waits.
+RETENTION_S = 1.0
+
+ELSEWHERE = "whatsapp:+5511900005678"
+
+
+@pytest.fixture
+def store(place: OnServer) -> Iterator[RedisConversationStore]:
+    """A store that keeps things for a moment."""
+    with closing(place(retention_s=RETENTION_S)) as store:
+        yield store
+
+
+@pytest.fixture
+def patient(place: OnServer) -> Iterator[RedisConversationStore]:
+    """One that keeps things in the same place for a month."""
+    with closing(place()) as store:
+        yield store
+
+
+def sent(store: ConversationStore, *texts: str, body: str = "Olá!", sid: str = "SM1") -> Reply:
+    """A reply that was sent."""
+    reply = answered(store, *texts, body=body)
+    assert store.begin_sending(reply.reply_id)
+    store.record_sent(reply.reply_id, sid)
+    return reply
+
+
+def keys(place: OnServer) -> set[str]:
+    """What is kept, without what is kept for a minute."""
+    prefix = f"{{{place.namespace}}}:"
+    names = {name.decode().removeprefix(prefix) for name in ask(place.port, "KEYS", f"{prefix}*")}
+    return {name for name in names if not name.startswith(("receipt:", "repeated"))}
+
+
+def members(place: OnServer, kind: str) -> int:
+    """How much a sorted set has in it."""
+    return int(ask(place.port, "ZCARD", f"{{{place.namespace}}}:{kind}"))
+
+
+def when_its_time_is_over(place: OnServer) -> None:
+    """Wait until something that is at rest now is gone."""
+    with closing(OnServer(place.port, place.namespace + "-clock")(retention_s=RETENTION_S)) as clock:
+        sent(clock, sid="tick")
+        eventually(lambda: not clock.knows_sid("tick"))
+
+
+def test_of_a_conversation_at_rest_nothing_stays(store: RedisConversationStore, place: OnServer) -> None:
+    reply = sent(store, "um", "dois")
+    store.record_delivery(reply.reply_id, sid="SM1", status="delivered", error=None)
+    assert list(store.thread(CONVERSATION))
+    assert store.knows_sid("SM1")
+
+    eventually(lambda: keys(place) == {"conversations", "sequence"})
+
+    assert list(store.thread(CONVERSATION)) == []
+    assert store.reply(reply.reply_id) is None
+    assert not store.knows_sid("SM1")
+    append(store, inbound(contact=ELSEWHERE))
+    assert members(place, "conversations") == 1, "the other is forgotten here too"
+
+
+def test_it_can_begin_anew(store: RedisConversationStore) -> None:
+    sent(store)
+    before = held(store)
+    eventually(lambda: not store.knows_sid("SM1"))
+
+    answered(store, "de novo", body="A")
+
+    assert [entry.text for entry in store.thread(CONVERSATION)] == ["de novo", "A"]
+    hold = held(store)
+    assert hold.fence > before.fence, "no hold of before can be taken for one of now"
+
+
+def test_a_message_without_an_answer_is_kept(store: RedisConversationStore, place: OnServer) -> None:
+    message = inbound()
+    append(store, message)
+
+    when_its_time_is_over(place)
+
+    assert list(store.unanswered(CONVERSATION)) == [message]
+    assert answered(store, "dois").contact == message.contact
+
+
+@pytest.mark.parametrize("state", ["pending", "sending"])
+def test_a_reply_that_is_not_sent_is_kept(store: RedisConversationStore, place: OnServer, state: str) -> None:
+    reply = answered(store)
+    if state == "sending":
+        store.begin_sending(reply.reply_id)
+
+    when_its_time_is_over(place)
+
+    kept = store.reply(reply.reply_id)
+    assert kept is not None
+    assert kept.state == state
+    store.record_sent(reply.reply_id, "SM1")
+    assert [entry.text for entry in store.thread(CONVERSATION)] == ["Olá!"], "the message had its answer"
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_what_is_to_be_sent_after_all_is_kept_again(
+    store: RedisConversationStore, patient: RedisConversationStore, place: OnServer, final: bool
+) -> None:
+    reply_id = answered(patient).reply_id
+    patient.begin_sending(reply_id)
+    if final:
+        store.record_not_sent(reply_id, "refused", final=True)
+        patient.begin_sending(reply_id)
+    else:
+        store.record_unknown(reply_id, "who knows")
+        patient.record_not_sent(reply_id, "not found", final=False)
+
+    when_its_time_is_over(place)
+
+    assert patient.reply(reply_id) is not None
+
+
+def test_what_was_set_aside_goes(store: RedisConversationStore, place: OnServer) -> None:
+    message = inbound()
+    append(store, message)
+    store.set_aside(message)
+
+    eventually(lambda: keys(place) == {"conversations", "sequence"})
+
+    assert append(store, message), "its dead letter was replayed"
+
+
+def test_what_was_set_aside_and_is_taken_up_is_kept(store: RedisConversationStore, place: OnServer) -> None:
+    message = inbound()
+    append(store, message)
+    store.set_aside(message)
+    store.take_up(message)
+
+    when_its_time_is_over(place)
+
+    assert list(store.unanswered(CONVERSATION)) == [message]
+
+
+def test_a_conversation_that_goes_on_forgets_its_beginning(
+    store: RedisConversationStore, patient: RedisConversationStore, place: OnServer
+) -> None:
+    spoilt = inbound("zero")
+    append(store, spoilt)
+    store.set_aside(spoilt)
+    sent(store, "um", body="A", sid="SM1")
+    answered(patient, "dois", body="B")
+    assert (members(place, f"replies:{CONVERSATION}"), members(place, f"set-aside:{CONVERSATION}")) == (2, 1)
+
+    eventually(lambda: [entry.text for entry in patient.thread(CONVERSATION)] == ["dois", "B"])
+    history = patient.turn(held(patient), history_limit=20).history
+    assert [line.text for line in history] == ["dois", "B"]
+
+    append(patient, inbound("três"))
+    assert (members(place, f"replies:{CONVERSATION}"), members(place, f"set-aside:{CONVERSATION}")) == (1, 0)
+
+
+def test_silent_conversations_are_forgotten_though_some_are_owed_something(
+    store: RedisConversationStore, place: OnServer
+) -> None:
+    """However many those are: they never hide the others."""
+    for number in range(30):
+        append(store, inbound(contact=f"whatsapp:+55119000010{number:02}"))
+    for number in range(30):
+        message = inbound(contact=f"whatsapp:+55119000020{number:02}")
+        append(store, message)
+        store.set_aside(message)
+    when_its_time_is_over(place)
+
+    def one_more() -> int:
+        append(store, inbound())
+        return members(place, "conversations")
+
+    eventually(lambda: one_more() == 31)
+
+
+def test_what_the_server_evicted_keeps_nobody_busy(store: RedisConversationStore, place: OnServer) -> None:
+    message = inbound()
+    append(store, message)
+    reply = answered(store, "dois")
+    append(store, message.from_twilio({**message.payload, "MessageSid": "SMlost"}))
+    for name in (f"inbound:{message.account_sid}.SMlost", f"reply:{reply.reply_id}"):
+        assert ask(place.port, "DEL", f"{{{place.namespace}}}:{name}") == 1
+
+    hold = held(store)
+    assert list(store.turn(hold, history_limit=5).unanswered) == []
+    assert store.release(hold, unless_more=True)
+    assert store.next_to_send(CONVERSATION) is None
+    assert store.begin_sending(reply.reply_id) is None

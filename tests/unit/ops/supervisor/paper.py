@@ -1,0 +1,128 @@
+"""A supervisor on paper: no processes, and a clock that goes on only when it is told to."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from ops.supervisor.child import Slot
+from ops.supervisor.crew import Crew
+from ops.supervisor.events import Event
+from ops.supervisor.heartbeat import Heartbeat
+from ops.supervisor.recycling import Limits
+from ops.supervisor.spec import ChildSpec
+from ops.supervisor.supervisor import Plan, Supervisor
+
+#: How often a child on paper sends a heartbeat, and time goes on, in seconds.
+STEP_S = 0.25
+
+#: A limit that is never reached, where none is meant.
+MB = 1_000_000
+
+
+class Paper:
+    """Stands for the machine.
+
+    Parameters:
+      workers: how many there are to be.
+      limits: what a worker may use up.
+      plan: more of the plan.
+    """
+
+    def __init__(self, *, workers: int = 2, limits: Limits | None = None, **plan: Any) -> None:
+        self.now = 1_000.0
+        self.events: list[Event] = []
+        self.names: dict[int, str] = {}
+        self.told_to_stop: list[str] = []
+        self.killed: list[str] = []
+        self.reported: list[str] = []
+        self.rss: dict[str, int] = {}
+        self.silent: set[str] = set()
+        self.no_room = False
+        self._living: dict[int, Heartbeat] = {}
+        self._numbers = itertools.count(100)
+        self.random = 1.0
+        crew = Crew(
+            self,
+            limits={"worker": limits or Limits()},
+            clock=lambda: self.now,
+            random=lambda: self.random,
+            emit=self.events.append,
+        )
+        self.supervisor = Supervisor(
+            Plan(
+                api=ChildSpec("api", ("api",), shutdown_timeout_s=20.0, listens=True),
+                worker=ChildSpec(
+                    "worker",
+                    ("worker",),
+                    count=workers,
+                    shutdown_timeout_s=100.0,
+                    work_counts_deaths=True,
+                ),
+                **plan,
+            ),
+            crew,
+        )
+
+    # -- the crew's hands ------------------------------------------------------------------------------
+
+    def start(self, slot: Slot) -> int:
+        if self.no_room:
+            raise OSError(11, "Resource temporarily unavailable")
+        pid = next(self._numbers)
+        assert slot.name not in self.living(), "a name is one living process's"
+        self.names[pid] = slot.name
+        self._living[pid] = Heartbeat("starting")
+        return pid
+
+    def terminate(self, pid: int) -> None:
+        self.told_to_stop.append(self.names[pid])
+
+    def kill(self, pid: int) -> None:
+        self.killed.append(self.names[pid])
+
+    def report_death(self, pid: int) -> None:
+        self.reported.append(self.names[pid])
+
+    def rss_bytes(self, pid: int) -> int:
+        return self.rss.get(self.names[pid], 50 * MB)
+
+    # -- what happens ----------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        """Start, and have everybody ready."""
+        self.supervisor.start()
+        for name in self.living():
+            self.beats(name)
+
+    def living(self) -> dict[str, int]:
+        """Processes, by name."""
+        return {self.names[pid]: pid for pid in self._living}
+
+    def beats(self, name: str, **fields: Any) -> None:
+        """A child sends a heartbeat, and others like it from now on: ready, unless it says otherwise."""
+        pid = self.living()[name]
+        self._living[pid] = Heartbeat(**{"state": "ready", **fields})
+        self.supervisor.heard(pid, self._living[pid])
+
+    def dies(self, name: str, code: int = -9) -> None:
+        """A child's process ends."""
+        pid = self.living()[name]
+        del self._living[pid]
+        assert self.supervisor.ended(pid, code)
+
+    def goes_on(self, seconds: float) -> None:
+        """Time passes, with a heartbeat of everybody who is not silent."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(until, self.now + STEP_S)
+            for pid, heartbeat in list(self._living.items()):
+                if self.names[pid] not in self.silent:
+                    self.supervisor.heard(pid, heartbeat)
+            self.supervisor.act(round(self.now * 1000))
+
+    def said(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def states(self) -> dict[str, str]:
+        return {slot.name: slot.state for slot in self.supervisor.slots}

@@ -1,0 +1,79 @@
+"""Processes of the machine, in the supervisor's hands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from ops.supervisor.child import Slot
+from ops.supervisor.heartbeat import Heartbeat
+from ops.supervisor.loop import Loop
+from ops.supervisor.processes import Processes
+from ops.supervisor.spec import ChildSpec
+from tests.support.waiting import eventually
+
+
+class Heard:
+    """What processes said, and how they ended."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, bytes]] = []
+        self.beats: list[Heartbeat] = []
+        self.ends: dict[int, int] = {}
+        self.loop = Loop([])
+        self.processes = Processes(
+            self.loop,
+            environment=os.environ,
+            listen_fd=0,
+            on_line=lambda name, line: self.lines.append((name, line)),
+            on_heartbeat=lambda _, heartbeat: self.beats.append(heartbeat),
+            reports_deaths=True,
+        )
+
+    def goes_on(self) -> None:
+        self.loop.wait(0.05)
+        for pid in list(self.processes._running):  # not `reap`: this process has other children, too
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self.ends[pid] = os.waitstatus_to_exitcode(status)
+                self.processes.ended(pid, self.ends[pid])
+
+
+def run(begin: Callable[[Processes], int | None]) -> Heard:
+    """Begin a process and see it end."""
+    heard = Heard()
+    try:
+        begin(heard.processes)
+
+        def is_over() -> bool:
+            heard.goes_on()
+            return bool(heard.ends)
+
+        eventually(is_over)
+    finally:
+        heard.processes.kill_all()
+        heard.loop.close()
+    return heard
+
+
+def test_a_child_is_heard_to_its_end() -> None:
+    line = Heartbeat("ready", done=3).encode()
+    program = (
+        f"import os; os.write(int(os.environ['RECADO_HEARTBEAT_FD']), {line!r});"
+        "print('hello', os.environ['RECADO_SLOT'], end=''); raise SystemExit(7)"
+    )
+    slot = Slot(ChildSpec("worker", (sys.executable, "-c", program)), 4, lambda: 1.0)
+
+    heard = run(lambda processes: processes.start(slot))
+
+    assert heard.lines == [("worker-4", b"hello worker-4")]
+    assert heard.beats == [Heartbeat("ready", done=3)]
+    assert list(heard.ends.values()) == [7]
+
+
+def test_who_reports_a_death_is_heard_to_its_end_too() -> None:
+    heard = run(lambda processes: processes.report_death(0x7FFFFFFF))
+
+    assert [name for name, _ in heard.lines if name != "obituary"] == []
+    assert list(heard.processes.helpers) == list(heard.ends)
