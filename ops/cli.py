@@ -189,8 +189,8 @@ def queues_move(
         raise typer.Exit(2)
     if settings.conversations_on != source:
         out.print(
-            f"What is queued needs its conversations, and they are not moved: set CONVERSATIONS_BACKEND={source} "
-            "here, for the API and for the workers."
+            "What is queued needs its conversations, which are not moved: set "
+            f"CONVERSATIONS_BACKEND={source} for the API, the workers and this command."
         )
         raise typer.Exit(2)
     backend, target = queue_backend(settings, source), services().broker.backend
