@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 BENCH_BIN := $(BENCH_VENV)/bin
 
-.PHONY: help setup dev demo run test check format bench clean
+.PHONY: help setup dev demo run test check format bench chaos clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ $(BENCH_VENV)/.bench: pyproject.toml constraints.txt
 
 bench: $(BENCH_VENV)/.bench ## Measure against its peers, some 40 minutes; BENCH="disk --quick" for less
 	@$(BENCH_BIN)/python -m tests.bench $(BENCH)
+
+chaos: $(VENV)/.dev ## Take Redis away for three minutes under 200 webhooks/s, in three ways
+	@CHAOS_PER_S=200 CHAOS_OUTAGE_S=60 $(BIN)/pytest -n 0 tests/chaos
 
 clean: ## Remove the environment and what running left behind
 	rm -rf $(VENV) $(BENCH_VENV) .bench data

@@ -25,6 +25,9 @@ class Command(Operation[T]):
       arguments: what it is called with.
       read: makes a result of its answer.
       lazy: nobody waits; it may be kept a few milliseconds for company.
+
+    Raises:
+      UnicodeEncodeError: an argument holds lone surrogates: here, where nobody else fails with it.
     """
 
     __slots__ = ("_arguments", "read", "script")
@@ -39,7 +42,7 @@ class Command(Operation[T]):
     ) -> None:
         super().__init__(lazy=lazy)
         self.script = script
-        self._arguments = arguments
+        self._arguments = [encoded(argument) for argument in arguments]
         self.read = read
 
     def arguments(self) -> Sequence[Argument]:
@@ -59,14 +62,18 @@ class Store(Command[bool]):
 
     Parameters:
       message: the message.
-      clock: the time to store it at, where that is not the server's.
+      now: the time to store it at, where that is not the server's.
     """
 
-    __slots__ = ("message", "now")
+    __slots__ = ("now",)
 
     def __init__(self, message: QueueMessage, now: Argument) -> None:
-        super().__init__(scripts.ENQUEUE, read=bool)
-        self.message = message
+        m = message
+        arguments = (
+            *(m.message_id, m.queue, m.actor, m.payload, m.priority, m.delay_ms),
+            *(m.unique_key or "", m.unique_for_ms),
+        )
+        super().__init__(scripts.ENQUEUE, arguments, read=bool)
         self.now = now
 
 
@@ -110,14 +117,14 @@ class Committer:
         return True
 
 
+def encoded(argument: Argument) -> Argument:
+    return argument.encode() if isinstance(argument, str) else argument
+
+
 def _enqueue(stores: Sequence[Store]) -> Call:
     arguments: list[Argument] = [stores[0].now, secrets.token_hex(8)]
     for store in stores:
-        m = store.message
-        arguments += (
-            *(m.message_id, m.queue, m.actor, m.payload, m.priority, m.delay_ms),
-            *(m.unique_key or "", m.unique_for_ms),
-        )
+        arguments += store.arguments()
     return Call(scripts.ENQUEUE, arguments)
 
 

@@ -70,14 +70,30 @@ class Fsync:
                 why,
             )
 
+    def _syncs_once_a_second(self) -> None:
+        """Not all servers wait then: Valkey 9.1 answers at once (see redis/redis#13793)."""
+        if self._durability == "require":
+            raise NotDurable(
+                "Redis syncs its append-only file once a second and may say so too early, and durability is "
+                "required: set `appendfsync always`."
+            )
+        if self._durability == "wait" and not self._warned:
+            logger.warning(
+                "Redis syncs its append-only file once a second: when it loses power, messages of the last "
+                "second that were accepted may be lost. Set `appendfsync always`."
+            )
+
     def look_at_start(self) -> None:
         """Say what is wrong with the server before it matters.
 
         Raises:
           EngineError: it is away, or cannot do what is required.
         """
-        info, *waited = self._server.run([], ("INFO", "memory"), *self.command())
+        look = (("INFO", "memory"), ("CONFIG", "GET", "appendfsync"))
+        info, configured, *waited = self._server.run([], *look, *self.command())
         self.judge(waited)
+        if isinstance(configured, list) and configured[1:] == [b"everysec"]:
+            self._syncs_once_a_second()
         facts = _facts(info) if isinstance(info, bytes) else {}
         policy = facts.get("maxmemory_policy", "noeviction")
         if policy != "noeviction" and facts.get("maxmemory", "0") != "0":

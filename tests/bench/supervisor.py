@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from ops.processes import Processes
 from ops.supervisor.directory import ask
 from ops.supervisor.errors import Unreachable
-from tests.supervisor.traffic import Traffic
+from tests.support.traffic import Traffic
 
 from .figures import Bar, Figure, figure
 from .harness import Bench, BenchError

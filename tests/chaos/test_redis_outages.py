@@ -56,7 +56,7 @@ def full(server: RedisServer) -> Iterator[None]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path, "--appendfsync", "everysec") as server:
+    with RedisServer(tmp_path) as server:
         yield server
 
 

@@ -7,7 +7,11 @@ local RECEIPT_MS = 60000
 local receipt = key('receipt', ARGV[3])
 if again then
   local answer = redis.call('GET', receipt)
-  if answer then return answer end
+  if answer then
+    -- A write, because the wait that follows is for what this connection wrote, and for all before it.
+    redis.call('PEXPIRE', receipt, RECEIPT_MS)
+    return answer
+  end
 end
 local now = clock(ARGV[2])
 local answers = {}

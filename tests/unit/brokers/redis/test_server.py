@@ -257,3 +257,21 @@ def commands(server: RedisServer) -> int:
     """Scripts that were called."""
     answer: Any = ask(server.port, "INFO", "commandstats")
     return int(answer["cmdstat_evalsha"]["calls"])
+
+
+def test_a_server_that_syncs_once_a_second_is_warned_of_or_refused(
+    make_server: MakeServer, open_backend: OpenBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = make_server("--appendfsync", "everysec")
+    with caplog.at_level(logging.WARNING):
+        assert works(open_backend(server.url))
+    assert [record for record in caplog.records if "appendfsync always" in record.message]
+    with pytest.raises(NotDurable, match="appendfsync always"):
+        open_backend(server.url, durability="require").enqueue(a_message())
+
+
+def test_what_cannot_be_encoded_fails_alone(make_server: MakeServer, open_backend: OpenBackend) -> None:
+    backend = open_backend(make_server().url)
+    with pytest.raises(UnicodeEncodeError):
+        backend.enqueue(a_message(unique_key="\ud800", unique_for_ms=1_000))
+    assert works(backend)
