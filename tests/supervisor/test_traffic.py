@@ -111,6 +111,7 @@ def test_no_connection_is_closed_without_a_goodbye(stage: Stage) -> None:
         while not up.said("child stopped", child="api-1"):
             assert await connection.post(*request(contact, token)) == 200
             await asyncio.sleep(0.3)
+        assert await connection.post(*request(contact, token)) == 200, "the new one answers"
         connection.close()
         return connection
 
