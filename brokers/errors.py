@@ -12,6 +12,10 @@ class EngineError(ConnectionFailed):
     """
 
 
+class NotDurable(EngineError):
+    """The engine works, and cannot promise what is required of it. No later try would do."""
+
+
 class MessageTooLarge(BrokerError):
     """The encoded message is over the engine's limit and was not stored."""
 

@@ -17,7 +17,7 @@ from dramatiq.errors import BrokerError
 
 from .backend import Delivery, QueueBackend, QueueMessage
 from .clock import now_ms
-from .errors import EngineError
+from .errors import EngineError, NotDurable
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,16 @@ class SpooledBackend:
         """Forward what a former process left, and take messages from now on.
 
         Raises:
+          NotDurable: the engine can be reached, and must not be relied on.
           EngineError: the spool cannot be written.
         """
         self._spool.check(timeout_s=timeout_s)
+        try:
+            self._primary.check(timeout_s=self._patience_s)
+        except NotDurable:
+            raise
+        except EngineError as error:
+            self._give_up(str(error))
         if self.depth().messages:
             self._trouble = "messages of before wait to be forwarded"
         self._thread.start()

@@ -13,16 +13,20 @@ from typing import Protocol
 
 import structlog
 from dramatiq import Worker
-from dramatiq.errors import BrokerConnectionError
+from dramatiq.errors import BrokerConnectionError, BrokerError
 
 from brokers.durable import DurableBroker
+from brokers.errors import NotDurable, UnsupportedDatabase
 
 from .draining import give_back_what_waits
 
 logger = structlog.get_logger(__name__)
 
 #: Exit codes, as those of Dramatiq's own command line.
-OK, KILLED, IMPORT_FAILED, NO_CONNECTION = 0, 1, 2, 3
+OK, KILLED, MISCONFIGURED, NO_CONNECTION = 0, 1, 2, 3
+
+#: How long the queue may take to answer before the worker starts and waits for it, in seconds.
+CHECK_WITHIN_S = 10.0
 
 #: How long running messages may take to finish after the first signal, in milliseconds.
 DRAIN_MS = 600_000
@@ -74,7 +78,7 @@ def run_worker(
             importlib.import_module(module)
         except Exception:
             logger.exception("a module cannot be imported", module=module)
-            return IMPORT_FAILED
+            return MISCONFIGURED
     broker = services().broker
     if observer is not None:
         observer.attach(broker)
@@ -89,6 +93,14 @@ def run_worker(
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
+
+    try:
+        broker.backend.check(timeout_s=CHECK_WITHIN_S)
+    except (NotDurable, UnsupportedDatabase):
+        logger.exception("the queue must not be used as it is")
+        return MISCONFIGURED
+    except BrokerError as error:
+        logger.warning("the queue does not answer yet: waiting for it", why=str(error))
 
     worker = Worker(broker, queues=set(queues) if queues else None, worker_threads=threads)
     try:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import redis
 
-from ..errors import EngineError
+from ..errors import EngineError, NotDurable
 from .server import Command, Server, explained
 
 logger = logging.getLogger(__name__)
@@ -18,10 +18,6 @@ Durability = Literal["wait", "require", "waive"]
 
 #: How long the server may take to sync its file, in milliseconds. With `appendfsync everysec` it is a second.
 FSYNC_WITHIN_MS = 4_000
-
-
-class NotDurable(EngineError):
-    """The server cannot promise what is required of it."""
 
 
 class Fsync:

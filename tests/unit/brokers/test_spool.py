@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from brokers.backend import QueueBackend, QueueMessage
-from brokers.errors import EngineError, MessageTooLarge
+from brokers.errors import EngineError, MessageTooLarge, NotDurable
 from brokers.redis import RedisBackend
 from brokers.spool import SPOOL, SpooledBackend
 from brokers.sqlite import SQLiteBackend
@@ -220,6 +220,15 @@ def test_a_spool_that_cannot_be_written_is_refused_at_start(server: RedisServer,
     spooled = SpooledBackend(RedisBackend(server.url), SQLiteBackend(tmp_path / "a file" / "spool.db"))
     with pytest.raises(EngineError):
         spooled.start(timeout_s=10)
+
+
+def test_an_engine_that_must_not_be_relied_on_is_refused_at_start(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, "--appendonly", "no") as server:
+        primary = RedisBackend(server.url, durability="require")
+        spooled = SpooledBackend(primary, SQLiteBackend(tmp_path / "spool.db"))
+        with pytest.raises(NotDurable):
+            spooled.start(timeout_s=10)
+        spooled.close()
 
 
 def test_other_verbs_go_to_the_server(spooled: SpooledBackend, queue: QueueBackend) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from brokers.backend import QueueBackend
-from brokers.errors import EngineError
+from brokers.errors import EngineError, NotDurable
 from brokers.redis import RedisBackend
-from brokers.redis.durability import NotDurable
 from tests.support.messages import a_message, buried, claimed, stats_of, stored
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, ask, installed_servers
