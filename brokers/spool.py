@@ -13,9 +13,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from dramatiq.errors import BrokerError
-
-from .backend import Delivery, QueueBackend, QueueMessage
+from .backend import Delivery, QueueBackend, QueueMessage, QueueStats
 from .clock import now_ms
 from .errors import EngineError, NotDurable
 
@@ -53,7 +51,7 @@ class SpoolDepth(NamedTuple):
 class SpooledBackend:
     """A `QueueBackend` that takes messages also while its engine is away.
 
-    Everything but enqueueing goes to the engine.
+    Everything but enqueueing goes to the engine, and counting while it is there.
 
     Parameters:
       primary: the engine.
@@ -67,6 +65,7 @@ class SpooledBackend:
         self._spool = spool
         self._patience_s = patience_s
         self._trouble: str | None = None
+        self._in_hand: list[Delivery] = []  # claimed from the spool and not settled; the forwarder's own
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recado-forwarder", daemon=True)
 
@@ -123,6 +122,16 @@ class SpooledBackend:
         # Also when the engine is back but not all is forwarded: nobody overtakes who came before.
         return await self._spool.enqueue_async(_packed(message))
 
+    def stats(self) -> Sequence[QueueStats]:
+        """The engine's. While it is away nobody waits to find that out.
+
+        Raises:
+          EngineError: it is away, or was a moment ago.
+        """
+        if self._trouble is not None:
+            raise EngineError(self._trouble)
+        return self._primary.stats()
+
     def check(self, *, timeout_s: float) -> None:
         """Prove that a message can be stored now, here or there."""
         if self._trouble is None:
@@ -162,13 +171,17 @@ class SpooledBackend:
                 await asyncio.sleep(RETRY_S)
 
     async def _forward_batch(self) -> None:
+        if self._in_hand:  # the spool could not take them back the last time; what was acked stays so
+            self._spool.release(self._in_hand)
+            self._in_hand = []
         if self._trouble is not None:
             await asyncio.to_thread(self._primary.check, timeout_s=self._patience_s)
-        deliveries = await asyncio.to_thread(
+        self._in_hand = await asyncio.to_thread(
             self._spool.dequeue, SPOOL, limit=BATCH, timeout_s=self._idle_s()
         )
-        if deliveries:
-            await self._hand_over(deliveries)
+        if self._in_hand:
+            await self._hand_over(self._in_hand)
+            self._in_hand = []
         elif self._trouble is not None and not self.depth().messages:
             logger.warning("The queue is back, and everything spooled was forwarded")
             self._trouble = None
@@ -178,28 +191,33 @@ class SpooledBackend:
         return IDLE_S if self._trouble is None else 0.0
 
     async def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
-        """Forward a batch in order; what could not be forwarded goes back to where it was."""
-        outcomes = await asyncio.gather(
-            *(self._primary.enqueue_async(_unpacked(delivery.payload)) for delivery in deliveries),
-            return_exceptions=True,
-        )
-        failed: list[Delivery] = []
-        failure: EngineError | None = None
+        """Forward a batch in order; what could not be forwarded goes back to where it was.
+
+        Raises:
+          EngineError: one of the two engines is away. What is still in hand is so on purpose.
+        """
+        outcomes = await asyncio.gather(*map(self._pass_on, deliveries), return_exceptions=True)
+        away: list[Delivery] = []
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             if isinstance(outcome, EngineError):
-                failed.append(delivery)
-                failure = outcome
-            elif isinstance(outcome, BrokerError):  # no later try would do: a person has to look at it
-                self._spool.nack(delivery, reason="undeliverable", error=str(outcome))
-            elif isinstance(outcome, BaseException):
-                raise outcome
+                away.append(delivery)
+            elif isinstance(outcome, Exception):  # no later try would do: a person has to look at it
+                logger.error(
+                    "A spooled message cannot be forwarded: it is a dead letter of the spool",
+                    exc_info=outcome,
+                )
+                self._spool.nack(delivery, reason="undeliverable", error=repr(outcome))
             else:
                 self._spool.ack(delivery)
-        if failed:
-            self._spool.release(failed)
+        if away:
+            self._spool.release(away)
         self._spool.sync()
-        if failure is not None:
-            raise failure
+        for outcome in outcomes:
+            if isinstance(outcome, EngineError):
+                raise outcome
+
+    async def _pass_on(self, delivery: Delivery) -> None:
+        await self._primary.enqueue_async(_unpacked(delivery.payload))
 
 
 def _known_for_a_while(message: QueueMessage) -> QueueMessage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from brokers.backend import QueueBackend, QueueMessage
 from brokers.errors import EngineError, MessageTooLarge, NotDurable
 from brokers.redis import RedisBackend
-from brokers.spool import SPOOL, SpooledBackend
+from brokers.spool import SPOOL, SpooledBackend, _packed
 from brokers.sqlite import SQLiteBackend
 from tests.support.messages import QUEUE, a_message, claimable, claimed, found, stats_of
 from tests.support.redis_server import RedisServer
@@ -204,6 +204,52 @@ def test_what_can_never_be_forwarded_holds_up_nobody(
     spool = SQLiteBackend(tmp_path / "spool.db")
     assert [letter.reason for letter in spool.list(SPOOL, "dead")] == ["undeliverable"]
     spool.close()
+
+
+def test_what_the_spool_could_not_take_back_is_not_stuck_until_a_restart(
+    spooled: SpooledBackend, server: RedisServer, queue: QueueBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine went away in the midst of forwarding, and the disk was full in that moment."""
+    refusals = iter([EngineError("the disk is full")] * 3)
+    release = spooled._spool.release
+
+    def refuse_first(*args: object, **options: object) -> None:
+        for refusal in refusals:
+            raise refusal
+        release(*args, **options)  # type: ignore[arg-type]
+
+    async def away(_: QueueMessage) -> bool:
+        raise EngineError("away")
+
+    monkeypatch.setattr(spooled._spool, "release", refuse_first)
+    many = messages(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(spooled._primary, "enqueue_async", away)
+        sent(spooled, *many)
+        eventually(lambda: next(refusals, None) is None)
+
+    eventually(lambda: spooled.trouble is None)
+    assert claimable(queue) == ids(many)
+
+
+def test_a_spooled_message_that_cannot_be_read_holds_up_nobody(
+    spooled: SpooledBackend, queue: QueueBackend, tmp_path: Path
+) -> None:
+    with closing(SQLiteBackend(tmp_path / "spool.db")) as spool:
+        spool.enqueue(QueueMessage("broken", SPOOL, "work", b"no head"))
+        spool.enqueue(_packed(good := a_message()))
+        eventually(lambda: stats_of(spool, SPOOL).dead == 1)
+    assert claimed(queue).message_id == good.message_id
+
+
+def test_while_the_server_is_away_nobody_waits_to_count(spooled: SpooledBackend, server: RedisServer) -> None:
+    server.stop()
+    sent(spooled, a_message())
+    with pytest.raises(EngineError):
+        spooled.stats()
+    server.go_on()
+    eventually(lambda: spooled.trouble is None)
+    assert stats_of(spooled).ready == 1
 
 
 def test_it_is_ready_while_one_of_the_two_can_be_written(
