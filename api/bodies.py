@@ -16,6 +16,9 @@ MAX_BODY_BYTES = 64 * 1024
 #: A percent sign that begins no escape (RFC 3986, section 2.1).
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
+#: Half of a surrogate pair. JSON can escape one, and no encoding has it: it could neither be stored nor sent.
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+
 #: Form fields in the order they came, or the text of a JSON body: what a signature is made over.
 Content = Sequence[tuple[str, str]] | str
 
@@ -79,7 +82,8 @@ def to_payload(content: Content) -> dict[str, Any]:
             raise BrokenBody(f"the JSON cannot be parsed: {error}") from error
         if not isinstance(payload, dict):
             raise BrokenBody("the JSON is no object")
-        return payload
+        as_text = json.dumps(payload, ensure_ascii=False)
+        return dict(json.loads(_HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", as_text)))
     payload = {}
     for name, value in content:
         if name not in payload:

@@ -64,3 +64,12 @@ def test_a_payload_has_every_parameter() -> None:
 
     assert to_payload(fields) == {"a": "1", "b": "", "c": ["1", "2", "1"]}
     assert to_payload('{"a": [1], "b": {"c": null}}') == {"a": [1], "b": {"c": None}}
+
+
+def test_half_a_surrogate_pair_becomes_a_character_that_can_be_stored() -> None:
+    payload = to_payload('{"Body": "half \\ud83d, whole \\ud83d\\udc4b", "MessageSid\\udc4b": "SM"}')
+
+    assert payload == {
+        "Body": "half \N{REPLACEMENT CHARACTER}, whole 👋",
+        "MessageSid\N{REPLACEMENT CHARACTER}": "SM",
+    }
