@@ -90,6 +90,7 @@ class Server:
                     continue
                 raise explained(error) from error
             except (redis.RedisError, OSError) as error:
+                self._try_another_seed()
                 raise explained(error) from error
             if attempt == TRIES - 1 or not self._could_be_mended(calls, answers):
                 return answers
@@ -152,6 +153,7 @@ class Server:
         return False
 
     def _try_another_seed(self) -> None:
+        """Who did not answer is not asked again, as long as there is somebody else."""
         self._seed = (self._seed + 1) % len(self._options)
         if self._moved_to is not None or len(self._options) > 1:
             self._leave_for(None)

@@ -128,6 +128,18 @@ def test_of_several_addresses_the_one_that_answers_is_used(
     assert works(open_backend(f"{nobody},{make_server().url}"))
 
 
+def test_one_that_takes_connections_and_does_not_answer_is_not_asked_twice(
+    make_server: MakeServer, open_backend: OpenBackend
+) -> None:
+    hung = make_server()
+    hung.stop()
+    backend = open_backend(f"{hung.url},{make_server().url}", timeout_s=0.5)
+    with pytest.raises(EngineError):
+        backend.enqueue(a_message())
+
+    assert works(backend)
+
+
 def test_a_cluster_is_entered_by_any_node(make_server: MakeServer, open_backend: OpenBackend) -> None:
     nodes = [make_server("--cluster-enabled", "yes", "--cluster-node-timeout", "1000") for _ in range(3)]
     bounds = [0, 5461, 10923, 16384]
