@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from brokers.redis.commands import Command
 from brokers.redis.database import Database
 from brokers.redis.durability import Durability
-from brokers.redis.scripts import Argument, Script
+from brokers.redis.scripts import Argument, Script, new_call
 from brokers.redis.server import Address
 
 from ..messages import InboundMessage
@@ -59,7 +58,7 @@ class RedisConversationStore:
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         arguments = (
-            *(_new_call(), message.message_id, message.conversation),
+            *(new_call(), message.message_id, message.conversation),
             *(message.account_sid, message.contact, message.address, message.message_sid),
             *(message.body, json.dumps(dict(message.payload), ensure_ascii=False), received_at),
         )
@@ -116,7 +115,7 @@ class RedisConversationStore:
         return self._ask(scripts.NEXT_TO_SEND, conversation, read=_reply)
 
     def begin_sending(self, reply_id: str) -> Reply | None:
-        return self._change(scripts.BEGIN_SENDING, _new_call(), reply_id, read=_reply)
+        return self._change(scripts.BEGIN_SENDING, new_call(), reply_id, read=_reply)
 
     def record_sent(self, reply_id: str, sid: str) -> None:
         self._change(scripts.RECORD_SENT, reply_id, sid, read=_nothing)
@@ -131,10 +130,10 @@ class RedisConversationStore:
     def _record_failure(
         self, reply_id: str, state: ReplyState, error: str, *, before: Sequence[ReplyState]
     ) -> None:
-        self._change(scripts.RECORD_FAILURE, _new_call(), reply_id, state, error, *before, read=_nothing)
+        self._change(scripts.RECORD_FAILURE, new_call(), reply_id, state, error, *before, read=_nothing)
 
     def record_delivery(self, reply_id: str, *, sid: str, status: str, error: str | None) -> bool:
-        arguments = (_new_call(), reply_id, sid, status, DELIVERY_RANK.get(status, 0))
+        arguments = (new_call(), reply_id, sid, status, DELIVERY_RANK.get(status, 0))
         errors = () if error is None else (error,)
         return self._change(scripts.RECORD_DELIVERY, *arguments, *errors, read=_is_one)
 
@@ -163,11 +162,6 @@ class RedisConversationStore:
             each.encode(errors="surrogatepass") if isinstance(each, str) else each for each in arguments
         )
         return (now, self._retention_ms, *texts_encoded)
-
-
-def _new_call() -> str:
-    """A name for one call, by which the server knows it when it is repeated."""
-    return secrets.token_hex(8)
 
 
 def _as_it_is(answer: Any) -> Any:

@@ -190,7 +190,6 @@ class RedisBackend(OperatorSide):
 
     def check(self, *, timeout_s: float) -> None:
         self._database.check(Command(scripts.CHECK, read=_nothing), timeout_s=timeout_s)
-        self._database.look_at_server()
 
     def close(self) -> None:
         with self._arriving:

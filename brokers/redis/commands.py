@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ from ..errors import EngineError
 from ..writer import Operation
 from . import scripts
 from .durability import Fsync
-from .scripts import Argument, Call, Script
+from .scripts import Argument, Call, Script, new_call
 from .server import Server, explained
 
 T = TypeVar("T")
@@ -98,10 +97,7 @@ class Committer:
         if stores:
             calls.append(_enqueue(stores))
         try:
-            waits = [] if self._fsync is None else self._fsync.command()
-            answers = self._server.run(calls, *waits)
-            if self._fsync is not None:
-                self._fsync.judge(answers[len(calls) :])
+            answers = self._run(calls)
         except EngineError as error:
             for command in batch:
                 command.error = error
@@ -110,6 +106,14 @@ class Committer:
             _settle_all(stores, answers[len(others)])
         for command, answer in zip(others, answers, strict=False):
             command.settle(answer)
+
+    def _run(self, calls: Sequence[Call]) -> Sequence[Any]:
+        if self._fsync is None:
+            return self._server.run(calls)
+        self._fsync.look_once()
+        answers = self._server.run(calls, *self._fsync.command())
+        self._fsync.judge(answers[len(calls) :])
+        return answers
 
     def try_commit(self, command: Command[Any]) -> bool:
         """Commit one operation: the server makes nobody wait for others."""
@@ -122,7 +126,7 @@ def encoded(argument: Argument) -> Argument:
 
 
 def _enqueue(stores: Sequence[Store]) -> Call:
-    arguments: list[Argument] = [stores[0].now, secrets.token_hex(8)]
+    arguments: list[Argument] = [stores[0].now, new_call()]
     for store in stores:
         arguments += store.arguments()
     return Call(scripts.ENQUEUE, arguments)

@@ -61,7 +61,6 @@ class Database:
             url, base=self.base, sentinels=sentinels, sentinel_master=sentinel_master, timeout_s=timeout_s
         )
         self._fsync = Fsync(self.server, durability)
-        self._has_looked = False
         self._start_anew()
         abandon_in_children(self)
 
@@ -92,7 +91,6 @@ class Database:
         Raises:
           EngineError: it is not, or perhaps it is and no answer came.
         """
-        self.look_at_server()
         result: T = self._stores.perform(command, ANSWER_WITHIN_S)
         return result
 
@@ -113,14 +111,12 @@ class Database:
         return command.wait(self._stores.submit, timeout_s)
 
     def look_at_server(self) -> None:
-        """Once per process, say what is wrong with the server.
+        """Say now what is wrong with the server, rather than at the first change that is to be kept.
 
         Raises:
           EngineError: it is away, or cannot do what is required.
         """
-        if not self._has_looked:
-            self._fsync.look_at_start()
-            self._has_looked = True
+        self._fsync.look_once()
 
     def close(self) -> None:
         """Commit what was submitted, and close. The next use opens it again."""

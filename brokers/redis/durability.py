@@ -32,6 +32,7 @@ class Fsync:
         self._server = server
         self._durability = durability
         self._warned = False
+        self._has_looked = False
 
     def command(self) -> list[Command]:
         """What to send after a write."""
@@ -66,30 +67,35 @@ class Fsync:
                 why,
             )
 
-    def _syncs_once_a_second(self) -> None:
+    def _syncs_now_and_then(self) -> None:
         """Not all servers wait then: Valkey 9.1 answers at once (see redis/redis#13793)."""
         if self._durability == "require":
             raise NotDurable(
-                "Redis syncs its append-only file once a second and may say so too early, and durability is "
+                "Redis syncs its append-only file now and then, and may say so too early. Durability is "
                 "required: set `appendfsync always`."
             )
         if self._durability == "wait" and not self._warned:
             logger.warning(
-                "Redis syncs its append-only file once a second: when it loses power, messages of the last "
-                "second that were accepted may be lost. Set `appendfsync always`."
+                "Redis syncs its append-only file now and then, once a second perhaps: when it loses power, "
+                "messages accepted since may be lost. Set `appendfsync always`."
             )
 
-    def look_at_start(self) -> None:
-        """Say what is wrong with the server before it matters.
+    def look_once(self) -> None:
+        """Say what is wrong with the server, the first time it is there to be looked at.
 
         Raises:
           EngineError: it is away, or cannot do what is required.
         """
+        if not self._has_looked:
+            self._look()
+            self._has_looked = True
+
+    def _look(self) -> None:
         look = (("INFO", "memory"), ("CONFIG", "GET", "appendfsync"))
         info, configured, *waited = self._server.run([], *look, *self.command())
         self.judge(waited)
-        if isinstance(configured, list) and configured[1:] == [b"everysec"]:
-            self._syncs_once_a_second()
+        if isinstance(configured, list) and configured[1:] != [b"always"]:  # else it may not be asked
+            self._syncs_now_and_then()
         facts = _facts(info) if isinstance(info, bytes) else {}
         policy = facts.get("maxmemory_policy", "noeviction")
         if policy != "noeviction" and facts.get("maxmemory", "0") != "0":

@@ -5,15 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from ..backend import DeadLetterFilter, QueueStats, State, StoredMessage
 from . import scripts
 from .commands import Command
 from .database import Database
-from .scripts import Argument
-
-T = TypeVar("T")
+from .scripts import Argument, new_call
 
 #: Answers with so many messages, or deletions of so many, hold up the server for a millisecond at most.
 PAGE = 200
@@ -48,16 +46,18 @@ class OperatorSide:
         return list(islice(self._matching(which), offset, offset + limit))
 
     def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:
-        arguments = (self._now(), message_id, payload or b"", int(payload is not None))
+        arguments = (self._now(), new_call(), message_id, payload or b"", int(payload is not None))
         return self._database.store(Command(scripts.REPLAY, arguments, read=bool))
 
     def discard(self, which: DeadLetterFilter) -> int:
         matching = [message.message_id for message in self._matching(which)]
         pages = [matching[at : at + PAGE] for at in range(0, len(matching), PAGE)]
-        return sum(self._database.store(Command(scripts.DISCARD, page, read=int)) for page in pages)
+        return sum(
+            self._database.store(Command(scripts.DISCARD, (new_call(), *page), read=int)) for page in pages
+        )
 
     def adopt(self, messages: Sequence[StoredMessage]) -> int:
-        arguments: list[Argument] = []
+        arguments: list[Argument] = [new_call()]
         for m in messages:
             arguments += (m.message_id, m.state, m.queue, m.actor, m.payload, m.priority, m.deliveries)
             arguments += (m.crashes, m.enqueued_at, m.due_at, m.last_error or "", m.reason or "")

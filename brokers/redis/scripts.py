@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,9 +27,15 @@ class Call(NamedTuple):
     arguments: Sequence[Argument]
 
 
+def new_call() -> str:
+    """A name for one call, by which the server knows it when it is repeated."""
+    return secrets.token_hex(8)
+
+
 def load(*names: str, directory: Path = DIRECTORY) -> Script:
-    """A script of these files, one after the other; what all scripts there share comes first."""
-    text = "\n".join((directory / f"{name}.lua").read_text() for name in ("common", *names))
+    """A script of these files in order, after what all scripts share, and what all of their directory do."""
+    files = [DIRECTORY / "base.lua", *(directory / f"{name}.lua" for name in ("common", *names))]
+    text = "\n".join(file.read_text() for file in files)
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -1,9 +1,6 @@
--- What every script begins with: the keys, and the few steps that several scripts share.
---
--- KEYS[1] is the namespace in braces. Every key begins with it, so that a cluster keeps them all on one
--- node. ARGV[1] is '1' when the same call may have been made before and its answer was lost, ARGV[2] the
--- time, where it is not the server's, and ARGV[3] how long to keep things, in milliseconds. Times are
--- milliseconds since the epoch.
+-- What every script of the conversations begins with, after base.lua: the keys, and the few steps that several
+-- scripts share. ARGV[2] is the time, where it is not the server's, and ARGV[3] how long to keep things, in
+-- milliseconds.
 --
 --   {ns}:conversation:<key>  hash    account_sid, contact, address, created_at; fence: of the last hold;
 --                                    holder: the queue message on whose behalf it is held, while it is
@@ -22,62 +19,16 @@
 --   {ns}:unsent:<key>        zset    the same of those that are pending or sending
 --   {ns}:sid:<sid>           string  the id of the reply that is this Twilio message
 --   {ns}:conversations       zset    Score: when something was last said. Member: key
---   {ns}:receipt:<call>      string  what a call answered, for a minute, should it have to be repeated
---   {ns}:repeated            string  when a call was last repeated, for a minute
---   {ns}:sequence            string  counts whatever needs an order: messages, replies, holds
+--   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence counts messages, replies, holds
 --
 -- What is owed does not expire: unanswered messages, unsent replies, and their conversation. All else does
 -- when nothing has changed it for as long as things are kept. So a set may name what is gone.
 
-local MINUTE_MS = 60000
-
 -- How many members a script looks at to clean a set up, whatever its own work is.
 local CLEAN_LIMIT = 20
 
-local base = KEYS[1]
-local again = ARGV[1] == '1'
 local keep_ms = ARGV[3]
-
-local function key(kind, name)
-  return base .. ':' .. kind .. ':' .. name
-end
-
--- A Lua number's own text would be 1.7e12.
-local function digits(number)
-  return string.format('%.0f', number)
-end
-
-local function clock(given)
-  if given ~= '' then return tonumber(given) end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 local now = clock(ARGV[2])
-
--- Redis lets a script that has begun to write go on although the memory is full. What only lets go of
--- something, or notes what has happened, must work then, and begins with this.
--- A call that is repeated writes something even when all was done before: whoever waits for the server's file
--- waits for the writes of its own connection, and this is a new one.
-local function although_memory_is_full()
-  redis.call('DEL', base .. ':nothing')
-  if again then redis.call('SET', base .. ':repeated', digits(now), 'PX', MINUTE_MS) end
-end
-
-local function next_in_sequence()
-  return digits(redis.call('INCR', base .. ':sequence'))
-end
-
--- What this very call answered when it was made before, if it was.
-local function former_answer(call)
-  return again and redis.call('GET', key('receipt', call))
-end
-
--- Return an answer, and keep it should the call be made again.
-local function receipted(call, answer)
-  redis.call('SET', key('receipt', call), answer, 'PX', MINUTE_MS)
-  return answer
-end
 
 -- Members of the sets of messages.
 local function member_of(seq, name) return string.format('%012.0f:%s', seq, name) end

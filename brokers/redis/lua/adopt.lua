@@ -1,6 +1,6 @@
--- Store messages as another engine had them. ARGV: again, and for each message its id, state, queue, actor,
--- payload, priority, deliveries, crashes, when it was enqueued and is due, its last error, its reason for being
--- a dead letter and when it died. Returns how many were not there already.
+-- Store messages as another engine had them. ARGV: again, a name for this call, and for each message its id,
+-- state, queue, actor, payload, priority, deliveries, crashes, when it was enqueued and is due, its last error,
+-- its reason for being a dead letter and when it died. Returns how many were not there already.
 
 local function adopt_dead(i)
   local id, queue = ARGV[i], ARGV[i + 2]
@@ -25,10 +25,12 @@ local function adopt_live(i)
   }, is_delayed and now - 1 or now)
 end
 
-local count = 0
-for i = 2, #ARGV, 13 do
+local call, count = ARGV[2], 0
+local former = former_answer(call)
+if former then return tonumber(former) end
+for i = 3, #ARGV, 13 do
   local is_new
   if ARGV[i + 1] == 'dead' then is_new = adopt_dead(i) else is_new = adopt_live(i) end
   if is_new then count = count + 1 end
 end
-return count
+return receipted(call, count)

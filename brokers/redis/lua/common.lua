@@ -1,8 +1,5 @@
--- What every script begins with: the keys, and the few steps that several scripts share.
---
--- KEYS[1] is the namespace in braces. Every key begins with it, so that a cluster keeps them all on one
--- node. ARGV[1] is '1' when the same call may have been made before and its answer was lost.
--- Times are milliseconds since the epoch, of the server's clock.
+-- What every script of the queue begins with, after base.lua: the keys, and the few steps that several
+-- scripts share. Times are of the server's clock.
 --
 --   {ns}:message:<id>          hash    a live message: queue, actor, priority, seq, due, enqueued,
 --                                      deliveries, crashes, error
@@ -22,37 +19,12 @@
 --   {ns}:process:<owner>       hash    host, pid
 --   {ns}:started:<owner>       hash    one field for each worker thread: <token>:<id> of what it runs, or ran
 --   {ns}:unique:<key>          string  <expires>:<id> of the message that has this unique key
---   {ns}:receipt:<token>       string  the answer to an enqueue, for a minute, should it have to be repeated
---   {ns}:sequence              string  counts messages, to keep those in order that come in one millisecond
+--   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence keeps messages in order
+--                                      that come in one millisecond
 --   {ns}:checked               string  when the server last proved that it takes writes
-
-local base = KEYS[1]
-local again = ARGV[1] == '1'
-
-local function key(kind, name)
-  return base .. ':' .. kind .. ':' .. name
-end
 
 local function held_key(queue, owner)
   return key('held', queue) .. ':' .. owner
-end
-
--- A Lua number's own text would be 1.7e12.
-local function digits(number)
-  return string.format('%.0f', number)
-end
-
--- The time, or the caller's own where it has one.
-local function clock(given)
-  if given ~= '' then return tonumber(given) end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
--- Redis lets a script that has begun to write go on although the memory is full. Whatever gets rid of
--- messages must work then, and begins with this.
-local function although_memory_is_full()
-  redis.call('DEL', base .. ':nothing')
 end
 
 -- Wake so many waiting processes, each of them once. Those that died meanwhile do not hear it.
@@ -117,7 +89,7 @@ local function store(m, now)
     local expires = digits(now + m.unique_for) .. ':' .. m.id
     redis.call('SET', key('unique', m.unique_key), expires, 'PX', math.max(1, m.unique_for))
   end
-  local seq = redis.call('INCR', base .. ':sequence')
+  local seq = next_in_sequence()
   redis.call('HSET', message, 'queue', m.queue, 'actor', m.actor, 'priority', m.priority, 'seq', seq,
     'due', digits(m.due), 'enqueued', digits(m.enqueued), 'deliveries', m.deliveries, 'crashes', m.crashes)
   if m.error ~= '' then redis.call('HSET', message, 'error', m.error) end

@@ -1,8 +1,10 @@
--- Delete dead letters for good. ARGV: again, ids. Returns how many there were.
+-- Delete dead letters for good. ARGV: again, a name for this call, ids. Returns how many there were.
 
 although_memory_is_full()
-local count = 0
-for i = 2, #ARGV do
+local call, count = ARGV[2], 0
+local former = former_answer(call)
+if former then return tonumber(former) end
+for i = 3, #ARGV do
   local queue = redis.call('HGET', key('dead-letter', ARGV[i]), 'queue')
   if queue then
     redis.call('ZREM', key('dead', queue), ARGV[i])
@@ -10,4 +12,4 @@ for i = 2, #ARGV do
     count = count + 1
   end
 end
-return count
+return receipted(call, count)

@@ -1,18 +1,10 @@
--- Store messages. ARGV: again, time, token of this call, and for each message its id, queue, actor,
+-- Store messages. ARGV: again, time, a name for this call, and for each message its id, queue, actor,
 -- payload, priority, delay, unique key and how long that stays taken.
 -- Returns one character for each: 1 stored, 0 there already.
 
-local RECEIPT_MS = 60000
-
-local receipt = key('receipt', ARGV[3])
-if again then
-  local answer = redis.call('GET', receipt)
-  if answer then
-    -- A write, because the wait that follows is for what this connection wrote, and for all before it.
-    redis.call('PEXPIRE', receipt, RECEIPT_MS)
-    return answer
-  end
-end
+local call = ARGV[3]
+local former = former_answer(call)
+if former then return former end
 local now = clock(ARGV[2])
 local answers = {}
 for i = 4, #ARGV, 8 do
@@ -23,6 +15,4 @@ for i = 4, #ARGV, 8 do
   }, now)
   answers[#answers + 1] = stored and '1' or '0'
 end
-local answer = table.concat(answers)
-redis.call('SET', receipt, answer, 'PX', RECEIPT_MS)
-return answer
+return receipted(call, table.concat(answers))

@@ -1,16 +1,17 @@
--- Make a dead letter ready again, with a clean record. ARGV: again, time, id, payload, '1' to use that one.
--- Returns 1, or 0 when there is no such dead letter, or a message of its id is live.
+-- Make a dead letter ready again, with a clean record. ARGV: again, time, a name for this call, id, payload,
+-- '1' to use that one. Returns 1, or 0 when there is no such dead letter, or a message of its id is live.
 
-local now, id = clock(ARGV[2]), ARGV[3]
+local now, call, id = clock(ARGV[2]), ARGV[3], ARGV[4]
+if former_answer(call) then return 1 end
 local letter = key('dead-letter', id)
 local fields = redis.call('HMGET', letter, 'queue', 'actor', 'priority', 'enqueued')
 if not fields[1] then return 0 end
 local stored = store({
   id = id, queue = fields[1], actor = fields[2], priority = fields[3], due = now,
-  payload = ARGV[5] == '1' and ARGV[4] or redis.call('GET', key('dead-payload', id)) or '',
+  payload = ARGV[6] == '1' and ARGV[5] or redis.call('GET', key('dead-payload', id)) or '',
   enqueued = tonumber(fields[4]), deliveries = 0, crashes = 0, error = '', unique_key = '',
 }, now)
 if not stored then return 0 end
 redis.call('UNLINK', letter, key('dead-payload', id))
 redis.call('ZREM', key('dead', fields[1]), id)
-return 1
+return receipted(call, 1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from brokers.backend import Delivery, QueueBackend
+from brokers.backend import DeadLetterFilter, Delivery, QueueBackend
 from brokers.errors import EngineError
 from brokers.redis import RedisBackend, scripts
 from brokers.redis.scripts import Script
@@ -220,9 +220,22 @@ def test_whoever_claims_a_message_that_was_given_back_keeps_it(
 def test_a_dead_letter_is_replayed_once(backend: RedisBackend, other: RedisBackend, proxy: Proxy) -> None:
     message_id = buried(other)
     with proxy.losing_answers_to(scripts.REPLAY.sha, meanwhile=lambda: finished(other)):
-        backend.replay(message_id)
+        assert backend.replay(message_id)
 
     assert counts(other) == Counts(done=1)
+
+
+def test_what_was_discarded_and_adopted_is_counted_once(
+    backend: RedisBackend, other: RedisBackend, proxy: Proxy
+) -> None:
+    letters = [found(other, buried(other)) for _ in range(3)]
+    which = DeadLetterFilter(message_ids=[letter.message_id for letter in letters])
+    with proxy.losing_answers_to(scripts.DISCARD.sha):
+        assert backend.discard(which) == 3
+    with proxy.losing_answers_to(scripts.ADOPT.sha):
+        assert backend.adopt(letters) == 3
+
+    assert counts(other) == Counts(dead=3)
 
 
 # -- the server forgets, or dies -----------------------------------------------------------------------
