@@ -13,8 +13,9 @@ Done is gone. All times are milliseconds since the epoch, of the engine's clock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 State = Literal["ready", "delayed", "running", "dead"]
@@ -83,6 +84,7 @@ class QueueStats:
       oldest_due_at: when the longest waiting ready message became due; None when none waits, or when the
         engine cannot tell.
       done: messages finished since the database was made; survives restarts. None: the engine does not count.
+      died: how many became dead letters since then, by reason, whatever became of those.
     """
 
     queue: str
@@ -93,16 +95,30 @@ class QueueStats:
     done: int | None
     oldest_due_at: int | None
     paused: bool
+    died: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which dead letters are meant. What is left None does not narrow."""
+    """Which dead letters are meant. What is left None does not narrow.
+
+    Attributes:
+      text: a part of the payload or of the last error, to the letter.
+      died_since, died_before: when they died, in milliseconds since the epoch; the second excluded.
+    """
 
     queue: str | None = None
     actor: str | None = None
     reason: str | None = None
     message_ids: Sequence[str] | None = None
+    text: str | None = None
+    died_since: int | None = None
+    died_before: int | None = None
+
+    @property
+    def spellings(self) -> tuple[str, str] | None:
+        """The text, and as a payload in JSON spells it."""
+        return None if self.text is None else (self.text, json.dumps(self.text)[1:-1])
 
 
 class QueueBackend(Protocol):
@@ -176,6 +192,10 @@ class QueueBackend(Protocol):
         self, which: DeadLetterFilter, *, limit: int = 50, offset: int = 0
     ) -> Sequence[StoredMessage]:
         """A page of dead letters, newest first."""
+        ...
+
+    def count_dead_letters(self, which: DeadLetterFilter) -> int:
+        """How many there are."""
         ...
 
     def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from ..backend import DeadLetterFilter, QueueStats, State, StoredMessage
@@ -16,8 +17,11 @@ from .scripts import Argument, new_call
 #: Answers with so many messages, or deletions of so many, hold up the server for a millisecond at most.
 PAGE = 200
 
+#: Looking through so many without showing them does the same.
+FIND_PAGE = 1_000
+
 #: How many fields a message has in an answer (see lua/show.lua), and a queue in lua/stats.lua.
-MESSAGE_FIELDS, QUEUE_FIELDS = 13, 8
+MESSAGE_FIELDS, QUEUE_FIELDS = 13, 9
 
 
 class OperatorSide:
@@ -34,23 +38,23 @@ class OperatorSide:
         return self._database.ask(Command(scripts.LIST, (queue, state, offset, limit), read=_messages))
 
     def get(self, message_id: str) -> StoredMessage | None:
-        return self._get(message_id, dead=False)
-
-    def _get(self, message_id: str, *, dead: bool) -> StoredMessage | None:
-        found = self._database.ask(Command(scripts.GET, (message_id, int(dead)), read=_messages))
+        found = self._database.ask(Command(scripts.GET, (message_id,), read=_messages))
         return found[0] if found else None
 
     def dead_letters(
         self, which: DeadLetterFilter, *, limit: int = 50, offset: int = 0
     ) -> Sequence[StoredMessage]:
-        return list(islice(self._matching(which), offset, offset + limit))
+        return self._show_dead(list(islice(self._matching(which), offset, offset + limit)))
+
+    def count_dead_letters(self, which: DeadLetterFilter) -> int:
+        return sum(1 for _ in self._matching(which))
 
     def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:
         arguments = (self._now(), new_call(), message_id, payload or b"", int(payload is not None))
         return self._database.store(Command(scripts.REPLAY, arguments, read=bool))
 
     def discard(self, which: DeadLetterFilter) -> int:
-        matching = [message.message_id for message in self._matching(which)]
+        matching = list(self._matching(which))
         pages = [matching[at : at + PAGE] for at in range(0, len(matching), PAGE)]
         return sum(
             self._database.store(Command(scripts.DISCARD, (new_call(), *page), read=int)) for page in pages
@@ -78,32 +82,58 @@ class OperatorSide:
     def resume(self, queue: str) -> None:
         self._database.store(Command(scripts.PAUSE, (queue, 0), read=_nothing))
 
-    def _matching(self, which: DeadLetterFilter) -> Iterator[StoredMessage]:
-        """Dead letters, newest first."""
+    def _matching(self, which: DeadLetterFilter) -> Iterator[str]:
+        """The ids of dead letters, newest first."""
         if which.message_ids is not None:
-            found = [self._get(message_id, dead=True) for message_id in dict.fromkeys(which.message_ids)]
-            letters = iter(sorted(filter(None, found), key=_newest_first))
-        else:
-            queues = [stats.queue for stats in self.stats()] if which.queue is None else [which.queue]
-            letters = heapq.merge(*map(self._every_dead_letter, queues), key=_newest_first)
-        for letter in letters:
-            if _matches(letter, which):
-                yield letter
+            letters = self._show_dead(list(dict.fromkeys(which.message_ids)))
+            newest_first = sorted(letters, key=lambda letter: -(letter.died_at or 0))
+            return (letter.message_id for letter in newest_first if _matches(letter, which))
+        queues = [stats.queue for stats in self.stats()] if which.queue is None else [which.queue]
+        found = heapq.merge(*(self._found(queue, which) for queue in queues), key=itemgetter(0))
+        return (message_id for _, message_id in found)
 
-    def _every_dead_letter(self, queue: str) -> Iterator[StoredMessage]:
-        offset = 0
-        while page := self.list(queue, "dead", limit=PAGE, offset=offset):
-            yield from page
-            offset += len(page)
+    def _found(self, queue: str, which: DeadLetterFilter) -> Iterator[tuple[int, str]]:
+        """One queue's: minus the time of death, and the id."""
+        offset, criteria = 0, _criteria(which)
+        while True:
+            arguments = (queue, offset, FIND_PAGE, *criteria)
+            count, *page = self._database.ask(Command(scripts.FIND_DEAD, arguments, read=list))
+            for message_id, died_at in zip(page[::2], page[1::2], strict=True):
+                yield -int(died_at), message_id.decode()
+            offset += count
+            if count < FIND_PAGE:
+                return
+
+    def _show_dead(self, message_ids: Sequence[str]) -> Sequence[StoredMessage]:
+        pages = [message_ids[at : at + PAGE] for at in range(0, len(message_ids), PAGE)]
+        return [
+            letter
+            for page in pages
+            for letter in self._database.ask(Command(scripts.SHOW_DEAD, page, read=_messages))
+        ]
+
+
+def _criteria(which: DeadLetterFilter) -> Sequence[Argument]:
+    """As find_dead.lua takes them."""
+    narrow = (which.actor, which.reason, which.died_since, which.died_before, *(which.spellings or ("", "")))
+    return ["" if criterion is None else criterion for criterion in narrow]
 
 
 def _matches(letter: StoredMessage, which: DeadLetterFilter) -> bool:
     wanted = ((which.queue, letter.queue), (which.actor, letter.actor), (which.reason, letter.reason))
-    return all(asked is None or asked == has for asked, has in wanted)
+    died_at = letter.died_at or 0
+    return (
+        all(asked is None or asked == has for asked, has in wanted)
+        and (which.died_since is None or died_at >= which.died_since)
+        and (which.died_before is None or died_at < which.died_before)
+        and (which.spellings is None or _has_text(letter, which.spellings))
+    )
 
 
-def _newest_first(letter: StoredMessage) -> int:
-    return -(letter.died_at or 0)
+def _has_text(letter: StoredMessage, spellings: tuple[str, str]) -> bool:
+    return spellings[0] in (letter.last_error or "") or any(
+        spelling.encode() in letter.payload for spelling in spellings
+    )
 
 
 def _nothing(_: Any) -> None:
@@ -113,7 +143,7 @@ def _nothing(_: Any) -> None:
 def _queues(answer: list[Any]) -> Sequence[QueueStats]:
     queues = []
     for at in range(0, len(answer), QUEUE_FIELDS):
-        name, ready, delayed, running, dead, done, oldest, paused = answer[at : at + QUEUE_FIELDS]
+        name, ready, delayed, running, dead, done, oldest, paused, died = answer[at : at + QUEUE_FIELDS]
         queues.append(
             QueueStats(
                 queue=name.decode(),
@@ -124,6 +154,9 @@ def _queues(answer: list[Any]) -> Sequence[QueueStats]:
                 done=int(done),
                 oldest_due_at=int(oldest) if oldest else None,
                 paused=bool(paused),
+                died={
+                    reason.decode(): int(count) for reason, count in zip(died[::2], died[1::2], strict=True)
+                },
             )
         )
     return queues

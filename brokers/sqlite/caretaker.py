@@ -149,5 +149,6 @@ def bury(
     connection: apsw.Connection, key: int, token: int | None, *, reason: str, error: str | None, now_ms: int
 ) -> None:
     """Move a message, held under `token`, to the dead letters."""
+    connection.execute(statements.COUNT_DIED, (reason, key, token))
     connection.execute(statements.BURY, (now_ms, reason, error, key, token))
     connection.execute(statements.ACK, (key, token))

@@ -40,6 +40,11 @@ class OperatorSide:
     ) -> Sequence[StoredMessage]:
         return self._page(statements.DEAD_LETTERS, {**_bindings(which), "limit": limit, "offset": offset})
 
+    def count_dead_letters(self, which: DeadLetterFilter) -> int:
+        return int(
+            self._database.read(lambda c: _one(c, statements.COUNT_DEAD_LETTERS, _bindings(which)) or 0)
+        )
+
     def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:
         def apply(connection: apsw.Connection) -> bool:
             row: Any = connection.execute(statements.DEAD_LETTER, (message_id,)).fetchone()
@@ -105,7 +110,17 @@ def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...] 
 
 def _bindings(which: DeadLetterFilter) -> dict[str, Any]:
     ids = None if which.message_ids is None else json.dumps(list(which.message_ids))
-    return {"queue": which.queue, "actor": which.actor, "reason": which.reason, "message_ids": ids}
+    text, text_in_json = which.spellings or (None, None)
+    return {
+        "queue": which.queue,
+        "actor": which.actor,
+        "reason": which.reason,
+        "message_ids": ids,
+        "text": text,
+        "text_in_json": text_in_json,
+        "died_since": which.died_since,
+        "died_before": which.died_before,
+    }
 
 
 def _rows(connection: apsw.Connection, statement: str) -> Any:
@@ -125,9 +140,15 @@ def _count(connection: apsw.Connection) -> Sequence[QueueStats]:
             done=done,
             oldest_due_at=_one(connection, statements.OLDEST_DUE, {"queue": name}),
             paused=bool(paused),
+            died=_died(connection, name),
         )
         for name, paused, done in _rows(connection, statements.QUEUES)
     ]
+
+
+def _died(connection: apsw.Connection, queue: str) -> dict[str, int]:
+    rows: Any = connection.execute(statements.DIED, (queue,)).fetchall()
+    return dict(rows)
 
 
 def _one(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> Any:

@@ -71,7 +71,21 @@ CREATE TABLE write_check (
 );
 """
 
-SCHEMA = Schema("queue", (_VERSION_1,))
+_VERSION_2 = """
+-- How many messages died, since the beginning.
+CREATE TABLE died (
+    queue   TEXT NOT NULL,
+    reason  TEXT NOT NULL,
+    count   INTEGER NOT NULL,
+    PRIMARY KEY (queue, reason)
+) WITHOUT ROWID;
+
+-- With the queue in it, counting the delayed messages of each queue reads nothing but this.
+DROP INDEX message_delayed;
+CREATE INDEX message_delayed ON message_queue (due_at, queue) WHERE state = 'delayed';
+"""
+
+SCHEMA = Schema("queue", (_VERSION_1, _VERSION_2))
 
 #: Store a message unless one of that id is there already.
 ENQUEUE = """
@@ -180,6 +194,12 @@ ON CONFLICT (message_id) DO UPDATE SET
     reason = excluded.reason, last_error = excluded.last_error, payload = excluded.payload
 """
 
+#: One more dead letter of the queue that the running message is in.
+COUNT_DIED = """
+INSERT INTO died SELECT queue, ?, 1 FROM message_queue WHERE id = ? AND token IS ?
+ON CONFLICT (queue, reason) DO UPDATE SET count = count + 1
+"""
+
 #: All that a process holds: with the death of the process, what it held.
 HELD_BY = "SELECT id, token, crashes FROM message_queue WHERE state = 'running' AND owner = ?"
 
@@ -209,6 +229,7 @@ COUNT_READY = "SELECT count(*) FROM message_queue WHERE state = 'ready' AND queu
 COUNT_DELAYED = "SELECT queue, count(*) FROM message_queue WHERE state = 'delayed' GROUP BY queue"
 COUNT_RUNNING = "SELECT queue, count(*) FROM message_queue WHERE state = 'running' GROUP BY queue"
 COUNT_DEAD = "SELECT count(*) FROM dead_letter WHERE queue = ?"
+DIED = "SELECT reason, count FROM died WHERE queue = ?"
 
 #: The longest wait: the head of each priority, again by hopping.
 OLDEST_DUE = """
@@ -252,9 +273,13 @@ _MATCHES = """
 WHERE (:queue IS NULL OR queue = :queue) AND (:actor IS NULL OR actor = :actor)
   AND (:reason IS NULL OR reason = :reason)
   AND (:message_ids IS NULL OR message_id IN (SELECT value FROM json_each(:message_ids)))
+  AND (:died_since IS NULL OR died_at >= :died_since) AND (:died_before IS NULL OR died_at < :died_before)
+  AND (:text IS NULL OR instr(last_error, :text)
+       OR instr(payload, CAST(:text AS BLOB)) OR instr(payload, CAST(:text_in_json AS BLOB)))
 """
 
 DEAD_LETTERS = _DEAD + _MATCHES + "ORDER BY died_at DESC, id DESC LIMIT :limit OFFSET :offset"
+COUNT_DEAD_LETTERS = "SELECT count(*) FROM dead_letter " + _MATCHES
 DISCARD = "DELETE FROM dead_letter " + _MATCHES
 
 #: A message as another engine had it.

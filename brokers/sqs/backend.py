@@ -272,6 +272,9 @@ class SQSBackend:
     def dead_letters(self, *_: Any, **__: Any) -> NoReturn:
         _unsupported(_REDRIVE)
 
+    def count_dead_letters(self, *_: Any, **__: Any) -> NoReturn:
+        _unsupported(_REDRIVE)
+
     def replay(self, *_: Any, **__: Any) -> NoReturn:
         _unsupported(_REDRIVE)
 

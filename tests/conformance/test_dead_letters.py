@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,32 @@ def three(backend: QueueBackend) -> Sequence[str]:
         ids.append(stored(backend, queue=f"queue-{index}", actor=f"actor-{index}"))
         backend.nack(claimed(backend, f"queue-{index}"), reason=reason, error=None)
     return ids
+
+
+def test_dead_letters_are_found_by_what_they_say_and_when_they_died(open_backend: OpenBackend) -> None:
+    now = 1_000
+    backend = open_backend(clock=lambda: now)
+    ids = []
+    for text, error in (('{"Body": "caf\\u00e9?"}', "no"), ("café", "no"), ("{}", "ValueError: café")):
+        ids.append(stored(backend, payload=text.encode()))
+        backend.nack(claimed(backend), reason="failed", error=error)
+        now += 1_000
+
+    def matching(**criteria: Any) -> list[str]:
+        which = DeadLetterFilter(**criteria)
+        found = [letter.message_id for letter in backend.dead_letters(which)]
+        assert backend.count_dead_letters(which) == len(found)
+        named = DeadLetterFilter(message_ids=ids, **criteria)
+        assert [letter.message_id for letter in backend.dead_letters(named)] == found
+        return found[::-1]
+
+    assert matching(text="café") == ids
+    assert matching(text="café", died_since=2_000) == ids[1:]
+    assert matching(died_before=2_000) == ids[:1]
+    assert matching(text="ValueError") == ids[2:]
+    assert matching(text="%") == []
+    assert backend.discard(DeadLetterFilter(text="café", died_before=3_000)) == 2
+    assert matching() == ids[2:]
 
 
 FILTERS: dict[str, Callable[[Sequence[str]], DeadLetterFilter]] = {

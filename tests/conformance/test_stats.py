@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brokers.backend import QueueBackend, QueueStats
+from brokers.backend import DeadLetterFilter, QueueBackend, QueueStats
 from tests.support.messages import QUEUE, buried, claimed, found, stats_of, stored
 
 from .conftest import OpenBackend
@@ -24,7 +24,17 @@ def test_every_state_is_counted(open_backend: OpenBackend) -> None:
     backend.sync()
 
     assert backend.stats() == [
-        QueueStats(QUEUE, ready=4, delayed=5, running=3, dead=1, done=2, oldest_due_at=1_000, paused=False)
+        QueueStats(
+            QUEUE,
+            ready=4,
+            delayed=5,
+            running=3,
+            dead=1,
+            done=2,
+            oldest_due_at=1_000,
+            paused=False,
+            died={"failed": 1},
+        )
     ]
 
 
@@ -42,6 +52,19 @@ def test_queues_are_counted_apart(backend: QueueBackend) -> None:
 
 def test_an_unused_store_has_no_queues(backend: QueueBackend) -> None:
     assert list(backend.stats()) == []
+
+
+def test_deaths_are_counted_by_reason_whatever_becomes_of_the_dead(open_backend: OpenBackend) -> None:
+    before = open_backend()
+    replayed, again = buried(before), stored(before)
+    before.nack(claimed(before), reason="expired", error=None)
+    before.replay(replayed)
+    before.nack(claimed(before), reason="failed", error=None)
+    before.discard(DeadLetterFilter(message_ids=[replayed, again]))
+    before.close()
+
+    after = stats_of(open_backend())
+    assert (after.dead, after.died) == (0, {"failed": 2, "expired": 1})
 
 
 def test_done_is_remembered_over_a_restart(open_backend: OpenBackend) -> None:

@@ -11,6 +11,7 @@
 --   {ns}:dead:<queue>          zset    dead letters. Score: time of death. Member: id
 --   {ns}:dead-letter:<id>      hash    what the message's hash was, and: reason, died
 --   {ns}:dead-payload:<id>     string  its payload
+--   {ns}:died:<queue>          hash    reason -> dead letters it made since the beginning
 --   {ns}:queues                hash    every queue known -> messages done since the beginning
 --   {ns}:paused                set     queues that hand out nothing
 --   {ns}:waiting:<queue>       set     owners that found nothing and want to be woken
@@ -76,6 +77,7 @@ local function bury(id, queue, reason, error, now)
   redis.call('HSET', letter, 'reason', reason, 'died', digits(now))
   if error ~= '' then redis.call('HSET', letter, 'error', error) end
   redis.call('ZADD', key('dead', queue), digits(now), id)
+  redis.call('HINCRBY', key('died', queue), reason, 1)
 end
 
 -- Store a new message, and return whether it was new. `m` has the fields of its hash, and id, payload,

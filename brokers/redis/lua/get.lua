@@ -1,8 +1,8 @@
--- One message. ARGV: again, id, '1' to look among the dead letters only. Returns what show() gives of it, or nothing.
+-- One message, live or else dead. ARGV: again, id. Returns what show() gives of it, or nothing.
 
 local id, answer = ARGV[2], {}
 local fields = redis.call('HMGET', key('message', id), 'queue', 'due', 'seq')
-if fields[1] and ARGV[3] ~= '1' then
+if fields[1] then
   local state = 'running'
   if redis.call('ZSCORE', key('delayed', fields[1]), id) then
     state = 'delayed'

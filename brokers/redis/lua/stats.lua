@@ -1,5 +1,5 @@
 -- Count. Returns for each queue its name, and how many messages are ready, delayed, running, dead and done,
--- when the longest waiting one became due ('' for none), and whether it is paused.
+-- when the longest waiting one became due ('' for none), whether it is paused, and how many died of what.
 
 -- Each priority's head, hopping from one to the next.
 local function oldest_due(ready)
@@ -27,6 +27,7 @@ for i = 1, #queues, 2 do
     queues[i + 1],
     oldest_due(key('ready', queue)),
     redis.call('SISMEMBER', base .. ':paused', queue),
+    redis.call('HGETALL', key('died', queue)),
   }) do
     answer[#answer + 1] = figure
   end
