@@ -8,10 +8,14 @@ from __future__ import annotations
 import dramatiq
 
 from ops.logging import configure_logging
+from ops.metrics import keep_metrics_in
+from ops.settings import load_settings
 
-from .services import services
+configure_logging(load_settings())
+keep_metrics_in(load_settings().metrics_directory)  # before any metric is made, which the imports below do
 
-configure_logging(services().settings)
+from .services import services  # noqa: E402
+
 dramatiq.set_broker(services().broker)
 
 from .deliveries import give_up_on_reply, reconcile_reply, record_delivery_status, send_reply  # noqa: E402

@@ -13,7 +13,7 @@ from brokers.durable import message_in_hand
 
 from .conversations import DELIVERY_RANK, Reply
 from .later import come_back
-from .measures import DELIVERIES, REPLIES, REPLY_SECONDS, TWILIO_SECONDS
+from .measures import DELIVERIES, REPLIES, REPLY_SECONDS
 from .messages import masked
 from .named import named
 from .sender import NotSentEver, NotSentYet, PerhapsSent
@@ -63,8 +63,7 @@ def send_reply(reply_id: str) -> None:
         return
     with structlog.contextvars.bound_contextvars(contact=masked(reply.contact), reply_id=reply_id):
         try:
-            with TWILIO_SECONDS.time():
-                sid = services().sender.send(reply)
+            sid = services().sender.send(reply)
         except NotSentYet as error:
             conversations.record_not_sent(reply_id, str(error), final=False)
             logger.warning("reply not sent yet", error=str(error))

@@ -12,11 +12,11 @@ import structlog
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
 
-from .ai import Completion, ResponderRefused
+from .ai import Completion, ResponderRefused, ResponderUnavailable
 from .conversations import Hold, HoldLost, Turn
 from .deliveries import send_next_reply
 from .later import come_back
-from .measures import AI_FAILURES, AI_SECONDS, AI_TOKENS
+from .measures import AI_ERRORS, AI_REQUESTS, AI_SECONDS, AI_TOKENS
 from .messages import InboundMessage, masked
 from .named import named
 from .oversight import Uncertain
@@ -194,13 +194,26 @@ def _ask(turn: Turn) -> Completion:
         with AI_SECONDS.labels(provider).time():
             completion = services().responder.respond(turn.history, turn.unanswered)
     except Exception as error:
-        AI_FAILURES.labels(provider, type(error).__name__).inc()
+        AI_REQUESTS.labels(provider, _outcome(error)).inc()
+        AI_ERRORS.labels(provider, type(error).__name__).inc()
         logger.warning("no answer from the responder", error=str(error))
         raise
+    AI_REQUESTS.labels(provider, "answered").inc()
     for kind, tokens in (("prompt", completion.prompt_tokens), ("completion", completion.completion_tokens)):
         AI_TOKENS.labels(completion.model, kind).inc(tokens or 0)
     logger.info("answered", messages=len(turn.unanswered), model=completion.model, tokens=completion.tokens)
     return completion
+
+
+def _outcome(error: Exception) -> str:
+    """What the metrics call it."""
+    match error:
+        case ResponderUnavailable():
+            return "unavailable"
+        case ResponderRefused():
+            return "refused"
+        case _:
+            return "failed"
 
 
 def _fit(text: str) -> str:

@@ -18,6 +18,7 @@ from .ai import EchoResponder, Responder
 from .console import ConsoleSender
 from .conversations import ConversationStore
 from .engines import conversation_store, oversight, queue_backend
+from .exposition import Exposition
 from .oversight import Oversight
 from .sender import Sender
 from .startup import Announcement
@@ -46,18 +47,19 @@ def services() -> Services:
       SettingsError: listing every wrong or missing setting.
     """
     settings = load_settings()
-    broker = _broker(settings)
+    conversations = conversation_store(settings, settings.conversations_on)
+    broker = _broker(settings, conversations)
     return Services(
         settings=settings,
         broker=broker,
         oversight=oversight(settings, broker),
-        conversations=conversation_store(settings, settings.conversations_on),
+        conversations=conversations,
         responder=_responder(settings),
         sender=_sender(settings),
     )
 
 
-def _broker(settings: Settings) -> DurableBroker:
+def _broker(settings: Settings, conversations: ConversationStore) -> DurableBroker:
     middleware = stack(
         max_age_ms=settings.message_max_age_ms,
         time_limit_ms=settings.message_time_limit_ms,
@@ -67,7 +69,8 @@ def _broker(settings: Settings) -> DurableBroker:
         metrics=REGISTRY,
     )
     return DurableBroker(
-        queue_backend(settings, settings.queue_backend), middleware=[*middleware, Announcement(settings)]
+        queue_backend(settings, settings.queue_backend),
+        middleware=[*middleware, Announcement(settings), Exposition(settings, conversations)],
     )
 
 

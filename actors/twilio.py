@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from .conversations import Reply
+from .measures import TWILIO_ERRORS, TWILIO_REQUESTS, TWILIO_SECONDS
 from .sender import NotSentEver, NotSentYet, PerhapsSent, SendError
 
 #: Where the REST API lives; `TWILIO_API_BASE_URL` may name another place.
@@ -34,6 +36,10 @@ CLOCK_SLACK_S = 30
 
 #: How many of the latest messages to a contact are looked through.
 LOOK_BACK = 50
+
+
+#: What the metrics call what became of a call.
+_OUTCOMES: dict[type[SendError], str] = {NotSentYet: "not_yet", NotSentEver: "never", PerhapsSent: "unknown"}
 
 
 class TwilioSender:
@@ -68,28 +74,43 @@ class TwilioSender:
         self._thread = threading.local()  # a requests session is not made for several threads
 
     def send(self, reply: Reply) -> str:
-        client = self._client()
-        try:
+        with self._calling("send") as client:
             message = client.messages.create(
                 to=reply.contact,
                 from_=reply.address,
                 body=reply.body,
                 status_callback=f"{self._status_callback_url}?reply={quote(reply.reply_id)}",
             )
-        except (TwilioException, requests.RequestException) as error:
-            raise _meaning_of(error, client.http_client) from error
         return str(message.sid)
 
     def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
-        client = self._client()
         try:
-            messages = client.messages.list(to=reply.contact, limit=LOOK_BACK)
-        except (TwilioException, requests.RequestException) as error:
+            with self._calling("find") as client:
+                messages = client.messages.list(to=reply.contact, limit=LOOK_BACK)
+        except SendError as error:
             raise NotSentYet(f"Twilio cannot be asked about a reply: {error}") from error
         for message in messages:
             if _is_the_same(message, reply) and not is_known(str(message.sid)):
                 return str(message.sid)
         return None
+
+    @contextmanager
+    def _calling(self, operation: str) -> Iterator[Any]:
+        """A call of Twilio's, made inside with the client this gives: timed, counted, its errors explained.
+
+        Raises:
+          NotSentYet, NotSentEver, PerhapsSent: what a failure means for whatever was asked.
+        """
+        client = self._client()
+        try:
+            with TWILIO_SECONDS.labels(operation).time():
+                yield client
+        except (TwilioException, requests.RequestException) as error:
+            meaning = _meaning_of(error, client.http_client)
+            TWILIO_REQUESTS.labels(operation, _OUTCOMES[type(meaning)]).inc()
+            TWILIO_ERRORS.labels(operation, str(getattr(error, "code", None) or type(error).__name__)).inc()
+            raise meaning from error
+        TWILIO_REQUESTS.labels(operation, "accepted").inc()
 
     def _client(self) -> Any:
         client = getattr(self._thread, "client", None)

@@ -8,14 +8,20 @@ from typing import cast
 
 import structlog
 from fastapi import FastAPI
+from prometheus_client.registry import Collector
 
+from actors.exposition import machine
 from actors.services import Services, services
 from brokers.backend import QueueBackend
+from brokers.collectors import SpoolCollector
+from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 from brokers.sqlite import SQLiteBackend
+from ops.metrics import Machine
 
 from .health import health_routes
 from .signature import SignatureCheck
+from .supervision import Supervisor, SupervisorCollector
 from .webhooks import webhook_routes
 
 logger = structlog.get_logger(__name__)
@@ -24,8 +30,11 @@ logger = structlog.get_logger(__name__)
 OPEN_WITHIN_S = 10.0
 
 
-def create_app() -> FastAPI:
+def create_app(supervisor: Supervisor | None = None) -> FastAPI:
     """Build the application from the settings.
+
+    Parameters:
+      supervisor: says what `recado up` runs, where it does.
 
     Raises:
       SettingsError: listing every wrong or missing setting.
@@ -48,8 +57,19 @@ def create_app() -> FastAPI:
 
     app = FastAPI(title="Recado", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.include_router(webhook_routes(parts.broker, signatures))
-    app.include_router(health_routes(parts.broker.backend, spool))
+    app.include_router(health_routes(parts.broker.backend, _machine(parts, spool, supervisor), spool))
     return app
+
+
+def _machine(parts: Services, spool: SpooledBackend | None, supervisor: Supervisor | None) -> Machine:
+    more: list[Collector] = []
+    if spool is not None:
+        more.append(SpoolCollector(spool))
+    if supervisor is not None:
+        more.append(SupervisorCollector(supervisor))
+    return machine(
+        parts.settings, Counts(parts.broker.backend), parts.broker.backend, parts.conversations, more
+    )
 
 
 def _spool(parts: Services) -> SpooledBackend | None:

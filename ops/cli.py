@@ -32,12 +32,15 @@ def api(
 
     settings = load_settings(serving=True)  # before anything else looks at them: all that is wrong, at once
 
+    from functools import partial
+
     from api.app import create_app
     from ops.server import run_server
+    from ops.supervisor.asking import status_if_any
 
     raise typer.Exit(
         run_server(
-            create_app(),
+            create_app(supervisor=partial(status_if_any, settings.run_directory)),
             host=host or settings.api_host,
             port=settings.api_port if port is None else port,
         )

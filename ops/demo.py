@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
-import shutil
 import signal
 import socket
 import sys
@@ -212,6 +211,8 @@ def _settings(port: int, auth_token: str) -> dict[str, str]:
         "API_PORT": str(port),
         "ECHO_DELAY_S": "0.5",
         "LOG_FORMAT": "console",
+        "METRICS_DIRECTORY": "metrics",
+        "METRICS_PORT": "0",  # the API shows the workers' too
         "PUBLIC_BASE_URL": PUBLIC_BASE_URL,
         "REPLY_RECONCILE_DELAYS_S": "1,1",
         "REPLY_SENDER": "console",
@@ -270,14 +271,7 @@ def keep_running() -> int:
     directory = Path("data").absolute()
     directory.mkdir(exist_ok=True)
     auth_token = "recado-development"  # noqa: S105  known to all, for a server on loopback
-    metrics = directory / "metrics"  # what processes count lies here; those that ran before are gone
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir()
-    settings = {
-        **_settings(8000, auth_token),
-        "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics),  # so that /metrics shows the workers' figures too
-    }
+    settings = {**_settings(8000, auth_token), "PUBLIC_BASE_URL": "http://127.0.0.1:8000"}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Processes(directory, settings) as processes:
         try:

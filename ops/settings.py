@@ -237,6 +237,13 @@ class Settings(BaseSettings):
     run_directory: Path = Field(
         Path("run"), description="where `recado up` keeps its lock and its socket, beside nobody else's"
     )
+    metrics_directory: Path = Field(
+        Path("metrics"), description="where the processes of one machine keep what they count"
+    )
+    metrics_host: str = Field("127.0.0.1", description="the address a worker shows the machine's metrics on")
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9191, description="the port for that; 0: workers show none, as under `recado up`, whose API does"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="least level that is logged"
     )

@@ -30,6 +30,11 @@ class SQLiteConversationStore:
         self._database = Database(path, statements.SCHEMA)
         self._clock = clock
 
+    @property
+    def database(self) -> Database:
+        """The file underneath."""
+        return self._database
+
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:

@@ -167,10 +167,13 @@ class Database:
         except apsw.Error as error:
             raise self._explain(error) from error
 
+    def file_bytes(self) -> int:
+        """Size of the file; 0 while there is none."""
+        return _size(self.path)
+
     def wal_bytes(self) -> int:
-        """Size of the write-ahead log."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        return wal.stat().st_size if wal.exists() else 0
+        """Size of the write-ahead log; 0 while there is none."""
+        return _size(self.path.with_name(self.path.name + "-wal"))
 
     def close(self) -> None:
         """Commit what was submitted, and close. The next use opens it again."""
@@ -315,6 +318,13 @@ class Database:
 
     def _explain(self, error: Exception) -> EngineError:
         return EngineError(f"SQLite could not use {self.path}: {type(error).__name__}: {error}")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class _Handles:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .cause import Cause
 from .heartbeat import ChildState, Heartbeat
 from .recycling import Limits, Wear
 from .restarts import Death, Restarts
@@ -28,7 +29,7 @@ class Child:
       wear: what it has used up.
       stop_reason: why it was told to stop; None as long as it was not.
       kill_at: when it is killed unless it has ended by then.
-      kill_reason: why it was killed; None as long as it was not.
+      kill_cause: why we killed it; None as long as it was not.
     """
 
     pid: int
@@ -40,11 +41,11 @@ class Child:
     rss_bytes: int = 0
     stop_reason: str | None = None
     kill_at: float | None = None
-    kill_reason: str | None = None
+    kill_cause: Cause | None = None
 
     @property
     def state(self) -> ChildState:
-        if self.stop_reason is not None or self.kill_reason is not None:
+        if self.stop_reason is not None or self.kill_cause is not None:
             return "draining"
         return "starting" if self.ready_at is None else "ready"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from . import events
+from .cause import Cause, Word
 from .child import Child, Slot, new_child
 from .errors import OK
 from .recycling import Limits
@@ -53,6 +55,10 @@ class Crew:
       clock: seconds, monotonic.
       random: gives numbers from 0 to 1.
       emit: is told what happens.
+
+    Attributes:
+      slots: all of them.
+      restarts: how often a child was started in the place of another, by kind and by why that one went.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Crew:
         emit: Callable[[events.Event], None],
     ) -> None:
         self.slots: list[Slot] = []
+        self.restarts: Counter[tuple[str, Word]] = Counter()
         self.hands = hands
         self.clock = clock
         self.emit = emit
@@ -119,19 +126,19 @@ class Crew:
         if until is not None and child.kill_at is not None:
             child.kill_at = min(child.kill_at, until)
 
-    def kill(self, slot: Slot, reason: str) -> None:
+    def kill(self, slot: Slot, cause: Cause) -> None:
         """Kill a slot's child. What follows, follows from its end."""
         child = slot.child
-        if child is not None and child.kill_reason is None:
-            child.kill_reason = reason
-            self.emit(events.ChildKilled(slot.name, pid=child.pid, reason=reason))
+        if child is not None and child.kill_cause is None:
+            child.kill_cause = cause
+            self.emit(events.ChildKilled(slot.name, pid=child.pid, reason=cause.text))
             self.hands.kill(child.pid)
 
     def bury(self, slot: Slot, child: Child, code: int) -> str:
         """Note a child's end; return it, for a person."""
         end = str(child.death(code, self.clock()))
-        if child.kill_reason is not None:
-            end += f" ({child.kill_reason})"
+        if child.kill_cause is not None:
+            end += f" ({child.kill_cause.text})"
         slot.child = None
         slot.last_end = end
         slot.last_code = code
@@ -151,11 +158,16 @@ class Crew:
             self.emit(events.ChildStopped(slot.name, pid=child.pid, end=end))
         else:
             slot.restarts += 1
+            self.count_restart(slot, child.kill_cause.word if child.kill_cause else _word(code))
             slot.start_at = now + verdict.restart_in_s
             pause = round(verdict.restart_in_s, 3)
             self.emit(
                 events.ChildDied(slot.name, pid=child.pid, end=end, job=child.job_name, restart_in_s=pause)
             )
+
+    def count_restart(self, slot: Slot, word: Word) -> None:
+        """Another child takes the place of this slot's."""
+        self.restarts[slot.spec.kind, word] += 1
 
     def do_what_is_due(self) -> None:
         """Start whose pause is over, kill whose time is up."""
@@ -164,11 +176,15 @@ class Crew:
             if slot.start_at is not None and slot.start_at <= now:
                 self.start(slot)
             elif slot.child is not None and slot.child.kill_at is not None and slot.child.kill_at <= now:
-                self.kill(slot, "did not stop in time")
+                self.kill(slot, Cause("slow_stop", "did not stop in time"))
 
     def due_at(self) -> float | None:
         """When `do_what_is_due` has something to do next."""
         return min(_dues(self.slots), default=None)
+
+
+def _word(code: int) -> Word:
+    return "exited" if code >= 0 else "killed"
 
 
 def _dues(slots: Iterable[Slot]) -> Iterable[float]:
@@ -176,5 +192,5 @@ def _dues(slots: Iterable[Slot]) -> Iterable[float]:
         if slot.start_at is not None:
             yield slot.start_at
         child = slot.child
-        if child is not None and child.kill_at is not None and child.kill_reason is None:
+        if child is not None and child.kill_at is not None and child.kill_cause is None:
             yield child.kill_at

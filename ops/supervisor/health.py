@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .cause import Cause
 from .heartbeat import Heartbeat
 
 #: kill: it cannot even be asked to stop, or has nothing left that could end by itself.
@@ -17,14 +18,14 @@ class Diagnosis:
     """What is wrong with a child, and what to do about it."""
 
     cure: Cure
-    reason: str
+    cause: Cause
 
 
 def is_silent(heard_s_ago: float, timeout_s: float) -> Diagnosis | None:
     """A process that is stopped, or in which nothing gets its turn, sends no heartbeats."""
     if heard_s_ago <= timeout_s:
         return None
-    return Diagnosis("kill", f"hung: no heartbeat for {heard_s_ago:.1f} s")
+    return Diagnosis("kill", Cause("hung", f"hung: no heartbeat for {heard_s_ago:.1f} s"))
 
 
 def is_impaired(heartbeat: Heartbeat) -> Diagnosis | None:
@@ -33,14 +34,16 @@ def is_impaired(heartbeat: Heartbeat) -> Diagnosis | None:
         job = heartbeat.job
         what = "a message" if job is None else f"{job.actor} {job.message_id}"
         since = "" if job is None else f" after {job.running_s:.0f} s"
-        return Diagnosis("replace", f"stuck: {what} is past its time limit{since} and cannot be interrupted")
+        what += f" is past its time limit{since} and cannot be interrupted"
+        return Diagnosis("replace", Cause("stuck", f"stuck: {what}"))
     if heartbeat.lost_threads:
-        return Diagnosis("replace", f"lost {heartbeat.lost_threads} of its threads")
+        return Diagnosis("replace", Cause("lost_threads", f"lost {heartbeat.lost_threads} of its threads"))
     return None
 
 
 def cannot_finish(heartbeat: Heartbeat) -> Diagnosis | None:
     """A draining child in which only what is stuck still runs: no use in waiting."""
     if heartbeat.stuck and heartbeat.stuck == heartbeat.running:
-        return Diagnosis("kill", f"stuck: {heartbeat.stuck} message(s) past their time limit are all it runs")
+        what = f"{heartbeat.stuck} message(s) past their time limit are all it runs"
+        return Diagnosis("kill", Cause("stuck", f"stuck: {what}"))
     return None

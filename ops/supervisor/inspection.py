@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .cause import Cause
 from .child import Child, Slot
 from .crew import Crew
 from .health import Diagnosis, cannot_finish, is_impaired, is_silent
@@ -26,7 +27,7 @@ class Inspection:
         """Look at all of them."""
         for slot in list(self._crew.slots):
             child = slot.child
-            if child is None or child.kill_reason is not None:
+            if child is None or child.kill_cause is not None:
                 continue
             child.rss_bytes = self._crew.hands.rss_bytes(child.pid)
             child.wear.sample(child.rss_bytes)
@@ -34,18 +35,20 @@ class Inspection:
             if diagnosis is None:
                 continue
             if diagnosis.cure == "kill":
-                self._crew.kill(slot, diagnosis.reason)
+                self._crew.kill(slot, diagnosis.cause)
             else:
-                self._replacements.request(slot, diagnosis.reason)
+                self._replacements.request(slot, diagnosis.cause)
 
     def _diagnose(self, slot: Slot, child: Child) -> Diagnosis | None:
         now = self._crew.clock()
         if child.wear.is_over_the_hard_limit(child.rss_bytes):
-            return Diagnosis("kill", f"memory of {child.rss_bytes / 1e6:,.0f} MB is over the hard limit")
+            what = f"memory of {child.rss_bytes / 1e6:,.0f} MB is over the hard limit"
+            return Diagnosis("kill", Cause("memory", what))
         if child.ready_at is None:
             if now - child.started_at <= slot.spec.start_timeout_s:
                 return None
-            return Diagnosis("kill", f"not ready within {slot.spec.start_timeout_s:g} s")
+            what = f"not ready within {slot.spec.start_timeout_s:g} s"
+            return Diagnosis("kill", Cause("not_ready", what))
         if silence := is_silent(now - child.heard_at, self._heartbeat_timeout_s):
             return silence
         if child.stop_reason is not None:

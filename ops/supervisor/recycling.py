@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .cause import Cause
+
 #: So many samples in a row over the limit: a moment's peak is none of ours.
 SAMPLES = 3
 
@@ -45,12 +47,13 @@ class Wear:
         limit = self._limits.hard_memory_bytes
         return limit is not None and rss_bytes > limit
 
-    def is_worn(self, *, age_s: float, jobs: int) -> str | None:
+    def is_worn(self, *, age_s: float, jobs: int) -> Cause | None:
         """Why it should be replaced; None while it should not."""
         if self._samples_over >= SAMPLES:
-            return f"memory over {(self._limits.memory_bytes or 0) / 1e6:,.0f} MB in {SAMPLES} samples"
+            limit_mb = (self._limits.memory_bytes or 0) / 1e6
+            return Cause("memory", f"memory over {limit_mb:,.0f} MB in {SAMPLES} samples")
         if self._limits.age_s is not None and age_s >= self._limits.age_s:
-            return f"age over {self._limits.age_s:g} s"
+            return Cause("age", f"age over {self._limits.age_s:g} s")
         if self._limits.jobs is not None and jobs >= self._limits.jobs:
-            return f"{jobs:,} messages done"
+            return Cause("jobs", f"{jobs:,} messages done")
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 
 from . import events
+from .cause import Cause
 from .child import Slot
 from .crew import Crew
 from .replacements import Replacements
 
-REASON = "reload"
+RELOAD = Cause("reload", "reload")
 
 
 class Reload:
@@ -55,7 +56,7 @@ class Reload:
             elif slot.is_ready:
                 slot.no_replacement_before = 0.0
                 self._pending.popleft()
-                self._replacements.request(slot, REASON)
+                self._replacements.request(slot, RELOAD)
                 self._replacements.step()
             else:
                 return  # it is just starting
@@ -74,5 +75,5 @@ class Reload:
         if self._began_at is not None:
             self._began_at = None
             self._pending.clear()
-            self._replacements.forget(REASON)
+            self._replacements.forget(RELOAD)
             self._crew.emit(events.ReloadAborted(slot.name))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import events
+from .cause import Cause
 from .child import Slot
 from .crew import Crew
 
@@ -19,7 +20,7 @@ class Swap:
 
     old: Slot
     new: Slot
-    reason: str
+    cause: Cause
 
 
 class Replacements:
@@ -33,14 +34,14 @@ class Replacements:
     def __init__(self, crew: Crew, on_failure: Callable[[Slot], None]) -> None:
         self._crew = crew
         self._on_failure = on_failure
-        self._pending: dict[Slot, str] = {}
+        self._pending: dict[Slot, Cause] = {}
         self.current: Swap | None = None
 
-    def request(self, slot: Slot, reason: str) -> None:
+    def request(self, slot: Slot, cause: Cause) -> None:
         """Replace this child when its turn comes. A second request changes nothing."""
         is_current = self.current is not None and slot in {self.current.old, self.current.new}
         if not is_current and not slot.leaves and self._crew.clock() >= slot.no_replacement_before:
-            self._pending.setdefault(slot, reason)
+            self._pending.setdefault(slot, cause)
 
     def is_candidate(self, slot: Slot) -> bool:
         """Whether it is a new child that still has to show that it becomes ready."""
@@ -59,15 +60,16 @@ class Replacements:
         if swap is None:
             self._begin_next()
         elif swap.new.is_ready and not swap.old.leaves:
-            self._crew.drain(swap.old, swap.reason)
+            self._crew.count_restart(swap.old, swap.cause.word)
+            self._crew.drain(swap.old, swap.cause.text)
 
     def _begin_next(self) -> None:
         for slot in list(self._pending):
-            reason = self._pending.pop(slot)
+            cause = self._pending.pop(slot)
             if slot in self._crew.slots and slot.is_ready:  # or it ended meanwhile, and is new anyway
                 new = self._crew.add(slot.spec)
-                self.current = Swap(slot, new, reason)
-                self._crew.emit(events.ReplacementStarted(slot.name, by=new.name, reason=reason))
+                self.current = Swap(slot, new, cause)
+                self._crew.emit(events.ReplacementStarted(slot.name, by=new.name, reason=cause.text))
                 return
 
     def candidate_ended(self, slot: Slot, end: str) -> bool:
@@ -95,6 +97,6 @@ class Replacements:
         self._pending.clear()
         self.current = None
 
-    def forget(self, reason: str) -> None:
+    def forget(self, cause: Cause) -> None:
         """Drop what was requested for this reason and has not begun."""
-        self._pending = {slot: why for slot, why in self._pending.items() if why != reason}
+        self._pending = {slot: why for slot, why in self._pending.items() if why != cause}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import events
+from .cause import Cause
 from .crew import Crew
 from .errors import FAILED, OK
 
@@ -52,7 +53,7 @@ class Shutdown:
         """Wait for nothing more."""
         self._crew.emit(events.SupervisorHurried())
         for slot in list(self._crew.slots):
-            self._crew.kill(slot, "told to stop at once")
+            self._crew.kill(slot, Cause("slow_stop", "told to stop at once"))
 
     def ended(self, *, killed: bool) -> None:
         """A child is gone."""

@@ -47,6 +47,10 @@ def document(
             }
             for queue in backlog
         ],
+        "restarts": [
+            {"kind": kind, "reason": word, "count": count}
+            for (kind, word), count in sorted(supervisor.restarts.items())
+        ],
         "children": [_child(slot, now) for slot in sorted(supervisor.slots, key=_order)],
     }
 

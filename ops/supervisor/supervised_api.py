@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 
 from api.app import create_app
 from ops.server import Server, run_server
 from ops.settings import Settings
 
+from .asking import status_if_any
 from .environment import Supervised
 from .heartbeat import ChildState, Heartbeat
 from .pulse import Pulse
@@ -18,7 +20,7 @@ def run(settings: Settings, place: Supervised) -> int:
     """Serve on the supervisor's socket until told to stop; return the exit code."""
     watch = ApiWatch(settings, place)
     return run_server(
-        create_app(),
+        create_app(supervisor=partial(status_if_any, settings.run_directory)),
         host=settings.api_host,
         port=settings.api_port,
         sockets=[socket.socket(fileno=place.listen_fd)],

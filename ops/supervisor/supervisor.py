@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import events
 from .autoscaler import Autoscaler
+from .cause import Word
 from .child import Slot
 from .crew import Crew
 from .errors import FAILED, MISCONFIGURED, OK
@@ -117,7 +118,7 @@ class Supervisor:
             return False
         end = self._crew.bury(slot, child, code)
         if self._shutdown is not None:
-            self._shutdown.ended(killed=child.kill_reason is not None)
+            self._shutdown.ended(killed=child.kill_cause is not None)
         if slot.leaves or self._shutdown is not None:
             self._crew.slots.remove(slot)
             self._crew.emit(events.ChildStopped(slot.name, pid=pid, end=end))
@@ -166,6 +167,11 @@ class Supervisor:
         if self._reload.is_under_way:
             return "reloading"
         return "running" if self.is_ready else "starting"
+
+    @property
+    def restarts(self) -> Mapping[tuple[str, Word], int]:
+        """How often a child was started in the place of another, by kind and by why that one went."""
+        return self._crew.restarts
 
     @property
     def slots(self) -> Sequence[Slot]:

@@ -72,6 +72,7 @@ class Up:
             environment={
                 **os.environ,
                 "LOG_FORMAT": "json" if self._as_json else "console",
+                "METRICS_PORT": "0",  # the API shows those of all
                 "PYTHONUNBUFFERED": "1",  # what an actor printed is not lost when it dies
             },
             listen_fd=listener.fileno(),

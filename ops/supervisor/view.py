@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 
 from ops.settings import load_settings
 
-from .directory import ask
-from .errors import Unreachable
+from .asking import status_of
 from .table import status_view
 
 #: How long the supervisor may take to answer, in seconds.
@@ -32,19 +29,11 @@ def show(out: Console, *, as_json: bool, watch: bool) -> None:
     """
     directory = load_settings().run_directory
     if as_json:
-        print(json.dumps(_ask(directory), indent=2))  # noqa: T201  unwrapped, whatever the terminal's width
+        print(json.dumps(status_of(directory, timeout_s=PATIENCE_S), indent=2))  # noqa: T201  unwrapped, whatever the terminal's width
     elif watch:
         with suppress(KeyboardInterrupt), Live(console=out, auto_refresh=False) as live:
             while True:
-                live.update(status_view(_ask(directory)), refresh=True)
+                live.update(status_view(status_of(directory, timeout_s=PATIENCE_S)), refresh=True)
                 time.sleep(EVERY_S)
     else:
-        out.print(status_view(_ask(directory)), highlight=False)
-
-
-def _ask(directory: Path) -> dict[str, Any]:
-    try:
-        answer: dict[str, Any] = json.loads(ask(directory, timeout_s=PATIENCE_S))
-    except json.JSONDecodeError as error:  # it ended while it answered
-        raise Unreachable(directory) from error
-    return answer
+        out.print(status_view(status_of(directory, timeout_s=PATIENCE_S)), highlight=False)

@@ -17,6 +17,7 @@ import pytest
 
 from brokers.sqlite import SQLiteBackend
 from tests.support.messages import claimed, stats_of, stored
+from tests.support.metrics import documented, shown
 from tests.support.processes import Process
 from tests.support.system import BIN, ROOT
 from tests.support.waiting import eventually
@@ -223,3 +224,23 @@ def test_what_a_child_started_does_not_outlive_it(stage: Stage) -> None:
 
     assert up.terminate() == 0
     assert not up.processes()
+
+
+def test_metrics_tell_what_runs_and_why_what_was_replaced_went(stage: Stage) -> None:
+    up = stage.up(*MODULE)
+    kill(up.pids()["worker-2"])
+    eventually(lambda: stage.metric("recado_supervisor_restarts_total", kind="worker", reason="killed") == 1)
+    up.wait_until_ready()
+    up.signal(signal.SIGHUP)
+    eventually(lambda: stage.metric("recado_supervisor_restarts_total", kind="api", reason="reload") == 1)
+    up.wait_until_ready()
+
+    assert stage.metric("recado_supervisor_children", kind="worker", state="ready") == 2
+    assert stage.metric("recado_supervisor_workers_wanted") == 2
+    assert 0 < stage.metric("recado_supervisor_process_memory_bytes", process="supervisor") < 100_000_000
+    page = shown(stage.url)
+    supervised = {name: kind for name, kind in documented().items() if name.startswith("recado_supervisor_")}
+    assert {name: kind for name, kind in page.items() if name.startswith("recado_supervisor_")} == supervised
+    lines = stage.http.get(stage.url + "/metrics").text.splitlines()
+    heartbeats = [line for line in lines if line.startswith("recado_worker_heartbeat_timestamp_seconds{")]
+    assert len(heartbeats) == 2, "the dead tell nothing"

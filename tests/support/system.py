@@ -151,6 +151,8 @@ class System:
             "CONSOLE_OUTBOX_PATH": str(directory / "outbox.jsonl"),
             "CONVERSATIONS_SQLITE_DB_PATH": str(directory / "conversations.db"),
             "LOG_FORMAT": "json",
+            "METRICS_DIRECTORY": str(directory / "metrics"),
+            "METRICS_PORT": "0",
             "MESSAGE_MIN_BACKOFF_MS": "50",
             "MESSAGE_MAX_BACKOFF_MS": "200",
             "PUBLIC_BASE_URL": PUBLIC_URL,

@@ -63,8 +63,9 @@ def test_metrics_exist() -> None:
         path.read_text() for name in ("actors", "api", "brokers") for path in (ROOT / name).rglob("*.py")
     ]
     declared = set(re.findall(r'"(recado_\w+)"', "\n".join(sources)))
+    declared |= {f"{name}_total" for name in declared}  # counted by the engine: the library adds this
     mentioned = {
-        name for document in DOCUMENTS for name in re.findall(r"`(recado_\w+)", document.read_text())
+        name for document in DOCUMENTS for name in re.findall(r"`(recado_\w+[a-z])[`{]", document.read_text())
     }
     assert mentioned
     assert mentioned <= declared

@@ -6,6 +6,7 @@ import pytest
 
 from ops.supervisor.autoscaler import FEWER_AFTER_S, Autoscaler, Load
 from ops.supervisor.backoff import Backoff
+from ops.supervisor.cause import Cause
 from ops.supervisor.health import cannot_finish, is_impaired, is_silent
 from ops.supervisor.heartbeat import MAX_BYTES, Backlog, Heartbeat, Job
 from ops.supervisor.intensity import Intensity
@@ -176,7 +177,7 @@ def test_an_impaired_child_is_replaced(impaired: Heartbeat, reason: str) -> None
     diagnosis = is_impaired(impaired)
     assert diagnosis is not None
     assert diagnosis.cure == "replace"
-    assert diagnosis.reason.startswith(reason)
+    assert diagnosis.cause.text.startswith(reason)
 
 
 def test_a_draining_child_may_finish_what_can_be_finished() -> None:
@@ -194,14 +195,14 @@ def test_only_memory_that_stays_high_counts() -> None:
         wear.sample(rss * MB)
         assert wear.is_worn(age_s=1e9, jobs=10**9) is None
     wear.sample(101 * MB)
-    assert wear.is_worn(age_s=0, jobs=0) == "memory over 100 MB in 3 samples"
+    assert wear.is_worn(age_s=0, jobs=0) == Cause("memory", "memory over 100 MB in 3 samples")
 
 
 def test_age_and_work_count() -> None:
     wear = Wear(Limits(age_s=60, jobs=1_000))
     assert wear.is_worn(age_s=59, jobs=999) is None
-    assert wear.is_worn(age_s=60, jobs=0) == "age over 60 s"
-    assert wear.is_worn(age_s=0, jobs=1_000) == "1,000 messages done"
+    assert wear.is_worn(age_s=60, jobs=0) == Cause("age", "age over 60 s")
+    assert wear.is_worn(age_s=0, jobs=1_000) == Cause("jobs", "1,000 messages done")
 
 
 def test_nothing_is_limited_by_default() -> None:

@@ -1,0 +1,103 @@
+"""Shows the metrics of this machine, also where no API runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import structlog
+from dramatiq import Broker, Middleware, Worker
+from prometheus_client import make_wsgi_app
+from prometheus_client.registry import Collector
+
+from brokers.collectors import FileCollector, QueueCollector
+from brokers.counting import Counts
+from brokers.sqlite import SQLiteBackend
+from ops.metrics import Machine, slot_number
+from ops.settings import Settings
+
+from .conversations import ConversationStore, SQLiteConversationStore
+from .measures import WORKER_HEARTBEAT
+
+logger = structlog.get_logger(__name__)
+
+#: How often a worker says that it is alive, in seconds, and how often one that does not show the page looks
+#: whether the one that did has ended.
+EVERY_S = 5.0
+
+
+def machine(
+    settings: Settings,
+    counts: Counts,
+    backend: Any,
+    conversations: ConversationStore,
+    more: Iterable[Collector] = (),
+) -> Machine:
+    """All that is known on this machine.
+
+    Parameters:
+      settings: where its processes keep what they count.
+      counts: counts the queue.
+      backend, conversations: what is kept in files has a size.
+      more: what only some of its processes know.
+    """
+    files = [backend.database] if isinstance(backend, SQLiteBackend) else []
+    if isinstance(conversations, SQLiteConversationStore):
+        files.append(conversations.database)
+    collectors = [QueueCollector(counts), *([FileCollector(files)] if files else []), *more]
+    return Machine(settings.metrics_directory, collectors)
+
+
+class Exposition(Middleware):
+    """Has a worker say that it is alive, and show the metrics of its machine.
+
+    One of a machine's workers shows them: whoever has the port. When it ends another takes over.
+
+    Parameters:
+      settings: the address; port 0 shows them nowhere.
+      conversations: whose files are measured.
+    """
+
+    def __init__(self, settings: Settings, conversations: ConversationStore) -> None:
+        self._settings = settings
+        self._conversations = conversations
+        self._stopping = threading.Event()
+        self._server: WSGIServer | None = None
+
+    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+        self._stopping.clear()
+        threading.Thread(target=self._run, args=(broker,), name="recado-exposition", daemon=True).start()
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+        self._stopping.set()
+        if self._server is not None:
+            self._server.shutdown()
+
+    def _run(self, broker: Any) -> None:
+        heartbeat = WORKER_HEARTBEAT.labels(slot_number())
+        while True:
+            heartbeat.set(time.time())
+            if self._server is None and self._settings.metrics_port:
+                self._try_to_show(broker)
+            if self._stopping.wait(EVERY_S):
+                return
+
+    def _try_to_show(self, broker: Any) -> None:
+        host, port = self._settings.metrics_host, self._settings.metrics_port
+        registry: Any = machine(self._settings, Counts(broker.backend), broker.backend, self._conversations)
+        try:
+            self._server = make_server(host, port, make_wsgi_app(registry), handler_class=_Quiet)
+        except OSError:
+            return  # somebody else shows it, and may end before we do
+        logger.info("metrics shown", url=f"http://{host}:{port}/metrics")
+        threading.Thread(target=self._server.serve_forever, name="recado-metrics", daemon=True).start()
+
+
+class _Quiet(WSGIRequestHandler):
+    """Being looked at is nothing to log."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name in the base class
+        pass

@@ -1,0 +1,76 @@
+"""One page shows what all processes of the machine have counted, and the document explains all of it."""
+
+from __future__ import annotations
+
+import httpx
+from llmock.pytest_plugin import LLMock
+
+from tests.support.metrics import documented, shown
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
+
+from .conftest import MakeSystem, Settings
+
+#: There only under `recado up`, or with one of the engines.
+ELSEWHERE = ("recado_supervisor_", "recado_spool_", "recado_sqlite_")
+
+
+def test_what_is_shown_is_documented_and_what_is_documented_is_shown(
+    make_system: MakeSystem, model_settings: Settings, llmock: LLMock
+) -> None:
+    system = make_system(**model_settings, MESSAGE_MAX_RETRIES="1")
+    system.api()
+    system.worker()
+    llmock.reply("Olá!")
+    system.write("Oi", sender=system.contact())
+    system.settle()
+    [message] = system.twilio.messages
+    system.twilio.report(message, "delivered", through=system.url)
+    system.twilio.refuse(400, 21211)
+    system.write("Oi?", sender=system.contact())
+    system.settle()
+    llmock.fail(500, times=9)
+    system.write("E agora?", sender=system.contact())
+    system.settle()
+
+    page, table = shown(system.url), documented()
+
+    engine = system.settings.get("QUEUE_BACKEND", "sqlite")
+    its_own = {"sqlite": "recado_sqlite_", "redis": "recado_spool_"}[engine]
+    expected = {name for name in table if not name.startswith(ELSEWHERE) or name.startswith(its_own)}
+    assert page == {name: table[name] for name in expected}
+    assert system.metric("recado_queue_dead_letters_total", queue="messages", reason="failed") == 1
+    assert system.metric("recado_replies_total", state="sent") == 1
+    assert system.metric("recado_replies_total", state="failed") == 1
+    assert system.metric("recado_twilio_errors_total", operation="send", error="21211") == 1
+    assert system.metric("recado_ai_requests_total", provider="openai", outcome="answered") == 2
+    assert system.metric("recado_messages_in_progress", queue="messages", actor="process_ai_response") == 0
+    assert system.metric("recado_webhook_to_reply_seconds_count") == 1
+
+
+def test_workers_show_them_where_no_api_runs_and_take_over_from_each_other(make_system: MakeSystem) -> None:
+    port = free_port()
+    system = make_system(METRICS_PORT=str(port))
+    url = f"http://127.0.0.1:{port}"
+    first = system.worker()
+    eventually(lambda: shows(url))
+    second = system.dramatiq("actors", "-p", "2", "-t", "1")
+    eventually(lambda: page(url).count("recado_worker_heartbeat_timestamp_seconds{") == 3)
+
+    first.kill()
+
+    eventually(lambda: shows(url) and page(url).count("recado_worker_heartbeat_timestamp_seconds{") == 2)
+    assert "recado_queue_up 1.0" in page(url)
+    assert second.terminate() == 0
+    assert not shows(url)
+
+
+def shows(url: str) -> bool:
+    try:
+        return httpx.get(url + "/metrics").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def page(url: str) -> str:
+    return httpx.get(url + "/metrics").text
