@@ -21,10 +21,11 @@ from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from . import statements
+from .arrivals import Arrival, Arrivals, holder_of, place, when
 from .caretaker import Caretaker, bury
 from .database import WRITE_TIMEOUT_S, Database, Write
 from .doorbell import Doorbell, Street
-from .operators import OperatorSide, place
+from .operators import OperatorSide
 from .presence import Presence
 
 #: How many delayed messages one claim makes ready at most.
@@ -49,7 +50,7 @@ class SQLiteBackend(OperatorSide):
         max_message_bytes: int = 1024 * 1024,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        self._database = Database(path, statements.SCHEMA, after_commit=self._ring)
+        self._database = Database(path, statements.SCHEMA, before_commit=self._ring)
         self._acks = Acks(self._start_ack_batch)
         self._max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
@@ -57,7 +58,7 @@ class SQLiteBackend(OperatorSide):
         self._street = Street(self._database.run_directory)
         self._wakes = False  # touched only while committing, which one thread does at a time
         self._tokens = itertools.count(secrets.randbits(62))
-        self._known_queues: set[str] = set()
+        self._arrivals = Arrivals(clock, self._note_wake)
         self._arriving = threading.Lock()
         self._desk: _Desk | None = None
         abandon_in_children(self)
@@ -71,54 +72,20 @@ class SQLiteBackend(OperatorSide):
 
     def enqueue(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        stored = self._database.write(lambda c: self._insert(c, message))
+        stored = self._database.perform(Arrival(message, self._arrivals))
         if stored:
-            self._known_queues.add(message.queue)  # only now: what was written may have been rolled back
+            self._arrivals.note_committed(message.queue)
         return stored
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        stored = await self._database.write_async(lambda c: self._insert(c, message))
+        stored = await self._database.perform_async(Arrival(message, self._arrivals))
         if stored:
-            self._known_queues.add(message.queue)
+            self._arrivals.note_committed(message.queue)
         return stored
 
     def holder_of(self, unique_key: str) -> str | None:
-        return self._database.read(lambda c: _holder_of(c, unique_key, self._clock()))
-
-    def _insert(
-        self, connection: apsw.Connection, message: QueueMessage, enqueued_at: int | None = None
-    ) -> bool:
-        now = self._clock()  # once: a delay counts from the very moment that is noted down
-        if message.unique_key is not None and _holder_of(connection, message.unique_key, now):
-            return False
-        state, due_at = _when(message.delay_ms, now)
-        inline, beside = place(message.payload)
-        connection.execute(
-            statements.ENQUEUE,
-            (
-                message.message_id,
-                message.queue,
-                message.actor,
-                state,
-                message.priority,
-                due_at,
-                now if enqueued_at is None else enqueued_at,
-                inline,
-            ),
-        )
-        if not connection.changes():
-            return False
-        if beside is not None:
-            connection.execute(statements.KEEP_BODY, (connection.last_insert_rowid(), beside))
-        if message.unique_key is not None:
-            expires_at = now + message.unique_for_ms
-            connection.execute(statements.EXPIRE_KEYS, (now,))
-            connection.execute(statements.TAKE_KEY, (message.unique_key, message.message_id, expires_at))
-        if message.queue not in self._known_queues:
-            connection.execute(statements.KNOW_QUEUE, (message.queue,))
-        self._wakes = True
-        return True
+        return self._database.read(lambda c: holder_of(c, unique_key, self._clock()))
 
     def _refuse_too_large(self, queue: str, payload: bytes) -> None:
         MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
@@ -132,8 +99,8 @@ class SQLiteBackend(OperatorSide):
             deliveries, _ = self._claim(desk, queue, limit)
             if deliveries:
                 return deliveries
-        # From here on others know that we wait. They commit first and then look whether someone waits;
-        # we say so first and then look once more: one of the two sees the other.
+        # From here on others know that we wait. They look whether someone waits while they have the gate; we
+        # say so first, and then look once more, which needs the gate: one of the two sees the other.
         with desk.waiting(queue):
             while True:
                 heard = desk.doorbell.heard()
@@ -214,7 +181,7 @@ class SQLiteBackend(OperatorSide):
         self._refuse_too_large(queue, payload)
 
         def apply(connection: apsw.Connection) -> None:
-            state, due_at = _when(delay_ms, self._clock())
+            state, due_at = when(delay_ms, self._clock())
             inline, beside = place(payload)
             connection.execute(
                 statements.RETRY, (state, due_at, queue, inline, error, delivery.key, delivery.token)
@@ -232,7 +199,7 @@ class SQLiteBackend(OperatorSide):
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
         def apply(connection: apsw.Connection) -> None:
-            state, due_at = _when(delay_ms, self._clock()) if delay_ms else ("ready", 0)
+            state, due_at = when(delay_ms, self._clock()) if delay_ms else ("ready", 0)
             keys = [(state, due_at, delivery.key, delivery.token) for delivery in deliveries]
             connection.executemany(statements.RELEASE, keys)
             self._wakes = True
@@ -332,8 +299,12 @@ class SQLiteBackend(OperatorSide):
     def _note_wake(self) -> None:
         self._wakes = True
 
-    def _ring(self, _batch: list[Write[Any]]) -> None:
-        """After each commit: if it made something ready, tell whoever waits."""
+    def _ring(self) -> None:
+        """Just before each commit: if it makes something ready, tell whoever waits.
+
+        Before, so that they wake up while the disk syncs. To look they need the gate, which we have until the
+        commit is done: whatever they find, they find it after.
+        """
         if not self._wakes:
             return
         self._wakes = False
@@ -379,16 +350,6 @@ class _Desk:
             yield
         finally:
             self.presence.waiting(-1)
-
-
-def _when(delay_ms: int, now: int) -> tuple[str, int]:
-    """The state a message goes into, and when it is due."""
-    return ("delayed", now + delay_ms) if delay_ms > 0 else ("ready", now)
-
-
-def _holder_of(connection: apsw.Connection, unique_key: str, now_ms: int) -> str | None:
-    row: Any = connection.execute(statements.HOLDER_OF_KEY, (unique_key, now_ms)).fetchone()
-    return None if row is None else row[0]
 
 
 def _next_ready(connection: apsw.Connection, queue: str, limit: int) -> Any:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -21,6 +22,7 @@ from ..forks import abandon_in_children
 from ..writer import Operation, Writer
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
+from .glance import Glances
 from .schema import Schema
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,28 @@ class Write(Operation[T]):
     ) -> None:
         super().__init__(durable=durable, lazy=lazy)
         self.apply = apply
+
+    @classmethod
+    def in_one_statement(cls, operations: Sequence[Write[Any]]) -> Callable[[apsw.Connection], None] | None:  # noqa: ARG003
+        """What does all of these in one statement, which then is the transaction; None: it takes more.
+
+        Begin and commit are two statements more, and in a process with many busy threads each statement costs
+        a fight for the GIL.
+        """
+        return None
+
+    @classmethod
+    def apply_all(cls, connection: apsw.Connection, operations: Sequence[Write[Any]]) -> None:
+        """Do several of this kind, in order. What one of them raises is its `error`, and raised.
+
+        Where a kind can do many in fewer statements, it does.
+        """
+        for operation in operations:
+            try:
+                operation.result = operation.apply(connection)
+            except Exception as error:
+                operation.error = error
+                raise
 
 
 #: How long SQLite itself waits for a lock: only backups and other programs ever hold one against us.
@@ -71,7 +95,7 @@ class Database:
     Parameters:
       path: the file; created when missing.
       schema: the tables this user of the file needs.
-      after_commit: called with each batch that was committed, one at a time.
+      before_commit: called in each transaction when all is done but the commit itself.
 
     Raises:
       UnsupportedDatabase: the path lies on a network filesystem.
@@ -82,7 +106,7 @@ class Database:
         path: str | Path,
         schema: Schema,
         *,
-        after_commit: Callable[[list[Write[Any]]], None] | None = None,
+        before_commit: Callable[[], None] = lambda: None,
     ) -> None:
         if str(path) in {"", ":memory:"}:
             raise UnsupportedDatabase("A durable queue needs a file: give a path, not ':memory:'")
@@ -90,7 +114,7 @@ class Database:
         self.run_directory = self.path.with_name(self.path.name + "-run")
         refuse_network_filesystem(self.path)
         self._schema = schema
-        self._after_commit = after_commit
+        self._before_commit = before_commit
         self._opening = threading.Lock()
         self._handles: _Handles | None = None
         abandon_in_children(self)
@@ -107,12 +131,20 @@ class Database:
         Raises:
           EngineError: SQLite could not.
         """
-        result: T = self._open().writer.perform(Write(apply, durable=durable), WRITE_TIMEOUT_S)
+        return self.perform(Write(apply, durable=durable))
+
+    def perform(self, operation: Write[T]) -> T:
+        """Have an operation done in the next transaction; return its result once that is committed.
+
+        Raises:
+          EngineError: SQLite could not.
+        """
+        result: T = self._open().writer.perform(operation, WRITE_TIMEOUT_S)
         return result
 
-    async def write_async(self, apply: Callable[[apsw.Connection], T]) -> T:
-        """`write`, durable, for an event loop."""
-        return await Write(apply).wait_async(self.submit, WRITE_TIMEOUT_S)
+    async def perform_async(self, operation: Write[T]) -> T:
+        """`perform` for an event loop."""
+        return await operation.wait_async(self.submit, WRITE_TIMEOUT_S)
 
     def submit(self, operation: Write[Any]) -> None:
         """Hand an operation to the writer without waiting for it."""
@@ -277,15 +309,7 @@ class Database:
             for operation in batch:
                 operation.error = self._explain(error)
             return "failed"
-        self._follow_up(batch)
         return "done"
-
-    def _follow_up(self, batch: list[Write[Any]]) -> None:
-        if self._after_commit is not None:
-            try:
-                self._after_commit(batch)
-            except Exception:  # what is committed has not failed, whatever comes after
-                logger.exception("Could not do what follows a commit")
 
     def _forget(self, handles: _Handles) -> None:
         """The file is not the one we opened: open what is there now when it is next needed."""
@@ -302,22 +326,53 @@ class Database:
             self._forget(handles)
             raise FileNotFoundError("the file was deleted or replaced while it was open")
         handles.be_durable(durable)
+        groups = [(kind, list(alike)) for kind, alike in groupby(batch, key=_kind)]
+        if len(groups) == 1 and (whole := groups[0][0].in_one_statement(groups[0][1])) is not None:
+            self._announce()
+            return self._tried(batch, lambda: whole(connection))
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for operation in batch:
-                try:
-                    operation.result = operation.apply(connection)
-                except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
-                    operation.error = self._explain(error) if isinstance(error, apsw.Error) else error
-                    return False
+            if not self._tried(batch, lambda: _apply_all(connection, groups)):
+                return False
+            self._announce()
             connection.execute("COMMIT")
             return True
         finally:
             if not connection.get_autocommit():
                 connection.execute("ROLLBACK")
 
+    def _tried(self, batch: list[Write[Any]], apply: Callable[[], None]) -> bool:
+        """Whether this succeeded. If not, the operation whose fault it is, or else each, is told."""
+        try:
+            apply()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
+            explained = self._explain(error) if isinstance(error, apsw.Error) else error
+            guilty = [operation for operation in batch if operation.error is not None]
+            for operation in guilty or batch:
+                operation.error = explained
+            return False
+        return True
+
+    def _announce(self) -> None:
+        try:
+            self._before_commit()
+        except Exception:  # it is a hint, and no commit has to fail for it
+            logger.exception("Could not do what goes before a commit")
+
     def _explain(self, error: Exception) -> EngineError:
         return EngineError(f"SQLite could not use {self.path}: {type(error).__name__}: {error}")
+
+
+Kind = type[Write[Any]]
+
+
+def _apply_all(connection: apsw.Connection, groups: Sequence[tuple[Kind, Sequence[Write[Any]]]]) -> None:
+    for kind, operations in groups:
+        kind.apply_all(connection, operations)
+
+
+def _kind(operation: Write[Any]) -> Kind:
+    return type(operation)
 
 
 def _size(path: Path) -> int:
@@ -335,8 +390,8 @@ class _Handles:
     def __init__(self, gate: Gate, connection: apsw.Connection, path: Path) -> None:
         self.gate = gate
         self.connection = connection
-        self._path = path
-        self._inode = path.stat().st_ino
+        self._glances = Glances(path)
+        self._inode = self._glances.look().inode
         self.readers: list[apsw.Connection] = []
         self._durable = True
 
@@ -348,7 +403,7 @@ class _Handles:
     def file_is_there(self) -> bool:
         """A file that was deleted can still be written to, and what is written is gone with the process."""
         try:
-            return self._path.stat().st_ino == self._inode
+            return self._glances.look().inode == self._inode
         except FileNotFoundError:
             return False
 

@@ -1,6 +1,6 @@
 """Wake-ups between processes: a byte in a FIFO says "look again".
 
-A hint, not a promise: it is sent after the commit, may come for nothing, and may be lost, in which case
+A hint, not a promise: it is sent just before the commit, may come for nothing, and may be lost, in which case
 the consumers' slow poll finds the message. Only processes with a waiting consumer are rung.
 """
 
@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from .glance import Glances
 from .presence import Peer, Presence, peers
 
 logger = logging.getLogger(__name__)
@@ -85,11 +86,12 @@ class Street:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._glances = Glances(directory)
         self._doors: list[tuple[Peer, int]] = []
         self._seen_ns = -1
 
     def ring_who_waits(self, own: int | None) -> None:
-        """Ring every other process that has a consumer waiting. Called after a commit."""
+        """Ring every other process that has a consumer waiting. For one thread at a time."""
         try:
             self._look_around(own)
         except OSError as error:
@@ -103,7 +105,7 @@ class Street:
                     os.write(fifo, b"!")
 
     def _look_around(self, own: int | None) -> None:
-        changed_ns = self._directory.stat().st_mtime_ns
+        changed_ns = self._glances.look().mtime_ns
         if changed_ns == self._seen_ns:
             return
         self.close()

@@ -10,17 +10,15 @@ import apsw
 
 from ..backend import DeadLetterFilter, QueueMessage, QueueStats, State, StoredMessage
 from . import statements
+from .arrivals import Arrivals, place
 from .database import Database
-
-#: Payloads above this go beside their row: dragging them through each claim costs more than a second look.
-INLINE_BYTES = 8 * 1024
 
 
 class OperatorSide:
     """What `SQLiteBackend` does for people rather than for workers."""
 
     _database: Database
-    _insert: Callable[[apsw.Connection, QueueMessage, int], bool]
+    _arrivals: Arrivals
     _note_wake: Callable[[], None]
 
     def stats(self) -> Sequence[QueueStats]:
@@ -52,7 +50,7 @@ class OperatorSide:
                 return False
             queue, actor, priority, enqueued_at, stored = row
             message = QueueMessage(message_id, queue, actor, stored if payload is None else payload, priority)
-            if not self._insert(connection, message, enqueued_at):
+            if not self._arrivals.store(connection, message, enqueued_at):
                 return False  # a message of this id is in the queue again already
             connection.execute(statements.EXHUME, (message_id,))
             return True
@@ -95,11 +93,6 @@ class OperatorSide:
         return self._database.read(
             lambda c: [StoredMessage._make(row) for row in c.execute(statement, bindings)]
         )
-
-
-def place(payload: bytes) -> tuple[bytes | None, bytes | None]:
-    """Where a payload goes: into its row, or beside it."""
-    return (payload, None) if len(payload) <= INLINE_BYTES else (None, payload)
 
 
 def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> int:

@@ -94,6 +94,18 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (message_id) DO NOTHING
 """
 
+#: Store many at once: payloads end to end, and of each message its fields, and where its payload begins and
+#: how long it is.
+ENQUEUE_ALL = """
+INSERT INTO message_queue (message_id, queue, actor, state, priority, due_at, enqueued_at, payload)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+       substr(?, value ->> 7, value ->> 8)
+FROM json_each(?) WHERE true
+ON CONFLICT (message_id) DO NOTHING
+"""
+
+IDS_BETWEEN = "SELECT message_id FROM message_queue WHERE id > ? AND id <= ?"
+
 #: Who has a unique key now.
 HOLDER_OF_KEY = "SELECT message_id FROM unique_key WHERE key = ? AND expires_at > ?"
 

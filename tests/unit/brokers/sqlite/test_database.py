@@ -118,13 +118,13 @@ def test_a_reader_cannot_write(database: Database) -> None:
         database.read(lambda c: c.execute("INSERT INTO thing VALUES ('no')"))
 
 
-def test_what_follows_a_commit_cannot_stop_the_writer(tmp_path: Path) -> None:
+def test_what_goes_before_a_commit_cannot_stop_it(tmp_path: Path) -> None:
     """Whoever waits for the next commit would wait in vain."""
 
-    def fail(_: list[Write[Any]]) -> None:
+    def fail() -> None:
         raise OSError("the run directory is gone")
 
-    with closing(Database(tmp_path / "things.db", SCHEMA, after_commit=fail)) as database:
+    with closing(Database(tmp_path / "things.db", SCHEMA, before_commit=fail)) as database:
         add(database, "one")
         insert("other").wait(database.submit, 5)
         assert names(database) == ["one", "other"]
