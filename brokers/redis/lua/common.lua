@@ -43,19 +43,38 @@ local function member_of(id, seq, due) return string.format('%013.0f:%012.0f:%s'
 local function due_of(member) return tonumber(string.sub(member, 1, 13)) end
 local function id_of(member) return string.sub(member, 28) end
 
--- Put a message where its due time says, and wake whom that concerns: for a ready message one process, for
--- one that becomes due before all others every one, because each waits until the next is due.
-local function line_up(id, queue, priority, seq, due, now)
-  if due <= now then
-    redis.call('ZADD', key('ready', queue), priority, member_of(id, seq, due))
-    wake(queue, 1)
-  else
-    local delayed = key('delayed', queue)
-    redis.call('ZADD', delayed, digits(due), id)
-    if redis.call('ZRANGE', delayed, 0, 0)[1] == id then
-      wake(queue, redis.call('SCARD', key('waiting', queue)))
+-- Make a message wait until it is due. One that is due before all others wakes every process, because each of
+-- them waits until the next is due.
+local function delay(m)
+  local delayed = key('delayed', m.queue)
+  redis.call('ZADD', delayed, digits(m.due), m.id)
+  if redis.call('ZRANGE', delayed, 0, 0)[1] == m.id then
+    wake(m.queue, redis.call('SCARD', key('waiting', m.queue)))
+  end
+end
+
+-- Put messages where their due times say, and wake whom that concerns: for each ready one a process. Of a message
+-- id, queue, priority, seq and due are needed.
+local function line_up_all(messages, now)
+  local ready = {}
+  for _, m in ipairs(messages) do
+    if m.due > now then
+      delay(m)
+    else
+      local members = ready[m.queue] or {}
+      ready[m.queue] = members
+      members[#members + 1] = m.priority
+      members[#members + 1] = member_of(m.id, m.seq, m.due)
     end
   end
+  for queue, members in pairs(ready) do
+    redis.call('ZADD', key('ready', queue), unpack(members))
+    wake(queue, #members / 2)
+  end
+end
+
+local function line_up(id, queue, priority, seq, due, now)
+  line_up_all({{id = id, queue = queue, priority = priority, seq = seq, due = due}}, now)
 end
 
 -- Put a held message back as it was, due no earlier than `due`. The caller lets go of it.
@@ -78,27 +97,6 @@ local function bury(id, queue, reason, error, now)
   if error ~= '' then redis.call('HSET', letter, 'error', error) end
   redis.call('ZADD', key('dead', queue), digits(now), id)
   redis.call('HINCRBY', key('died', queue), reason, 1)
-end
-
--- Store a new message, and return whether it was new. `m` has the fields of its hash, and id, payload,
--- unique_key and unique_for.
-local function store(m, now)
-  local message = key('message', m.id)
-  if redis.call('EXISTS', message) == 1 then return false end
-  if m.unique_key ~= '' then
-    local taken = redis.call('GET', key('unique', m.unique_key))
-    if taken and tonumber(string.match(taken, '^%d+')) > now then return false end
-    local expires = digits(now + m.unique_for) .. ':' .. m.id
-    redis.call('SET', key('unique', m.unique_key), expires, 'PX', math.max(1, m.unique_for))
-  end
-  local seq = next_in_sequence()
-  redis.call('HSET', message, 'queue', m.queue, 'actor', m.actor, 'priority', m.priority, 'seq', seq,
-    'due', digits(m.due), 'enqueued', digits(m.enqueued), 'deliveries', m.deliveries, 'crashes', m.crashes)
-  if m.error ~= '' then redis.call('HSET', message, 'error', m.error) end
-  redis.call('SET', key('payload', m.id), m.payload)
-  redis.call('HSETNX', base .. ':queues', m.queue, 0)
-  line_up(m.id, m.queue, m.priority, seq, m.due, now)
-  return true
 end
 
 -- Give back what a process held. When it died, what it was running has one crash more to its name.
