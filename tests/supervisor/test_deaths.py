@@ -129,3 +129,19 @@ def test_a_stopped_worker_is_noticed_and_replaced(make_stage: MakeStage) -> None
     assert {name: pid for name, pid in up.pids().items() if name != holder} == {
         name: pid for name, pid in before.items() if name != holder
     }
+
+
+def test_an_api_that_hangs_is_noticed_and_replaced(make_stage: MakeStage) -> None:
+    stage = make_stage(HEARTBEAT_TIMEOUT_S="3")
+    up = stage.up()
+    before = up.pids()
+
+    os.kill(before["api-1"], signal.SIGSTOP)
+
+    eventually(lambda: up.said("child killed", child="api-1"), within_s=30)
+    up.wait_until_ready()
+    assert up.children()["api-1"]["last_end"].startswith("SIGKILL (hung: no heartbeat for ")
+    assert up.pids("worker") == {name: pid for name, pid in before.items() if name.startswith("worker")}
+    stage.write("Oi", sender=stage.contact())
+    stage.settle()
+    assert len(stage.replies()) == 1

@@ -1,0 +1,47 @@
+"""On Redis nobody sees a process die but its parent: the supervisor tells the queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import eventually
+
+from .conftest import MakeStage
+from .deeds import QUEUE
+from .stage import kill
+
+MODULE = ("--module", "tests.supervisor.deeds")
+
+#: So long that only the report can have told the queue of a death in time.
+HEARTBEAT_TIMEOUT_S = 300
+WITHIN_S = 30.0
+
+
+def test_the_messages_of_a_killed_worker_run_again_long_before_its_heartbeat_is_missed(
+    make_stage: MakeStage, tmp_path: Path
+) -> None:
+    (tmp_path / "redis").mkdir()
+    with RedisServer(tmp_path / "redis") as server:
+        stage = make_stage(
+            QUEUE_BACKEND="redis",
+            REDIS_URL=server.url,
+            REDIS_HEARTBEAT_TIMEOUT_S=str(HEARTBEAT_TIMEOUT_S),
+        )
+        up = stage.up(*MODULE)
+        for number in range(4):
+            stage.enqueue(QUEUE, "take_time", str(number), 2.0)
+        eventually(lambda: len(stage.lines("began")) == 4)
+        busy = [child["pid"] for child in up.children("worker").values() if child["running"]]
+
+        kill(busy[0])
+
+        eventually(lambda: len(stage.lines("began")) > 4, within_s=WITHIN_S)
+        eventually(lambda: sorted(stage.lines("ended")) == ["0", "1", "2", "3"], within_s=WITHIN_S)
+        up.wait_until_ready()
+        assert not up.said(
+            "a worker's death could not be reported to the queue, which finds out by itself, later"
+        )
+        stage.write("Oi", sender=stage.contact())
+        eventually(lambda: len(stage.replies()) == 1, within_s=WITHIN_S)
+        assert up.terminate() == 0
