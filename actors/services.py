@@ -16,6 +16,7 @@ from ops.settings import Settings, SettingsError, load_settings
 
 from .ai import EchoResponder, Responder
 from .console import ConsoleSender
+from .context import LogContext
 from .conversations import ConversationStore
 from .engines import conversation_store, oversight, queue_backend
 from .exposition import Exposition
@@ -70,7 +71,7 @@ def _broker(settings: Settings, conversations: ConversationStore) -> DurableBrok
     )
     return DurableBroker(
         queue_backend(settings, settings.queue_backend),
-        middleware=[*middleware, Announcement(settings), Exposition(settings, conversations)],
+        middleware=[LogContext(), *middleware, Announcement(settings), Exposition(settings, conversations)],
     )
 
 

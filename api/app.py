@@ -20,6 +20,7 @@ from brokers.sqlite import SQLiteBackend
 from ops.metrics import Machine
 
 from .health import health_routes
+from .request_ids import RequestIds
 from .signature import SignatureCheck
 from .supervision import Supervisor, SupervisorCollector
 from .webhooks import webhook_routes
@@ -56,6 +57,7 @@ def create_app(supervisor: Supervisor | None = None) -> FastAPI:
         parts.conversations.close()
 
     app = FastAPI(title="Recado", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_middleware(RequestIds)
     app.include_router(webhook_routes(parts.broker, signatures))
     app.include_router(health_routes(parts.broker.backend, _machine(parts, spool, supervisor), spool))
     return app

@@ -14,7 +14,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter, Histogram
 
 from actors import process_ai_response, record_delivery_status
-from actors.messages import InboundMessage, InvalidMessage, masked
+from actors.context import about_contact
+from actors.messages import InboundMessage, InvalidMessage
 from actors.named import named
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
@@ -98,7 +99,8 @@ def inbound_message(payload: dict[str, Any]) -> Message[Any]:
         inbound = InboundMessage.from_twilio(payload)
     except InvalidMessage as error:
         raise Refused(400, "incomplete", f"{error}.") from error
-    logger.info("message received", contact=masked(inbound.contact), message_sid=inbound.message_sid)
+    about_contact(inbound.contact, message_id=inbound.message_id, message_sid=inbound.message_sid)
+    logger.info("message received")
     return named(process_ai_response.message(payload), inbound.message_id)
 
 

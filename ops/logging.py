@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Any
 
@@ -32,6 +33,10 @@ _QUIET = (
 )
 
 
+#: A telephone number, as it is or within a URL. Errors of Twilio's quote the number they are about.
+_NUMBER = re.compile(r"(\+|%2B)(\d\d)\d{4,11}(\d\d)\b")
+
+
 class _WithoutContents(logging.Filter):
     """Dramatiq logs messages with their arguments, which here is what customers wrote, and from where."""
 
@@ -47,6 +52,20 @@ def _named(argument: Any) -> Any:
     return argument
 
 
+def _without_numbers(renderer: Any, *, dots: str) -> Any:
+    """A renderer of lines in which no telephone number can be read, whoever put it there.
+
+    Parameters:
+      renderer: makes the line.
+      dots: what to put in a number's middle, as that renderer writes it.
+    """
+
+    def render(logger: Any, name: str, event: Any) -> str:
+        return _NUMBER.sub(rf"\1\2{dots}\3", renderer(logger, name, event))
+
+    return render
+
+
 def writes_json(settings: Settings) -> bool:
     """Whether log lines are JSON objects, with stderr being what it is."""
     return settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
@@ -55,12 +74,15 @@ def writes_json(settings: Settings) -> bool:
 def configure_logging(settings: Settings) -> None:
     """Send all logs of this process to stderr: JSON in production, readable on a terminal."""
     as_json = writes_json(settings)
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
+    renderer = (
+        _without_numbers(structlog.processors.JSONRenderer(), dots=r"\\u2022" * 7)
         if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            exception_formatter=structlog.dev.plain_traceback,  # the others print local variables
+        else _without_numbers(
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the others print local variables
+            ),
+            dots="•" * 7,
         )
     )
     last = [structlog.processors.format_exc_info] if as_json else []
@@ -72,6 +94,7 @@ def configure_logging(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, renderer],
         )
     )
+    logging.captureWarnings(True)
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
