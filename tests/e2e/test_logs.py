@@ -10,7 +10,7 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from actors.messages import masked
-from tests.support.system import Program, System
+from tests.support.system import ROOT, Program, System
 
 from .conftest import MakeSystem, Settings
 
@@ -48,6 +48,27 @@ def test_one_search_finds_all_that_came_of_a_webhook(running: System) -> None:
     assert answered["queue"] == "messages"
     assert (sent["queue"], sent["sid"]) == ("replies", message.sid)
     assert sent["message_id"] == f"send-{running.reply_of(message).reply_id}"
+
+
+def test_the_document_shows_what_is_really_logged(running: System) -> None:
+    text = (ROOT / "docs" / "logs.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    shown = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    contact = running.contact()
+    running.write("Oi", sender=contact)
+    running.settle()
+    [message] = running.twilio.sent_to(contact)
+    running.twilio.report(message, "delivered", through=running.url)
+    running.settle()
+
+    [sent, delivered] = running.logged(sid=message.sid)
+    written = [*running.logged(request_id=sent["request_id"]), delivered]
+
+    assert names(shown) == names(written)
+    left_out = {"message_sid", "messages", "tokens"}
+    assert [line.keys() for line in shown] == [line.keys() - left_out for line in written]
+    of_their_own = {"error", "model", "moved", "status"}
+    assert set().union(*written) - left_out - of_their_own <= documented
 
 
 def test_a_status_callback_is_found_by_the_sid_and_is_a_request_of_its_own(running: System) -> None:
