@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import dramatiq
 import structlog
 
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
+from ops.settings import Settings
 
 from .ai import Completion, ResponderRefused, ResponderUnavailable
 from .context import about_contact
@@ -22,6 +25,7 @@ from .messages import InboundMessage
 from .named import named
 from .oversight import Uncertain
 from .services import services
+from .spans import calling, note
 
 logger = structlog.get_logger(__name__)
 
@@ -191,8 +195,15 @@ def _answer_with_the_fallback(hold: Hold, turn: Turn) -> None:
 def _ask(turn: Turn) -> Completion:
     provider = services().settings.ai_provider
     try:
-        with AI_SECONDS.labels(provider).time():
+        with AI_SECONDS.labels(provider).time(), _chat_span(services().settings):
             completion = services().responder.respond(turn.history, turn.unanswered)
+            note(
+                {
+                    "gen_ai.response.model": completion.model,
+                    "gen_ai.usage.input_tokens": completion.prompt_tokens,
+                    "gen_ai.usage.output_tokens": completion.completion_tokens,
+                }
+            )
     except Exception as error:
         AI_REQUESTS.labels(provider, _outcome(error)).inc()
         AI_ERRORS.labels(provider, type(error).__name__).inc()
@@ -214,6 +225,21 @@ def _outcome(error: Exception) -> str:
             return "refused"
         case _:
             return "failed"
+
+
+def _chat_span(settings: Settings) -> AbstractContextManager[None]:
+    """By OpenTelemetry's conventions for generative AI, without what was said."""
+    model = settings.ai_model or settings.ai_provider
+    return calling(
+        f"chat {model}",
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": settings.ai_provider,
+            "gen_ai.request.model": model,
+            "gen_ai.request.max_tokens": settings.ai_max_tokens,
+            "server.address": urlsplit(settings.ai_base_url or "").hostname,
+        },
+    )
 
 
 def _fit(text: str) -> str:

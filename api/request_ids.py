@@ -10,11 +10,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from actors.context import REQUEST_ID
+from actors.spans import note
 
 HEADER = "X-Request-Id"
 
 #: Fit for a log line and for a search in it.
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def is_webhook(scope: Scope) -> bool:
+    """Whether this is a request of Twilio's, not one of a load balancer or an operator."""
+    return scope["type"] == "http" and str(scope["path"]).startswith("/webhooks/")
 
 
 class RequestIds:
@@ -30,7 +36,7 @@ class RequestIds:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/webhooks/"):
+        if not is_webhook(scope):
             await self._app(scope, receive, send)
             return
         request_id = request_id_of(Headers(scope=scope))
@@ -43,6 +49,7 @@ class RequestIds:
         # Not unbound: each request is a task, with a context of its own that ends with it. Should it fail,
         # the server's line with the traceback comes after this, and still has the id.
         bind_contextvars(**{REQUEST_ID: request_id})
+        note({"recado.request_id": request_id})
         await self._app(scope, receive, send_named)
 
 

@@ -17,6 +17,7 @@ from actors import process_ai_response, record_delivery_status
 from actors.context import about_contact
 from actors.messages import InboundMessage, InvalidMessage
 from actors.named import named
+from actors.spans import note
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
 
@@ -86,6 +87,7 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None) -> 
             outcome = refusal.outcome
             logger.warning("webhook refused", webhook=webhook, outcome=outcome, why=refusal.explanation)
             response = Response(refusal.explanation + "\n", refusal.status, media_type="text/plain")
+        note({"recado.webhook.outcome": outcome})
         WEBHOOKS.labels(webhook, outcome).inc()
         WEBHOOK_SECONDS.labels(webhook).observe(time.perf_counter() - began)
         return response
