@@ -74,7 +74,7 @@ def _broker(settings: Settings, conversations: ConversationStore) -> DurableBrok
     return DurableBroker(
         queue_backend(settings, settings.queue_backend),
         middleware=[
-            LogContext(),
+            LogContext(),  # first: the id it gives a message is in that message's spans, too
             *_tracing(settings),
             *middleware,
             Announcement(settings),

@@ -58,6 +58,7 @@ def _span(tracer: Tracer, name: str, attributes: Attributes) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            span.set_attribute("error.type", type(error.__cause__ or error).__qualname__)
+            reason = error.__cause__ or error.__context__ or error
+            span.set_attribute("error.type", type(reason).__qualname__)
             span.set_status(StatusCode.ERROR)
             raise

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import Any
+import traceback
+from typing import Any, TextIO
 
 import structlog
 from dramatiq import Message, MessageProxy
@@ -34,7 +35,7 @@ _QUIET = (
 
 
 #: A telephone number, as it is or within a URL. Errors of Twilio's quote the number they are about.
-_NUMBER = re.compile(r"(\+|%2B)(\d\d)\d{4,11}(\d\d)\b")
+_NUMBER = re.compile(r"(\+|%2[Bb])(\d\d)\d{4,11}(\d\d)\b")
 
 
 class _WithoutContents(logging.Filter):
@@ -50,6 +51,22 @@ def _named(argument: Any) -> Any:
     if isinstance(argument, Message | MessageProxy):
         return f"{argument.actor_name}[{argument.message_id}]"
     return argument
+
+
+def _traceback(exc_info: Any) -> str:
+    """A traceback without notes: in those exceptions keep what others said, which may quote anything."""
+    summary = traceback.TracebackException(*exc_info)
+    waiting: list[traceback.TracebackException | None] = [summary]
+    while waiting:
+        each = waiting.pop()
+        if each is not None:
+            each.__notes__ = []
+            waiting += [each.__cause__, each.__context__, *(each.exceptions or ())]
+    return "".join(summary.format()).rstrip("\n")
+
+
+def _plain_traceback(output: TextIO, exc_info: Any) -> None:
+    output.write("\n" + _traceback(exc_info))
 
 
 def _without_numbers(renderer: Any, *, dots: str) -> Any:
@@ -80,12 +97,12 @@ def configure_logging(settings: Settings) -> None:
         else _without_numbers(
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
-                exception_formatter=structlog.dev.plain_traceback,  # the others print local variables
+                exception_formatter=_plain_traceback,  # structlog's own print notes, or local variables
             ),
             dots="•" * 7,
         )
     )
-    last = [structlog.processors.format_exc_info] if as_json else []
+    last = [structlog.processors.ExceptionRenderer(_traceback)] if as_json else []
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_WithoutContents())
     handler.setFormatter(

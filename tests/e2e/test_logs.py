@@ -92,7 +92,7 @@ def test_the_search_finds_what_went_wrong_too_in_dramatiqs_words_and_in_ours(
 ) -> None:
     contact = running.contact()
     llmock.fail(503)
-    llmock.fail(400)
+    llmock.fail(400, message="cannot make sense of 'between you and me'", code="no_sense")
     running.twilio.refuse(400, 21211)
 
     response = running.webhook(running.parameters("between you and me", sender=contact))
@@ -113,10 +113,13 @@ def test_the_search_finds_what_went_wrong_too_in_dramatiqs_words_and_in_ours(
         "send_reply: Retries exceeded for",
     ]
     assert [line.get("deliveries") for line in lines[1:8]] == [None, None, 2, 2, 2, 2, None]
+    assert "The model answered 400 (no_sense)" in lines[5]["exception"]
     assert "21211" in lines[-2]["exception"]
     assert {line["contact"] for line in lines} == {masked(contact)}
     digits = contact.partition("+")[2]
     assert [secret for secret in (digits, "between you and me") if secret in running.logs()] == []
+    [letter] = running.dead_letters("process_ai_response")
+    assert "between you and me" in (letter.last_error or ""), "what the endpoint said is kept there"
 
 
 def test_each_program_writes_one_shape(front: System) -> None:

@@ -47,6 +47,20 @@ def test_of_a_failure_it_has_the_class_of_what_caused_it_and_no_word(
     assert "between" not in span.to_json()
 
 
+def test_a_cause_that_is_not_to_be_shown_is_named_all_the_same(exporter: InMemorySpanExporter) -> None:
+    def ask() -> None:
+        try:
+            raise TimeoutError("between you and me")
+        except TimeoutError:
+            raise ValueError from None
+
+    with pytest.raises(ValueError), calling("ask", {}):  # noqa: PT011  has no text
+        ask()
+
+    [span] = exporter.get_finished_spans()
+    assert dict(span.attributes or {}) == {"error.type": "TimeoutError"}
+
+
 def test_an_interrupt_ends_it_too(exporter: InMemorySpanExporter) -> None:
     with pytest.raises(KeyboardInterrupt), calling("ask", {}):
         raise KeyboardInterrupt

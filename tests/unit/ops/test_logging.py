@@ -20,7 +20,11 @@ log = logging.getLogger("dramatiq.worker")
 message = Message("messages", "answer", ({"Body": sys.argv[2]},), {}, {}, message_id="message-1")
 log.warning("Received message %s and %r of %d.", message, MessageProxy(message), 2)
 def fail(words):
-    raise ValueError("no")
+    cause = KeyError("why")
+    cause.add_note(words)
+    error = ValueError("no")
+    error.add_note(words)
+    raise error from cause
 try:
     fail(sys.argv[2])
 except ValueError:
@@ -41,7 +45,9 @@ def test_messages_are_named_and_not_repeated(log_format: str) -> None:
 
     assert "Received message answer[message-1] and 'answer[message-1]' of 2." in ended.stderr
     assert "Failed to process message answer[message-1]." in ended.stderr
+    assert "KeyError: 'why'" in ended.stderr
     assert "ValueError: no" in ended.stderr, "the traceback is there"
+    assert "in fail" in ended.stderr
     assert "between you and me" not in ended.stderr
     assert "Nothing to fill in" in ended.stderr
 
