@@ -89,12 +89,12 @@ class TwilioSender:
         try:
             with self._calling("find", reply) as client:
                 messages = client.messages.list(to=reply.contact, limit=LOOK_BACK)
+                sids = (str(message.sid) for message in messages if _is_the_same(message, reply))
+                sid = next((sid for sid in sids if not is_known(sid)), None)
+                note({"twilio.message_sid": sid})
         except SendError as error:
             raise NotSentYet(f"Twilio cannot be asked about a reply: {error}") from error
-        for message in messages:
-            if _is_the_same(message, reply) and not is_known(str(message.sid)):
-                return str(message.sid)
-        return None
+        return sid
 
     @contextmanager
     def _calling(self, operation: str, reply: Reply) -> Iterator[Any]:

@@ -97,6 +97,8 @@ def test_the_document_names_every_attribute_and_no_span_has_what_a_customer_wrot
     system.settle()
     assert [api.terminate(), worker.terminate()] == [0, 0]
 
+    [found] = collector.named("twilio find")
+    assert found.attributes["twilio.message_sid"] in {message.sid for message in system.twilio.messages}
     emitted: dict[str, set[str]] = defaultdict(set)
     for span in collector.spans:
         emitted[re.sub(r" .*", "", span.name)] |= {f"{span.kind}:", *span.attributes}
@@ -152,9 +154,7 @@ def test_it_is_off_unless_it_is_switched_on(
     make_system: MakeSystem, collector: FakeCollector, model_settings: Settings
 ) -> None:
     where = {name: value for name, value in traced_to(collector.url).items() if name != "TRACING"}
-    system = make_system(
-        **where, OTEL_BSP_EXPORT_TIMEOUT="1000", FASTAPI_OTEL_AUTO_CONFIGURE="true", **model_settings
-    )
+    system = make_system(**where, FASTAPI_OTEL_AUTO_CONFIGURE="true", **model_settings)
     api, worker = system.api(), system.worker()
     contact = system.contact()
     system.webhook(system.parameters("Oi", sender=contact))
