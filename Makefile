@@ -17,7 +17,7 @@ $(VENV)/.product: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[sqs]' --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[sqs,tracing]' --group dev
 	@touch $@
 
 setup: $(VENV)/.product ## Install what Recado needs to run, into .venv

@@ -10,8 +10,10 @@ import dramatiq
 from ops.logging import configure_logging
 from ops.metrics import keep_metrics_in
 from ops.settings import load_settings
+from ops.tracing import configure_tracing
 
 configure_logging(load_settings())
+configure_tracing(load_settings())
 keep_metrics_in(load_settings().metrics_directory)  # before any metric is made, which the imports below do
 
 from .services import services  # noqa: E402

@@ -13,7 +13,6 @@ import structlog
 from brokers.clock import now_ms
 
 from .conversations import Reply
-from .messages import masked
 
 logger = structlog.get_logger(__name__)
 
@@ -47,7 +46,7 @@ class ConsoleSender:
         with self._lock, self._outbox.open("ab", buffering=0) as file:
             file.write(data)
             os.fsync(file.fileno())
-        logger.info("reply written to the console's outbox", to=masked(reply.contact), sid=sid)
+        logger.info("reply written to the console's outbox", sid=sid)
         return sid
 
     def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:  # noqa: ARG002

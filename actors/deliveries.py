@@ -11,10 +11,11 @@ from dramatiq.errors import Retry
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
 
+from .context import about_contact, about_reply
 from .conversations import DELIVERY_RANK, Reply
 from .later import come_back
 from .measures import DELIVERIES, REPLIES, REPLY_SECONDS
-from .messages import masked
+from .messages import text_of
 from .named import named
 from .sender import NotSentEver, NotSentYet, PerhapsSent
 from .services import services
@@ -61,25 +62,25 @@ def send_reply(reply_id: str) -> None:
     if reply is None:
         _after_a_crash(reply_id)
         return
-    with structlog.contextvars.bound_contextvars(contact=masked(reply.contact), reply_id=reply_id):
-        try:
-            sid = services().sender.send(reply)
-        except NotSentYet as error:
-            conversations.record_not_sent(reply_id, str(error), final=False)
-            logger.warning("reply not sent yet", error=str(error))
-            raise Retry(str(error), delay=error.delay_ms) from error
-        except NotSentEver as error:
-            conversations.record_not_sent(reply_id, str(error), final=True)
-            REPLIES.labels("failed").inc()
-            send_next_reply(reply.conversation)
-            raise
-        except PerhapsSent as error:
-            _to_be_reconciled(reply, str(error))
-        else:
-            conversations.record_sent(reply_id, sid)
-            REPLIES.labels("sent").inc()
-            REPLY_SECONDS.observe((now_ms() - reply.received_at) / 1000)
-            logger.info("reply sent", sid=sid)
+    about_reply(reply)
+    try:
+        sid = services().sender.send(reply)
+    except NotSentYet as error:
+        conversations.record_not_sent(reply_id, str(error), final=False)
+        logger.warning("reply not sent yet", error=str(error))
+        raise Retry(str(error), delay=error.delay_ms) from error
+    except NotSentEver as error:
+        conversations.record_not_sent(reply_id, str(error), final=True)
+        REPLIES.labels("failed").inc()
+        send_next_reply(reply.conversation)
+        raise
+    except PerhapsSent as error:
+        _to_be_reconciled(reply, str(error))
+    else:
+        conversations.record_sent(reply_id, sid)
+        REPLIES.labels("sent").inc()
+        REPLY_SECONDS.observe((now_ms() - reply.received_at) / 1000)
+        logger.info("reply sent", sid=sid)
     send_next_reply(reply.conversation)
 
 
@@ -94,12 +95,14 @@ def give_up_on_reply(message: dict[str, Any], info: dict[str, Any]) -> None:  # 
     reply_id = message["args"][0]
     conversations = services().conversations
     reply = conversations.reply(reply_id)
-    if reply is not None and reply.state == "pending":
+    if reply is None:
+        return
+    about_reply(reply)
+    if reply.state == "pending":
         conversations.record_not_sent(reply_id, reply.error or "given up", final=True)
         REPLIES.labels("failed").inc()
-        logger.error("reply could not be sent", reply_id=reply_id, error=reply.error)
-    if reply is not None:  # also when this was run before, and died here
-        send_next_reply(reply.conversation)
+        logger.error("reply could not be sent", error=reply.error)
+    send_next_reply(reply.conversation)  # also when this was run before, and died here
 
 
 @dramatiq.actor(queue_name="replies", retry_when=worth_a_retry)
@@ -113,6 +116,7 @@ def reconcile_reply(reply_id: str) -> None:
     reply = conversations.reply(reply_id)
     if reply is None:
         return
+    about_reply(reply)
     if reply.state != "unknown":
         send_next_reply(reply.conversation)  # this was run before, and may have died before it did so
         return
@@ -123,7 +127,7 @@ def reconcile_reply(reply_id: str) -> None:
     if sid is not None:
         conversations.record_sent(reply_id, sid)
         REPLIES.labels("sent").inc()
-        logger.info("reply was sent after all", reply_id=reply_id, sid=sid)
+        logger.info("reply was sent after all", sid=sid)
         return
     _look_again_or_decide(reply)
 
@@ -137,13 +141,13 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str) -> None:
       reply_id: the reply it was sent for.
     """
     status, code = payload.get("MessageStatus", ""), payload.get("ErrorCode")
+    sid = payload.get("MessageSid", "")
+    about_contact(text_of(payload, "To"), reply_id=reply_id, sid=sid)
     error = f"Twilio's error {code}, see {TWILIO_ERRORS}/{code}" if code else None
-    moved = services().conversations.record_delivery(
-        reply_id, sid=payload.get("MessageSid", ""), status=status, error=error
-    )
+    moved = services().conversations.record_delivery(reply_id, sid=sid, status=status, error=error)
     DELIVERIES.labels(status if status in DELIVERY_RANK else "other").inc()
     log = logger.error if status in {"failed", "undelivered"} else logger.info
-    log("delivery status", reply_id=reply_id, status=status, error=error, moved=moved)
+    log("delivery status", status=status, error=error, moved=moved)
 
 
 def _after_a_crash(reply_id: str) -> None:
@@ -152,6 +156,7 @@ def _after_a_crash(reply_id: str) -> None:
     if reply is None:
         logger.error("reply does not exist", reply_id=reply_id)
         return
+    about_reply(reply)
     if reply.state == "sending" and reply.sending_at is not None:
         longest_ms = (
             int(2_000 * services().settings.twilio_timeout_s) + SENDING_SLACK_MS
@@ -167,7 +172,7 @@ def _after_a_crash(reply_id: str) -> None:
 def _to_be_reconciled(reply: Reply, error: str) -> None:
     services().conversations.record_unknown(reply.reply_id, error)
     REPLIES.labels("unknown").inc()
-    logger.error("reply was perhaps sent: asking before anything else", reply_id=reply.reply_id, error=error)
+    logger.error("reply was perhaps sent: asking before anything else", error=error)
     first_ms = services().settings.reconcile_delays_ms[0]
     # One per sending: when it was sent again, the look that led to that may still be in the queue.
     message_id = f"reconcile-{reply.reply_id}-{reply.sending_at}"
@@ -194,7 +199,7 @@ def _look_again_or_decide(reply: Reply) -> None:
 
 
 def _send_again(reply: Reply) -> None:
-    logger.warning("reply was not found: sending it again", reply_id=reply.reply_id)
+    logger.warning("reply was not found: sending it again")
     services().conversations.record_not_sent(reply.reply_id, "not found", final=False)
     send_next_reply(reply.conversation)
 

@@ -42,14 +42,14 @@ class InboundMessage:
         Raises:
           InvalidMessage: MessageSid, AccountSid, From or To is missing or empty.
         """
-        missing = [name for name in ("MessageSid", "AccountSid", "From", "To") if not _text(payload, name)]
+        missing = [name for name in ("MessageSid", "AccountSid", "From", "To") if not text_of(payload, name)]
         if missing:
             raise InvalidMessage(f"The webhook lacks {', '.join(missing)}")
         return cls(
-            account_sid=_text(payload, "AccountSid"),
-            message_sid=_text(payload, "MessageSid"),
-            contact=_text(payload, "From"),
-            address=_text(payload, "To"),
+            account_sid=text_of(payload, "AccountSid"),
+            message_sid=text_of(payload, "MessageSid"),
+            contact=text_of(payload, "From"),
+            address=text_of(payload, "To"),
             body=_body(payload),
             payload=payload,
         )
@@ -81,7 +81,8 @@ def masked(address: str) -> str:
     return channel + colon + hidden
 
 
-def _text(payload: Payload, name: str) -> str:
+def text_of(payload: Payload, name: str) -> str:
+    """A parameter that ought to be a text; empty when it is missing, the first when it was repeated."""
     value = payload.get(name, "")
     if isinstance(value, list):  # repeated; or from a JSON body, in which it may be empty
         value = value[0] if value else ""
@@ -95,10 +96,10 @@ def _count(text: str) -> int:
 
 def _body(payload: Payload) -> str:
     """What the contact said. A message may be a picture, a place or a pressed button."""
-    body = _text(payload, "Body") or _text(payload, "ButtonText")
+    body = text_of(payload, "Body") or text_of(payload, "ButtonText")
     parts = [body] if body else []
-    for index in range(_count(_text(payload, "NumMedia"))):
-        parts.append(f"[media: {_text(payload, f'MediaContentType{index}') or 'unknown type'}]")
-    if _text(payload, "Latitude"):
-        parts.append(f"[location: {_text(payload, 'Latitude')}, {_text(payload, 'Longitude')}]")
+    for index in range(_count(text_of(payload, "NumMedia"))):
+        parts.append(f"[media: {text_of(payload, f'MediaContentType{index}') or 'unknown type'}]")
+    if text_of(payload, "Latitude"):
+        parts.append(f"[location: {text_of(payload, 'Latitude')}, {text_of(payload, 'Longitude')}]")
     return "\n".join(parts) or "[empty message]"

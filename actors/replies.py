@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import dramatiq
 import structlog
 
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
+from ops.settings import Settings
 
 from .ai import Completion, ResponderRefused, ResponderUnavailable
+from .context import about_contact
 from .conversations import Hold, HoldLost, Turn
 from .deliveries import send_next_reply
 from .later import come_back
 from .measures import AI_ERRORS, AI_REQUESTS, AI_SECONDS, AI_TOKENS
-from .messages import InboundMessage, masked
+from .messages import InboundMessage
 from .named import named
 from .oversight import Uncertain
 from .services import services
+from .spans import calling, note
 
 logger = structlog.get_logger(__name__)
 
@@ -41,17 +46,15 @@ def process_ai_response(payload: dict[str, Any]) -> None:
       payload: the parameters of Twilio's webhook.
     """
     inbound = InboundMessage.from_twilio(payload)
-    with structlog.contextvars.bound_contextvars(
-        contact=masked(inbound.contact), message_sid=inbound.message_sid
-    ):
-        if inbound.is_opt_out:
-            logger.info("opt-out keyword: Twilio answers it")
-            return
-        message = message_in_hand()
-        _take_in(inbound, received_at=now_ms() if message is None else message.message_timestamp)
-        hold = _hold(inbound)
-        if hold is not None and not _waits_for_the_rest_of_a_burst():
-            _while_held(hold, _answer_with_the_model)
+    about_contact(inbound.contact, message_sid=inbound.message_sid)
+    if inbound.is_opt_out:
+        logger.info("opt-out keyword: Twilio answers it")
+        return
+    message = message_in_hand()
+    _take_in(inbound, received_at=now_ms() if message is None else message.message_timestamp)
+    hold = _hold(inbound)
+    if hold is not None and not _waits_for_the_rest_of_a_burst():
+        _while_held(hold, _answer_with_the_model)
 
 
 @dramatiq.actor(queue_name="messages", priority=10)
@@ -66,6 +69,7 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
       info: how often it was tried.
     """
     inbound = InboundMessage.from_twilio(message["args"][0])
+    about_contact(inbound.contact, message_sid=inbound.message_sid)
     if inbound.is_opt_out:
         return
     _take_in(inbound, received_at=message["message_timestamp"])
@@ -75,7 +79,7 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
         if not _entrust_the_others_to_the_queue(inbound):
             come_back("another message is being run, and may just have counted on this one")
             return
-    logger.error("no answer could be produced", contact=masked(inbound.contact), fallback=has_fallback)
+    logger.error("no answer could be produced", fallback=has_fallback)
     if has_fallback and (hold := _hold(inbound)) is not None:
         _while_held(hold, _answer_with_the_fallback)
 
@@ -191,8 +195,15 @@ def _answer_with_the_fallback(hold: Hold, turn: Turn) -> None:
 def _ask(turn: Turn) -> Completion:
     provider = services().settings.ai_provider
     try:
-        with AI_SECONDS.labels(provider).time():
+        with AI_SECONDS.labels(provider).time(), _chat_span(services().settings):
             completion = services().responder.respond(turn.history, turn.unanswered)
+            note(
+                {
+                    "gen_ai.response.model": completion.model,
+                    "gen_ai.usage.input_tokens": completion.prompt_tokens,
+                    "gen_ai.usage.output_tokens": completion.completion_tokens,
+                }
+            )
     except Exception as error:
         AI_REQUESTS.labels(provider, _outcome(error)).inc()
         AI_ERRORS.labels(provider, type(error).__name__).inc()
@@ -214,6 +225,21 @@ def _outcome(error: Exception) -> str:
             return "refused"
         case _:
             return "failed"
+
+
+def _chat_span(settings: Settings) -> AbstractContextManager[None]:
+    """By OpenTelemetry's conventions for generative AI, without what was said."""
+    model = settings.ai_model or settings.ai_provider
+    return calling(
+        f"chat {model}",
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": settings.ai_provider,
+            "gen_ai.request.model": model,
+            "gen_ai.request.max_tokens": settings.ai_max_tokens,
+            "server.address": urlsplit(settings.ai_base_url or "").hostname,
+        },
+    )
 
 
 def _fit(text: str) -> str:

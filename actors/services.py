@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from dramatiq import Middleware
 from prometheus_client import REGISTRY
 
 from brokers.durable import DurableBroker
 from brokers.middleware import stack
 from ops.settings import Settings, SettingsError, load_settings
 
+from . import spans
 from .ai import EchoResponder, Responder
 from .console import ConsoleSender
+from .context import REQUEST_ID, LogContext
 from .conversations import ConversationStore
 from .engines import conversation_store, oversight, queue_backend
 from .exposition import Exposition
@@ -70,8 +73,23 @@ def _broker(settings: Settings, conversations: ConversationStore) -> DurableBrok
     )
     return DurableBroker(
         queue_backend(settings, settings.queue_backend),
-        middleware=[*middleware, Announcement(settings), Exposition(settings, conversations)],
+        middleware=[
+            LogContext(),  # first: the id it gives a message is in that message's spans, too
+            *_tracing(settings),
+            *middleware,
+            Announcement(settings),
+            Exposition(settings, conversations),
+        ],
     )
+
+
+def _tracing(settings: Settings) -> list[Middleware]:
+    if not settings.tracing:
+        return []
+    from brokers.middleware.tracing import Tracing  # noqa: PLC0415  an extra
+
+    spans.switch_on()
+    return [Tracing(correlated_by=REQUEST_ID)]
 
 
 def _responder(settings: Settings) -> Responder:

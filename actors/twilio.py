@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
@@ -18,6 +18,7 @@ from twilio.rest import Client
 from .conversations import Reply
 from .measures import TWILIO_ERRORS, TWILIO_REQUESTS, TWILIO_SECONDS
 from .sender import NotSentEver, NotSentYet, PerhapsSent, SendError
+from .spans import calling, note
 
 #: Where the REST API lives; `TWILIO_API_BASE_URL` may name another place.
 TWILIO_API = "https://api.twilio.com"
@@ -74,43 +75,48 @@ class TwilioSender:
         self._thread = threading.local()  # a requests session is not made for several threads
 
     def send(self, reply: Reply) -> str:
-        with self._calling("send") as client:
+        with self._calling("send", reply) as client:
             message = client.messages.create(
                 to=reply.contact,
                 from_=reply.address,
                 body=reply.body,
                 status_callback=f"{self._status_callback_url}?reply={quote(reply.reply_id)}",
             )
+            note({"twilio.message_sid": str(message.sid)})
         return str(message.sid)
 
     def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
         try:
-            with self._calling("find") as client:
+            with self._calling("find", reply) as client:
                 messages = client.messages.list(to=reply.contact, limit=LOOK_BACK)
+                sids = (str(message.sid) for message in messages if _is_the_same(message, reply))
+                sid = next((sid for sid in sids if not is_known(sid)), None)
+                note({"twilio.message_sid": sid})
         except SendError as error:
             raise NotSentYet(f"Twilio cannot be asked about a reply: {error}") from error
-        for message in messages:
-            if _is_the_same(message, reply) and not is_known(str(message.sid)):
-                return str(message.sid)
-        return None
+        return sid
 
     @contextmanager
-    def _calling(self, operation: str) -> Iterator[Any]:
+    def _calling(self, operation: str, reply: Reply) -> Iterator[Any]:
         """A call of Twilio's, made inside with the client this gives: timed, counted, its errors explained.
 
         Raises:
           NotSentYet, NotSentEver, PerhapsSent: what a failure means for whatever was asked.
         """
-        client = self._client()
-        try:
-            with TWILIO_SECONDS.labels(operation).time():
-                yield client
-        except (TwilioException, requests.RequestException) as error:
-            meaning = _meaning_of(error, client.http_client)
-            TWILIO_REQUESTS.labels(operation, _OUTCOMES[type(meaning)]).inc()
-            TWILIO_ERRORS.labels(operation, str(getattr(error, "code", None) or type(error).__name__)).inc()
-            raise meaning from error
-        TWILIO_REQUESTS.labels(operation, "accepted").inc()
+        client, host = self._client(), urlsplit(self._api_base_url).hostname
+        with calling(f"twilio {operation}", {"server.address": host, "recado.reply_id": reply.reply_id}):
+            try:
+                with TWILIO_SECONDS.labels(operation).time():
+                    yield client
+            except (TwilioException, requests.RequestException) as error:
+                meaning, code = _meaning_of(error, client.http_client), getattr(error, "code", None)
+                outcome = _OUTCOMES[type(meaning)]
+                TWILIO_REQUESTS.labels(operation, outcome).inc()
+                TWILIO_ERRORS.labels(operation, str(code or type(error).__name__)).inc()
+                note({"twilio.outcome": outcome, "twilio.error_code": code})
+                raise meaning from error
+            TWILIO_REQUESTS.labels(operation, "accepted").inc()
+            note({"twilio.outcome": "accepted"})
 
     def _client(self) -> Any:
         client = getattr(self._thread, "client", None)

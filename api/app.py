@@ -8,6 +8,7 @@ from typing import cast
 
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client.registry import Collector
 
 from actors.exposition import machine
@@ -18,8 +19,10 @@ from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 from brokers.sqlite import SQLiteBackend
 from ops.metrics import Machine
+from ops.settings import Settings
 
 from .health import health_routes
+from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
 from .supervision import Supervisor, SupervisorCollector
 from .webhooks import webhook_routes
@@ -55,7 +58,15 @@ def create_app(supervisor: Supervisor | None = None) -> FastAPI:
         parts.broker.close()
         parts.conversations.close()
 
-    app = FastAPI(title="Recado", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Recado",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        telemetry=_telemetry(parts.settings),
+    )
+    app.add_middleware(RequestIds)
     app.include_router(webhook_routes(parts.broker, signatures))
     app.include_router(health_routes(parts.broker.backend, _machine(parts, spool, supervisor), spool))
     return app
@@ -70,6 +81,18 @@ def _machine(parts: Services, spool: SpooledBackend | None, supervisor: Supervis
     return machine(
         parts.settings, Counts(parts.broker.backend), parts.broker.backend, parts.conversations, more
     )
+
+
+def _telemetry(settings: Settings) -> TelemetryConfig:
+    """FastAPI's own OpenTelemetry: a span for each webhook while TRACING is on, and nothing else ever."""
+    return {
+        "tracing": settings.tracing,
+        "operation_spans": False,
+        "metrics": False,
+        "logs": False,
+        "auto_configure": False,  # ops/tracing.py does
+        "exclude": lambda scope: not is_webhook(scope),
+    }
 
 
 def _spool(parts: Services) -> SpooledBackend | None:

@@ -14,8 +14,10 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter, Histogram
 
 from actors import process_ai_response, record_delivery_status
-from actors.messages import InboundMessage, InvalidMessage, masked
+from actors.context import about_contact
+from actors.messages import InboundMessage, InvalidMessage
 from actors.named import named
+from actors.spans import note
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
 
@@ -85,6 +87,7 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None) -> 
             outcome = refusal.outcome
             logger.warning("webhook refused", webhook=webhook, outcome=outcome, why=refusal.explanation)
             response = Response(refusal.explanation + "\n", refusal.status, media_type="text/plain")
+        note({"recado.webhook.outcome": outcome})
         WEBHOOKS.labels(webhook, outcome).inc()
         WEBHOOK_SECONDS.labels(webhook).observe(time.perf_counter() - began)
         return response
@@ -98,7 +101,8 @@ def inbound_message(payload: dict[str, Any]) -> Message[Any]:
         inbound = InboundMessage.from_twilio(payload)
     except InvalidMessage as error:
         raise Refused(400, "incomplete", f"{error}.") from error
-    logger.info("message received", contact=masked(inbound.contact), message_sid=inbound.message_sid)
+    about_contact(inbound.contact, message_id=inbound.message_id, message_sid=inbound.message_sid)
+    logger.info("message received")
     return named(process_ai_response.message(payload), inbound.message_id)
 
 

@@ -131,6 +131,7 @@ class DurableBroker(Broker):
         except Exception as error:
             if in_hand is not None:
                 in_hand.failed_enqueue = error
+            self.emit_after("enqueue_failure", message, error)  # a signal of our own
             raise
         self.emit_after("enqueue", message, delay)
 

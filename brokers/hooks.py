@@ -30,8 +30,10 @@ class Hooks:
             self._found, self._count = {}, len(self._middleware)
         hooks = self._found.get(signal)
         if hooks is None:
-            empty = getattr(Middleware, signal)
-            every = [getattr(middleware, signal) for middleware in self._middleware]
-            hooks = [hook for hook in every if getattr(hook, "__func__", None) is not empty]
+            empty = getattr(Middleware, signal, None)  # None: a signal of ours, which few know
+            every = [getattr(middleware, signal, None) for middleware in self._middleware]
+            hooks = [
+                hook for hook in every if hook is not None and getattr(hook, "__func__", hook) is not empty
+            ]
             self._found[signal] = hooks
         return hooks

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from typing import Any
+import traceback
+from typing import Any, TextIO
 
 import structlog
 from dramatiq import Message, MessageProxy
@@ -32,6 +34,10 @@ _QUIET = (
 )
 
 
+#: A telephone number, as it is or within a URL. Errors of Twilio's quote the number they are about.
+_NUMBER = re.compile(r"(\+|%2[Bb])(\d\d)\d{4,11}(\d\d)\b")
+
+
 class _WithoutContents(logging.Filter):
     """Dramatiq logs messages with their arguments, which here is what customers wrote, and from where."""
 
@@ -47,6 +53,36 @@ def _named(argument: Any) -> Any:
     return argument
 
 
+def _traceback(exc_info: Any) -> str:
+    """A traceback without notes: in those exceptions keep what others said, which may quote anything."""
+    summary = traceback.TracebackException(*exc_info)
+    waiting: list[traceback.TracebackException | None] = [summary]
+    while waiting:
+        each = waiting.pop()
+        if each is not None:
+            each.__notes__ = []
+            waiting += [each.__cause__, each.__context__, *(each.exceptions or ())]
+    return "".join(summary.format()).rstrip("\n")
+
+
+def _plain_traceback(output: TextIO, exc_info: Any) -> None:
+    output.write("\n" + _traceback(exc_info))
+
+
+def _without_numbers(renderer: Any, *, dots: str) -> Any:
+    """A renderer of lines in which no telephone number can be read, whoever put it there.
+
+    Parameters:
+      renderer: makes the line.
+      dots: what to put in a number's middle, as that renderer writes it.
+    """
+
+    def render(logger: Any, name: str, event: Any) -> str:
+        return _NUMBER.sub(rf"\1\2{dots}\3", renderer(logger, name, event))
+
+    return render
+
+
 def writes_json(settings: Settings) -> bool:
     """Whether log lines are JSON objects, with stderr being what it is."""
     return settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
@@ -55,15 +91,18 @@ def writes_json(settings: Settings) -> bool:
 def configure_logging(settings: Settings) -> None:
     """Send all logs of this process to stderr: JSON in production, readable on a terminal."""
     as_json = writes_json(settings)
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
+    renderer = (
+        _without_numbers(structlog.processors.JSONRenderer(), dots=r"\\u2022" * 7)
         if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            exception_formatter=structlog.dev.plain_traceback,  # the others print local variables
+        else _without_numbers(
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=_plain_traceback,  # structlog's own print notes, or local variables
+            ),
+            dots="•" * 7,
         )
     )
-    last = [structlog.processors.format_exc_info] if as_json else []
+    last = [structlog.processors.ExceptionRenderer(_traceback)] if as_json else []
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_WithoutContents())
     handler.setFormatter(
@@ -72,6 +111,7 @@ def configure_logging(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, renderer],
         )
     )
+    logging.captureWarnings(True)
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -250,6 +250,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: readable on a terminal, JSON otherwise"
     )
+    tracing: bool = Field(
+        False, description="send OpenTelemetry spans to a collector; the OTEL_ variables say where"
+    )
 
     @field_validator("public_base_url", "ai_base_url", "twilio_api_base_url", "sqs_endpoint_url")
     @classmethod
@@ -317,6 +320,8 @@ class Settings(BaseSettings):
             )
         if self.queue_backend == "sqs" and find_spec("dramatiq_sqs") is None:
             problems.append("QUEUE_BACKEND=sqs needs what is not installed: pip install 'recado[sqs]'")
+        if self.tracing and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+            problems.append("TRACING=true needs what is not installed: pip install 'recado[tracing]'")
         problems += self._problems_of_supervising()
         if self.serving:
             named = {problem.partition(" ")[0] for problem in problems}
@@ -473,6 +478,13 @@ def _listed(problems: list[str]) -> str:
         f"Recado cannot start, its settings need attention:\n{lines}\n"
         "Every setting is explained in .env.example."
     )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False
 
 
 def _split(secret: SecretStr | None) -> list[str]:

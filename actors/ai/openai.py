@@ -75,7 +75,7 @@ class OpenAIResponder:
                 max_tokens=self._max_tokens,
             )
         except openai.APIStatusError as error:
-            raise _meaning_of(error) from error
+            raise _meaning_of(error) from None  # its text is in the note
         except openai.APIError as error:  # timeouts, broken connections, answers that are none
             raise ResponderUnavailable(f"The model cannot be reached: {error}") from error
         return _read(completion)
@@ -90,11 +90,21 @@ class OpenAIResponder:
 
 
 def _meaning_of(error: openai.APIStatusError) -> Exception:
-    """Whether asking again can help, and when."""
-    message = f"The model answered {error.status_code}: {error.message}"
+    """Whether asking again can help, and when.
+
+    What the endpoint says in its own words may quote the prompt. It is a note, which the dead letter has
+    and the log has not.
+    """
+    kind = error.code or error.type
+    message = f"The model answered {error.status_code}" + (f" ({kind})" if kind else "")
+    meaning: Exception
     if error.status_code in REFUSED:
-        return ResponderRefused(message)
-    return ResponderUnavailable(message, delay=_retry_after_ms(error.response.headers.get("retry-after")))
+        meaning = ResponderRefused(message)
+    else:
+        retry_after_ms = _retry_after_ms(error.response.headers.get("retry-after"))
+        meaning = ResponderUnavailable(message, delay=retry_after_ms)
+    meaning.add_note(error.message)
+    return meaning
 
 
 def _retry_after_ms(value: str | None) -> int | None:

@@ -95,7 +95,7 @@ class Metrics(Middleware):
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
-        self._finish(message, _outcome(message))
+        self._finish(message, outcome_of(message))
 
     def after_skip_message(self, broker: Broker, message: DurableMessage) -> None:  # type: ignore[override]  # noqa: ARG002
         self._finish(message, "skipped")
@@ -107,7 +107,8 @@ class Metrics(Middleware):
         self._outcomes.labels(message.queue_name, message.actor_name, outcome).inc()
 
 
-def _outcome(message: DurableMessage) -> str:
+def outcome_of(message: DurableMessage) -> str:
+    """How a delivery ended that is processed now."""
     if message.failed_enqueue is not None:
         return "returned"
     if message.failed:

@@ -264,7 +264,7 @@ class FakeTwilio:
             return refusal
         form = account.requests[-1].form
         if invalid := _what_is_wrong(form):
-            return _error(400, invalid)
+            return _error(400, invalid, about=form.get("To", ""))
         answer = account.next_answer()
         message = account.accept(form) if answer.stores else None
         if answer.gate is not None:
@@ -273,7 +273,7 @@ class FakeTwilio:
             request.scope["transport"].abort()
         if message is not None and answer.status == 201:
             return JSONResponse(message.as_json(), 201)
-        return _error(answer.status, answer.code or 20500, retry_after=answer.retry_after)
+        return _error(answer.status, answer.code or 20500, about=form["To"], retry_after=answer.retry_after)
 
     async def _list(self, sid: str, request: Request) -> Response:
         account, refusal = await self._enter(sid, request)
@@ -328,10 +328,10 @@ def _what_is_wrong(form: Mapping[str, str]) -> int | None:
     return 21617 if len(form["Body"]) > MAX_BODY else None
 
 
-def _error(status: int, code: int, *, retry_after: str | None = None) -> Response:
+def _error(status: int, code: int, *, about: str = "", retry_after: str | None = None) -> Response:
     body = {
         "code": code,
-        "message": f"The fake refuses this with {code}",
+        "message": f"The fake refuses '{about}' with {code}",  # Twilio too quotes what it refuses
         "more_info": f"https://www.twilio.com/docs/errors/{code}",
         "status": status,
     }

@@ -244,3 +244,17 @@ def test_metrics_tell_what_runs_and_why_what_was_replaced_went(stage: Stage) -> 
     lines = stage.http.get(stage.url + "/metrics").text.splitlines()
     heartbeats = [line for line in lines if line.startswith("recado_worker_heartbeat_timestamp_seconds{")]
     assert len(heartbeats) == 2, "the dead tell nothing"
+
+
+def test_children_and_supervisor_write_lines_of_one_shape(stage: Stage) -> None:
+    up = stage.up()
+    stage.write("Oi", sender=stage.contact())
+    stage.settle()
+    assert up.terminate() == 0
+
+    lines = [json.loads(line) for line in up.log.splitlines()]
+    assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
+    [sent] = [line for line in lines if line["event"] == "reply sent"]
+    same_request = [line for line in lines if line.get("request_id") == sent["request_id"]]
+    assert {line["child"].partition("-")[0] for line in same_request} == {"api", "worker"}
+    assert [line["event"] for line in same_request if line["event"] == "message received"]

@@ -262,11 +262,11 @@ class System:
     ) -> dict[str, str]:
         return message_parameters(text, sender=sender, to=to, message_sid=sid, account_sid=self.twilio.sid)
 
-    def webhook(self, parameters: Mapping[str, str]) -> httpx.Response:
+    def webhook(self, parameters: Mapping[str, str], **more_headers: str) -> httpx.Response:
         """Post a message webhook, signed."""
         token = self.settings["TWILIO_AUTH_TOKEN"].split(",")[0]
         body, headers = signed(PUBLIC_URL + MESSAGES_PATH, parameters, auth_token=token)
-        return self.http.post(self.url + MESSAGES_PATH, content=body, headers=headers)
+        return self.http.post(self.url + MESSAGES_PATH, content=body, headers=headers | more_headers)
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample of the API's metrics page; 0 when there is none."""
@@ -301,6 +301,12 @@ class System:
     def logs(self) -> str:
         """All that was logged."""
         return "".join(program.log for program in self._programs)
+
+    def logged(self, **fields: Any) -> list[dict[str, Any]]:
+        """The log lines with these fields, in the order in which they were written."""
+        lines = [line for program in self._programs for line in program.events]
+        found = [line for line in lines if fields.items() <= line.items()]
+        return sorted(found, key=lambda line: line["timestamp"])
 
     def reply_of(self, message: Any) -> Reply:
         """Our record of the reply that Twilio's `message` is."""

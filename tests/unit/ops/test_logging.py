@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -19,7 +20,11 @@ log = logging.getLogger("dramatiq.worker")
 message = Message("messages", "answer", ({"Body": sys.argv[2]},), {}, {}, message_id="message-1")
 log.warning("Received message %s and %r of %d.", message, MessageProxy(message), 2)
 def fail(words):
-    raise ValueError("no")
+    cause = KeyError("why")
+    cause.add_note(words)
+    error = ValueError("no")
+    error.add_note(words)
+    raise error from cause
 try:
     fail(sys.argv[2])
 except ValueError:
@@ -40,6 +45,41 @@ def test_messages_are_named_and_not_repeated(log_format: str) -> None:
 
     assert "Received message answer[message-1] and 'answer[message-1]' of 2." in ended.stderr
     assert "Failed to process message answer[message-1]." in ended.stderr
+    assert "KeyError: 'why'" in ended.stderr
     assert "ValueError: no" in ended.stderr, "the traceback is there"
+    assert "in fail" in ended.stderr
     assert "between you and me" not in ended.stderr
     assert "Nothing to fill in" in ended.stderr
+
+
+#: Logs what errors of Twilio's and of its HTTP client say, which quote the number they are about.
+NUMBERS = """
+import logging, sys, warnings
+import structlog
+from ops.logging import configure_logging
+from ops.settings import Settings
+
+configure_logging(Settings(_env_file=None, log_format=sys.argv[1]))
+structlog.get_logger("ours").warning("refused", error="whatsapp:+5511900001234 is not valid")
+logging.getLogger("theirs").error("no answer: /Messages.json?To=whatsapp%%3A%s&Page=0", "%2B5511900001234")
+warnings.warn("+5511900001234 is old-fashioned")
+try:
+    raise ValueError("+5511900001234")
+except ValueError:
+    logging.getLogger("theirs").exception("failed")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_telephone_number_can_be_read_whoever_logs_it(log_format: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", NUMBERS, log_format], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert "900001234" not in ended.stderr
+    said = ended.stderr.replace("\\u2022", "•")
+    assert said.count("55•••••••34") == 4, "each line still tells one number from another"
+    if log_format == "json":
+        lines = [json.loads(line) for line in ended.stderr.splitlines()]
+        assert [line["level"] for line in lines] == ["warning", "error", "warning", "error"]
+        assert all({"event", "logger", "timestamp"} <= line.keys() for line in lines)

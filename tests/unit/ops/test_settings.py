@@ -267,3 +267,13 @@ def test_a_wrong_setting_of_sqs_is_named(environment: pytest.MonkeyPatch, name: 
 
 def test_where_messages_wait_at_sqs_can_be_said(environment: pytest.MonkeyPatch) -> None:
     assert load(environment, QUEUE_BACKEND="sqs", SQS_REGION="sa-east-1").queue_address == "sa-east-1 recado"
+
+
+def test_tracing_without_its_extra_says_what_to_install(environment: pytest.MonkeyPatch) -> None:
+    assert load(environment, TRACING="true").tracing
+    load_settings.cache_clear()
+    environment.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
+
+    [problem] = problems(environment, TRACING="true")
+
+    assert "pip install 'recado[tracing]'" in problem
