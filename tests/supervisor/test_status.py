@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from brokers.sqlite import SQLiteBackend
 from tests.support.messages import claimed, stats_of, stored
 from tests.support.metrics import documented, shown
 from tests.support.processes import Process
+from tests.support.service_manager import ServiceManager
 from tests.support.system import BIN, ROOT
 from tests.support.waiting import eventually
 
@@ -93,24 +93,16 @@ def test_it_can_be_watched(stage: Stage) -> None:
 
 def test_systemd_is_told(make_stage: MakeStage, tmp_path: Path) -> None:
     stage = make_stage()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(60)
+    with ServiceManager(tmp_path / "notify") as manager:
         up = stage.up(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="3000000")
-        told: list[str] = []
-
-        def wait_for(beginning: str) -> None:
-            while not (told and told[-1].startswith(beginning)):
-                told.append(manager.recv(4096).decode())
-
-        wait_for("READY=1")
-        wait_for("STATUS=running: 3 ready")
-        wait_for("WATCHDOG=1")
+        manager.wait_for("READY=1")
+        manager.wait_for("STATUS=running: 3 ready")
+        manager.wait_for("WATCHDOG=1")
         up.signal(signal.SIGHUP)
-        wait_for("RELOADING=1\nMONOTONIC_USEC=")
-        wait_for("READY=1")
+        manager.wait_for("RELOADING=1\nMONOTONIC_USEC=")
+        manager.wait_for("READY=1")
         up.signal(signal.SIGTERM)
-        wait_for("STOPPING=1")
+        manager.wait_for("STOPPING=1")
         assert up.wait() == 0
 
 
