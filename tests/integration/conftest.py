@@ -1,4 +1,4 @@
-"""What integration tests share: the fakes."""
+"""What is around the programs under test."""
 
 from __future__ import annotations
 
