@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 BENCH_BIN := $(BENCH_VENV)/bin
+SCREENSHOTS_VENV := .venv-screenshots
+SCREENSHOTS_BIN := $(SCREENSHOTS_VENV)/bin
 
-.PHONY: help setup dev demo run test check format bench chaos clean
+.PHONY: help setup dev demo run test check format grafana screenshots bench chaos clean
 
 help: ## Show what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +44,18 @@ format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+grafana: $(VENV)/.dev ## Write ops/grafana/recado.json anew
+	@$(BIN)/python -m ops.grafana
+
+$(SCREENSHOTS_VENV)/.screenshots: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(SCREENSHOTS_VENV)
+	$(SCREENSHOTS_BIN)/pip install --quiet --constraint constraints.txt pip
+	$(SCREENSHOTS_BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev --group screenshots
+	@touch $@
+
+screenshots: $(SCREENSHOTS_VENV)/.screenshots ## Draw docs/images/grafana.png, which takes twelve minutes
+	@$(SCREENSHOTS_BIN)/python -m tests.screenshots
+
 $(BENCH_VENV)/.bench: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_BIN)/pip install --quiet --constraint constraints.txt pip
@@ -55,4 +69,4 @@ chaos: $(VENV)/.dev ## Take Redis away for three minutes under 200 webhooks/s, i
 	@CHAOS_PER_S=200 CHAOS_OUTAGE_S=60 $(BIN)/pytest -n 0 tests/chaos
 
 clean: ## Remove the environment and what running left behind
-	rm -rf $(VENV) $(BENCH_VENV) .bench data
+	rm -rf $(VENV) $(BENCH_VENV) $(SCREENSHOTS_VENV) .bench data

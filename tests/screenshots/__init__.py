@@ -1,0 +1,1 @@
+"""The pictures in docs/images/, made of a system at work."""
