@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.responses import RedirectResponse
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from actors.services import Services, services
 from brokers.backend import QueueBackend
+from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 from brokers.sqlite import SQLiteBackend
 
+from .dashboard import Dashboard, dashboard
+from .dashboard.watch import AskSupervisor
 from .health import health_routes
 from .signature import SignatureCheck
 from .webhooks import webhook_routes
@@ -24,8 +31,12 @@ logger = structlog.get_logger(__name__)
 OPEN_WITHIN_S = 10.0
 
 
-def create_app() -> FastAPI:
+def create_app(*, supervisor: AskSupervisor | None = None) -> FastAPI:
     """Build the application from the settings.
+
+    Parameters:
+      supervisor: returns what `recado status --json` shows, for the dashboard; None where nobody answers.
+        It must not take long.
 
     Raises:
       SettingsError: listing every wrong or missing setting.
@@ -34,6 +45,7 @@ def create_app() -> FastAPI:
     signatures = _signature_check(parts)
 
     spool = _spool(parts)
+    pages = _dashboard(parts, spool, supervisor) if parts.settings.dashboard_enabled else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,15 +53,36 @@ def create_app() -> FastAPI:
         if spool is not None:
             spool.start(timeout_s=OPEN_WITHIN_S)
         parts.broker.backend.check(timeout_s=OPEN_WITHIN_S)
+        if pages is not None:
+            pages.start()
         logger.info("API started", public_base_url=parts.settings.public_base_url)
         yield
+        if pages is not None:
+            pages.close()
         parts.broker.close()
         parts.conversations.close()
 
     app = FastAPI(title="Recado", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.include_router(webhook_routes(parts.broker, signatures))
     app.include_router(health_routes(parts.broker.backend, spool))
+    if pages is not None:
+        app.mount("/dashboard", pages.app)
+        app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)
+        app.state.drain = pages.drain
     return app
+
+
+def _dashboard(parts: Services, spool: SpooledBackend | None, supervisor: AskSupervisor | None) -> Dashboard:
+    metrics = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        metrics = CollectorRegistry()
+        MultiProcessCollector(metrics)  # type: ignore[no-untyped-call]  # the workers' figures too
+    counts = Counts(parts.broker.backend)
+    return dashboard(parts, counts, spool=spool, supervisor=supervisor, metrics=metrics)
+
+
+async def _to_the_dashboard() -> Response:
+    return RedirectResponse("/dashboard/")
 
 
 def _spool(parts: Services) -> SpooledBackend | None:

@@ -27,17 +27,18 @@ def api(
     host: Annotated[str | None, typer.Option(help="Address to listen on; API_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; API_PORT otherwise.")] = None,
 ) -> None:
-    """Run the front door: webhooks, health, metrics."""
+    """Run the front door: webhooks, health, metrics, the dashboard."""
     from ops.settings import load_settings
 
     settings = load_settings(serving=True)  # before anything else looks at them: all that is wrong, at once
 
     from api.app import create_app
     from ops.server import run_server
+    from ops.supervisor.reader import status_reader
 
     raise typer.Exit(
         run_server(
-            create_app(),
+            create_app(supervisor=status_reader(settings.run_directory)),
             host=host or settings.api_host,
             port=settings.api_port if port is None else port,
         )

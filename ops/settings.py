@@ -374,7 +374,8 @@ class Settings(BaseSettings):
                 "DASHBOARD_TRUSTED_PROXIES is missing: anyone could send the header that "
                 "DASHBOARD_AUTH_HEADER names"
             )
-        if self.dashboard_password is not None and self.dashboard_password == self.dashboard_readonly_password:
+        password, readonly = self.dashboard_password, self.dashboard_readonly_password
+        if password is not None and password == readonly:
             problems.append(
                 "DASHBOARD_READONLY_PASSWORD is DASHBOARD_PASSWORD: viewers could do what operators can"
             )
@@ -389,6 +390,16 @@ class Settings(BaseSettings):
     def operators(self) -> frozenset[str]:
         """The proxy's users who may act. Empty: all of them."""
         return frozenset(_parts(self.dashboard_operators))
+
+    @property
+    def dashboard_secrets(self) -> list[str]:
+        """What the dashboard's cookies are signed with, the same in every API process: a changed password
+        signs everybody out."""
+        passwords = [
+            "" if password is None else password.get_secret_value()
+            for password in (self.dashboard_password, self.dashboard_readonly_password)
+        ]
+        return [*passwords, *self.auth_tokens, *self.shared_keys.values()]
 
     @property
     def most_workers(self) -> int:

@@ -240,9 +240,7 @@ def _reply(answer: list[Any] | None) -> Reply | None:
 
 def _thread(answer: list[list[Any]]) -> list[Entry]:
     return [
-        Entry._make(
-            (_author(author), _text(text), int(at), *map(_optional, optional), set_aside == b"1")
-        )
+        Entry._make((_author(author), _text(text), int(at), *map(_optional, optional), set_aside == b"1"))
         for author, text, at, *optional, set_aside in answer
     ]
 

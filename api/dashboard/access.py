@@ -121,7 +121,7 @@ class Access:
         return name if name and name.isprintable() and len(name) <= MAX_NAME else None
 
     def _check_that_it_is_local(self, request: HTTPConnection) -> None:
-        if any(name in request.headers for name in FORWARDED) or not _is_loopback(request):
+        if not is_direct(request):
             raise Closed(
                 "No password is set, so the dashboard answers only browsers on the machine that the API runs "
                 "on, and directly. To open it to others, set DASHBOARD_PASSWORD, or DASHBOARD_AUTH_HEADER "
@@ -138,8 +138,10 @@ class Access:
 _LOOPBACK: list[Network] = [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")]
 
 
-def _is_loopback(request: HTTPConnection) -> bool:
-    return request.client is not None and _is_in(request.client.host, _LOOPBACK)
+def is_direct(request: HTTPConnection) -> bool:
+    """Whether a request is from this machine, and from no proxy on it."""
+    forwarded = any(name in request.headers for name in FORWARDED)
+    return not forwarded and request.client is not None and _is_in(request.client.host, _LOOPBACK)
 
 
 def _is_in(host: str, networks: list[Network]) -> bool:

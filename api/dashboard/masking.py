@@ -17,12 +17,25 @@ _NUMBERS = re.compile(
 
 #: Parameters that name a person or a place, whatever they look like.
 _NAMES = frozenset(
-    "address author city contact country from latitude longitude name phone profilename sender to waid zip "
-    "fromcity fromstate fromzip fromcountry externaluserid referralsourceurl".split()
+    {"address", "author", "city", "contact", "country", "externaluserid", "from", "fromcity", "fromcountry"}
+    | {
+        "fromstate",
+        "fromzip",
+        "latitude",
+        "longitude",
+        "name",
+        "phone",
+        "profilename",
+        "sender",
+        "to",
+        "waid",
+    }
 )
 
 #: Fields that hold ids and times, long digits among them.
-_HARMLESS = re.compile(r"(sid|_id|_at|timestamp|eta|retries|delay|limit|age|backoff|ttl|version)$", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"(sid|_id|_at|timestamp|eta|retries|delay|limit|age|backoff|ttl|version)$", re.IGNORECASE
+)
 
 #: Digits of a number that is none in a text: shorter ones are years and prices.
 _LEAST_DIGITS = 8
@@ -50,15 +63,16 @@ def mask(value: Any, *, name: str = "") -> Any:
         return {key: mask(part, name=str(key)) for key, part in value.items()}
     if isinstance(value, list):
         return [mask(part, name=name) for part in value]
-    if _HARMLESS.search(name):
-        return value
+    return value if _HARMLESS.search(name) or isinstance(value, bool) else _masked_value(value, name)
+
+
+def _masked_value(value: Any, name: str) -> Any:
     if name.lower() in _NAMES and value not in ("", None):
         return mask_address(str(value))
     if isinstance(value, str):
         return mask_text(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and _digits(value) >= _LEAST_DIGITS:
-        return masked(str(value))
-    return value
+    is_long = isinstance(value, int | float) and _digits(value) >= _LEAST_DIGITS
+    return masked(str(value)) if is_long else value
 
 
 def readable(payload: bytes, *, reveal: bool = False) -> str:

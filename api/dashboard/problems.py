@@ -109,7 +109,9 @@ def _queue(facts: Facts, queue: QueueStats) -> Iterator[Problem]:
         yield from _waits(facts, queue, (facts.now_ms - queue.oldest_due_at) / 1000, page)
     if recent := facts.recent_dead.get(name, 0):
         how_many = f"At least {recent:,}" if recent >= facts.at_most_recent else f"{recent:,}"
-        letters = "dead letter of the last hour waits" if recent == 1 else "dead letters of the last hour wait"
+        letters = (
+            "dead letter of the last hour waits" if recent == 1 else "dead letters of the last hour wait"
+        )
         where = "/dashboard/dead-letters?" + urlencode({"queue": name, "since": "1h"})
         yield Problem("bad", f"{how_many} {letters} in {name}.", where, "Dead letters")
 

@@ -259,19 +259,27 @@ SELECT message_id, queue, actor, 'dead', payload, priority, deliveries, crashes,
 FROM dead_letter
 """
 
-#: The state must be a literal, or SQLite could not know that the partial index covers the query.
+def _listed(state: str, order: str) -> str:
+    """Those before the page are passed over in the index alone. The state must be a literal, or SQLite could
+    not know that its partial index covers the query."""
+    return (
+        f"{_LIVE} WHERE q.id IN (SELECT id FROM message_queue WHERE state = '{state}' AND queue = ?"
+        f" ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order.replace('id', 'q.id')}"
+    )
+
+
 LIST = {
-    "ready": _LIVE + "WHERE state = 'ready' AND queue = ? ORDER BY priority, due_at, q.id LIMIT ? OFFSET ?",
-    "delayed": _LIVE + "WHERE state = 'delayed' AND queue = ? ORDER BY due_at LIMIT ? OFFSET ?",
+    "ready": _listed("ready", "priority, due_at, id"),
+    "delayed": _listed("delayed", "due_at"),
     # With the plus, those of the state are sorted; without it, the whole table would be walked in order.
-    "running": _LIVE + "WHERE state = 'running' AND queue = ? ORDER BY +q.id LIMIT ? OFFSET ?",
+    "running": _listed("running", "+id"),
     "dead": _DEAD + "WHERE queue = ? ORDER BY died_at DESC, id DESC LIMIT ? OFFSET ?",
 }
 
 GET_LIVE = _LIVE + "WHERE message_id = ?"
 GET_DEAD = _DEAD + "WHERE message_id = ?"
 
-#: What each field of a dead-letter filter asks for. Only those that narrow are asked, so that the index serves.
+#: What each field of a dead-letter filter asks for. Only what narrows is asked, so that indexes serve.
 _ASKS = {
     "queue": "queue = :queue",
     "actor": "actor = :actor",
@@ -290,7 +298,7 @@ def _where(narrowing: Iterable[str]) -> str:
 
 
 def dead_letters(narrowing: Iterable[str]) -> str:
-    """A page of those that match. Only its own rows are read whole: the others are sorted without payloads."""
+    """A page of those that match. Only its own rows are read whole; others are sorted without payloads."""
     return (
         f"{_DEAD} WHERE id IN (SELECT id FROM dead_letter {_where(narrowing)}"
         " ORDER BY died_at DESC, id DESC LIMIT :limit OFFSET :offset) ORDER BY died_at DESC, id DESC"

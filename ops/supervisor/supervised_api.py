@@ -12,13 +12,14 @@ from ops.settings import Settings
 from .environment import Supervised
 from .heartbeat import ChildState, Heartbeat
 from .pulse import Pulse
+from .reader import status_reader
 
 
 def run(settings: Settings, place: Supervised) -> int:
     """Serve on the supervisor's socket until told to stop; return the exit code."""
     watch = ApiWatch(settings, place)
     return run_server(
-        create_app(),
+        create_app(supervisor=status_reader(settings.run_directory)),
         host=settings.api_host,
         port=settings.api_port,
         sockets=[socket.socket(fileno=place.listen_fd)],
