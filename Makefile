@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 BENCH_BIN := $(BENCH_VENV)/bin
 
-.PHONY: help setup dev demo run test check format bench chaos clean
+.PHONY: help setup dev demo run test check format bench chaos screenshots clean
 
 help: ## Show what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -53,6 +53,9 @@ bench: $(BENCH_VENV)/.bench ## Measure against its peers, some 40 minutes; BENCH
 
 chaos: $(VENV)/.dev ## Take Redis away for three minutes under 200 webhooks/s, in three ways
 	@CHAOS_PER_S=200 CHAOS_OUTAGE_S=60 $(BIN)/pytest -n 0 tests/chaos
+
+screenshots: $(VENV)/.dev ## Take the documents' pictures of the dashboard; needs chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 clean: ## Remove the environment and what running left behind
 	rm -rf $(VENV) $(BENCH_VENV) .bench data

@@ -246,18 +246,17 @@ def _thread(answer: list[list[Any]]) -> list[Entry]:
 
 
 def _summaries(answer: list[list[Any]]) -> list[Summary]:
-    return [
-        Summary(
-            *map(_text, (key, contact, address)),
-            int(last_at),
-            _text(message_id),
-            _author(author),
-            _text(text),
-            unanswered,
-            *map(_optional, (state, delivery_status)),  # type: ignore[arg-type]  # it is a ReplyState
+    return [_summary(fields) for fields in answer]
+
+
+def _summary(fields: list[Any]) -> Summary:
+    key, contact, address, last_at, message_id, author, text, unanswered, *of_reply = fields
+    return Summary._make(
+        (
+            *(_text(key), _text(contact), _text(address), int(last_at), _text(message_id)),
+            *(_author(author), _text(text), unanswered, *map(_optional, of_reply)),
         )
-        for key, contact, address, last_at, message_id, author, text, unanswered, state, delivery_status in answer
-    ]
+    )
 
 
 def _author(author: bytes) -> Author:

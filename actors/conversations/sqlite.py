@@ -189,7 +189,7 @@ class SQLiteConversationStore:
     def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[Entry]:
         bindings = {"key": conversation, "limit": -1 if limit is None else limit}
         rows = self._read_all(statements.THREAD, bindings)
-        return [Entry(*fields, set_aside=bool(set_aside)) for *fields, set_aside in reversed(rows)]
+        return [Entry._make((*fields, bool(set_aside))) for *fields, set_aside in reversed(rows)]
 
     def conversations(
         self, *, contact: str | None = None, limit: int = 50, offset: int = 0

@@ -117,7 +117,8 @@ THREAD = """
 SELECT author, body, at, reply_id, sid, state, delivery_status, error, set_aside FROM (
     SELECT 'contact' AS author, m.body AS body, m.received_at AS at, m.reply_id AS reply_id,
            m.message_sid AS sid, NULL AS state, NULL AS delivery_status, NULL AS error,
-           m.set_aside AND m.reply_id IS NULL AS set_aside, coalesce(r.id, 1e18) AS turn, 0 AS place, m.received_at AS id
+           m.set_aside AND m.reply_id IS NULL AS set_aside, coalesce(r.id, 1e18) AS turn, 0 AS place,
+           m.received_at AS id
     FROM inbound_message m LEFT JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
     SELECT 'us', body, written_at, reply_id, sid, state, delivery_status, error, 0, id, 1, id
@@ -146,14 +147,13 @@ LEFT JOIN inbound_message w ON w.id = (
 SUMMARY = _SUMMARY + "WHERE c.key = ?"
 
 #: The index finds the page, and only of its conversations more is read.
-CONVERSATIONS = (
-    _SUMMARY
-    + """
+_PAGE = """
 WHERE c.key IN (SELECT key FROM conversation WHERE :contact IS NULL OR instr(contact, :contact)
                 ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
 ORDER BY c.last_at DESC, c.key DESC
 """
-)
+
+CONVERSATIONS = _SUMMARY + _PAGE
 
 CONVERSATION_OF = "SELECT conversation FROM inbound_message WHERE account_sid = ? AND message_sid = ?"
 

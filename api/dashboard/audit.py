@@ -146,7 +146,7 @@ class AuditLog:
 
     def _read(self, statement: str, bindings: tuple[int, ...]) -> Sequence[Entry]:
         rows: Any = self._database.read(lambda c: c.execute(statement, bindings).fetchall())
-        return [Entry(*row[:7], json.loads(row[7]), *row[8:]) for row in rows]
+        return [Entry._make((*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
 
 
 def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:

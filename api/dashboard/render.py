@@ -43,6 +43,8 @@ def _environment() -> Environment:
         "counted": words.counted,
         "mask_address": mask_address,
         "mask_text": mask_text,
+        "channel": words.channel,
+        "short_id": words.short_id,
         "number": lambda number: "–" if number is None else f"{number:,}",
     }
     environment.globals |= {"static": static_url}

@@ -42,3 +42,15 @@ def iso(at_ms: int) -> str:
 def size(number: float) -> str:
     """Bytes, in MB."""
     return f"{number / 1e6:,.0f} MB"
+
+
+def channel(address: str) -> tuple[str, str]:
+    """By what a contact writes, and who it is: of Twilio's addresses, those without a channel are numbers."""
+    name, _, rest = address.rpartition(":")
+    return {"whatsapp": "WhatsApp", "": "SMS"}.get(name, name), rest
+
+
+def short_id(message_id: str) -> str:
+    """A message's id without the account, which is the same for all of them."""
+    account, _, sid = message_id.rpartition(".")
+    return sid if account.startswith("AC") else message_id

@@ -259,6 +259,7 @@ SELECT message_id, queue, actor, 'dead', payload, priority, deliveries, crashes,
 FROM dead_letter
 """
 
+
 def _listed(state: str, order: str) -> str:
     """Those before the page are passed over in the index alone. The state must be a literal, or SQLite could
     not know that its partial index covers the query."""

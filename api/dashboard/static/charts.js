@@ -3,37 +3,47 @@
   "use strict";
 
   const HOUR_S = 3600;
+  const LEAST_S = 120; // an axis shows no less
   const places = [...document.querySelectorAll("[data-chart]")];
   const charts = new Map();
   let columns = null;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value) =>
-    value >= 100 ? Math.round(value).toLocaleString("en") : value >= 10 ? value.toFixed(1) : value.toPrecision(2);
+  const number = (value, digits = 1) => value.toLocaleString("en", { maximumFractionDigits: value >= 100 ? 0 : digits });
+
+  // How each kind of figure is written, and the least that its axis shows.
+  const KINDS = {
+    rate: { text: (value) => number(value), least: 1 },
+    wait: { text: (value) => (value < 1 ? `${number(value * 1000, 0)} ms` : `${number(value)} s`), least: 0.1 },
+    count: { text: (value) => number(value, 0), least: 5 },
+  };
+  const tick = (value) => (value >= 1000 ? `${number(value / 1000)}k` : number(value, 3));
 
   function options(place, fields) {
-    const names = (place.dataset.names || "").split(",");
     const colours = [colour("--accent"), colour("--second")];
     const axis = {
       stroke: colour("--muted"),
       grid: { stroke: colour("--line"), width: 1 },
       ticks: { show: false },
-      font: "12px system-ui, sans-serif",
+      font: `12px ${colour("--sans")}`,
     };
     return {
       width: place.clientWidth,
       height: place.clientHeight,
       legend: { show: false },
       cursor: { y: false, points: { size: 7 } },
-      scales: { y: { range: (_, low, high) => [0, Math.max(high || 0, 1) * 1.1] } },
+      scales: {
+        x: { range: (_, low, high) => [Math.min(low, high - LEAST_S), high] },
+        y: { range: (_, low, high) => [0, Math.max((high || 0) * 1.1, KINDS[place.dataset.kind].least)] },
+      },
       axes: [
-        { ...axis, space: 70, values: [[60, "{HH}:{mm}", null, null, null, null, null, null, 0], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 0]] },
-        { ...axis, size: 46, values: (_, ticks) => ticks.map((tick) => (tick >= 1000 ? `${tick / 1000}k` : `${tick}`)) },
+        { ...axis, size: 28, space: 70, values: [[60, "{HH}:{mm}", null, null, null, null, null, null, 0], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 0]] },
+        { ...axis, size: 44, space: 40, values: (_, ticks) => ticks.map(tick) },
       ],
       series: [
         {},
         ...fields.map((field, at) => ({
-          label: names[at] || field,
+          label: field,
           stroke: colours[at],
           width: 2,
           fill: fields.length === 1 ? colours[at] + "22" : undefined,
@@ -49,14 +59,15 @@
   // The figure beside the title: that under the pointer, or else the newest.
   function read(place, fields, index) {
     const now = place.closest("figure").querySelector("[data-now]");
-    now.dataset.words ??= now.textContent;
+    now.dataset.otherwise ??= now.textContent;
     const at = index ?? columns.at_s.length - 1;
-    const values = fields.map((field) => columns[field][at]).filter((value) => value !== null && value !== undefined);
-    const shown = values.map((value) => number(value) + place.dataset.unit).join(" · ");
-    now.textContent = shown ? `${shown} ${index === null || index === undefined ? "" : clock(columns.at_s[at])}` : now.dataset.words;
+    const values = fields.map((field) => columns[field][at]);
+    const known = at >= 0 && values.every((value) => value !== null);
+    const words = () => place.dataset.words.split(",").map((text, which) => text.replace("*", () => KINDS[place.dataset.kind].text(values[which])));
+    now.textContent = known ? words().join(" · ") + (index == null ? "" : clock(columns.at_s[at])) : now.dataset.otherwise;
   }
 
-  const clock = (at) => "at " + new Date(at * 1000).toISOString().slice(11, 19);
+  const clock = (at) => " at " + new Date(at * 1000).toISOString().slice(11, 19);
 
   function draw(place) {
     const fields = place.dataset.chart.split(",");
