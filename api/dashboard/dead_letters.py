@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.responses import RedirectResponse, Response
 
 from brokers.backend import DeadLetterFilter, StoredMessage
 from brokers.clock import now_ms
 
+from .audit import Entry
 from .bulk import go_on
 from .desk import Desk
 from .events import Event
@@ -28,6 +29,12 @@ ADDRESS = "/dashboard/dead-letters"
 REASONS = ("failed", "rejected", "expired", "undecodable", "unknown_actor", "undeliverable", "max_deliveries")
 
 _FIELDS = ("queue", "actor", "reason", "text", "since", "before")
+
+#: What a confirmation hands on as it was asked.
+_CONFIRMED = frozenset({"queue", "actor", "reason", "text", "id", "every"})
+
+#: No message dies after this, in milliseconds since the epoch.
+LAST_MS = 1 << 52
 
 #: What can be done with them, and how it is said.
 ACTIONS: Mapping[str, str] = {"replay": "Replay", "discard": "Discard"}
@@ -66,32 +73,32 @@ def events(desk: Desk) -> list[Event]:
 def confirm(desk: Desk, visit: Visit) -> Response:
     """The page that says how many it would be, before anything is done."""
     action, which = _action(visit), _meant(visit)
+    kept = [(name, value) for name, value in visit.fields if name in _CONFIRMED and value]
     if which.message_ids is None:
-        # From here on, "all of them" are those of now.
-        which = replace(which, died_before=min(which.died_before or now_ms(), now_ms()))
-        count = desk.backend.count_dead_letters(which)
-    else:
-        count = len(which.message_ids)
-    asked = [(name, value) for name, value in visit.fields if name in {*_FIELDS, "id", "every"} and value]
+        # From here on, "all of them" are those of now, and "the last hour" is that before now.
+        now = now_ms()
+        which = replace(which, died_before=min(which.died_before or now, now))
+        moments = (("died_since", which.died_since or 0), ("died_before", which.died_before))
+        kept += [(name, str(moment)) for name, moment in moments]
     return desk.page(
         visit,
         "confirm.html",
         active="dead",
         action=action,
         verb=ACTIONS[action],
-        count=count,
+        count=desk.backend.count_dead_letters(which),
         words=_in_words(which),
-        asked=[*asked, ("died_before", str(which.died_before or ""))],
+        kept=kept,
     )
 
 
 def begin(desk: Desk, visit: Visit) -> Response:
     """Write it down, then do as much of it as a request may take."""
     action, which = _action(visit), _meant(visit)
-    died_before = visit.number("died_before")
     if which.message_ids is None:
-        which = replace(which, died_before=died_before or now_ms())
-    expected = visit.number("count") if which.message_ids is None else len(which.message_ids)
+        since, before = (visit.number(name, most=LAST_MS) for name in ("died_since", "died_before"))
+        which = replace(which, died_since=since or None, died_before=before or now_ms())
+    expected = desk.backend.count_dead_letters(which)
     details = {name: value for name, value in asdict(which).items() if value is not None}
     entry_id = desk.acting(
         visit, f"{action} dead letters", _in_words(which), expected=expected, details=details
@@ -121,7 +128,7 @@ def _progress(desk: Desk, visit: Visit, entry_id: int) -> Response:
     return desk.page(visit, "progress.html", active="dead", entry=entry)
 
 
-def _own(desk: Desk, visit: Visit, entry_id: int) -> Any:
+def _own(desk: Desk, visit: Visit, entry_id: int) -> Entry:
     entry = desk.audit.get(entry_id)
     if entry is None or entry.who != visit.visitor.name or not entry.action.endswith(" dead letters"):
         raise NotFound("There is nothing of yours to go on with.")

@@ -15,21 +15,15 @@ _NUMBERS = re.compile(
     r"|(?<![\w-])(?P<number>\+?\(?\d(?:[\s().-]{0,2}\d){7,})(?!\w)"
 )
 
-#: Parameters that name a person or a place, whatever they look like.
-_NAMES = frozenset(
-    {"address", "author", "city", "contact", "country", "externaluserid", "from", "fromcity", "fromcountry"}
-    | {
-        "fromstate",
-        "fromzip",
-        "latitude",
-        "longitude",
-        "name",
-        "phone",
-        "profilename",
-        "sender",
-        "to",
-        "waid",
-    }
+#: A number that stands alone.
+_IS_NUMBER = re.compile(r"\+?[\d\s().-]{5,}")
+
+#: Parameters that name a person, and those that name a place, whatever they look like.
+_PERSONS = frozenset(
+    {"author", "contact", "externaluserid", "from", "name", "phone", "profilename", "sender", "to", "waid"}
+)
+_PLACES = frozenset(
+    {"address", "city", "country", "fromcity", "fromcountry", "fromstate", "fromzip", "latitude", "longitude"}
 )
 
 #: Fields that hold ids and times, long digits among them.
@@ -43,13 +37,14 @@ _LEAST_DIGITS = 8
 
 def mask_text(text: str) -> str:
     """A text with the numbers in it masked."""
-    return _NUMBERS.sub(lambda match: match["id"] or masked(match["number"]), text)
+    return _NUMBERS.sub(lambda match: match["id"] or _masked_number(match["number"]), text)
 
 
 def mask_address(address: str) -> str:
     """Whom or where a message is from: masked if it is a number, and all but its beginning hidden if not."""
-    hidden = masked(address)
-    return hidden if hidden != address else _hidden(address)
+    channel, colon, name = address.rpartition(":")
+    hidden = _masked_number(name) if _IS_NUMBER.fullmatch(name) else _hidden(name)
+    return channel + colon + hidden
 
 
 def mask(value: Any, *, name: str = "") -> Any:
@@ -67,8 +62,10 @@ def mask(value: Any, *, name: str = "") -> Any:
 
 
 def _masked_value(value: Any, name: str) -> Any:
-    if name.lower() in _NAMES and value not in ("", None):
+    if name.lower() in _PERSONS and value not in ("", None):
         return mask_address(str(value))
+    if name.lower() in _PLACES and value not in ("", None):
+        return _hidden(str(value))
     if isinstance(value, str):
         return mask_text(value)
     is_long = isinstance(value, int | float) and _digits(value) >= _LEAST_DIGITS
@@ -94,6 +91,9 @@ def _digits(number: float) -> int:
     return sum(character.isdigit() for character in str(number))
 
 
-def _hidden(name: str) -> str:
-    channel, colon, rest = name.rpartition(":")
-    return f"{channel}{colon}{rest[:1]}•••" if rest else name
+def _masked_number(number: str) -> str:
+    return masked(re.sub(r"[^\d+]", "", number))
+
+
+def _hidden(text: str) -> str:
+    return text[:1] + "•••" * bool(text)
