@@ -22,8 +22,11 @@ from .problems import Facts
 
 logger = structlog.get_logger(__name__)
 
-#: How often the queues are sampled, in seconds; and on SQS, where each request costs money.
-SAMPLE_EVERY_S, SAMPLE_SQS_EVERY_S = 5.0, 60.0
+#: How often the queues are sampled, in seconds.
+SAMPLE_EVERY_S = 5.0
+
+#: The same on SQS, where each request costs money, and while somebody reads along there.
+SAMPLE_SQS_EVERY_S, READ_SQS_EVERY_S = 60.0, 10.0
 
 #: How often it looks at the rest while somebody reads along, in seconds, and for how long after.
 READ_ALONG_S, READERS_FOR_S = 2.0, 10.0
@@ -61,7 +64,7 @@ class Watch:
         ask_supervisor: AskSupervisor | None = None,
         metrics: measures.Collects | None = None,
     ) -> None:
-        self.history = History(SAMPLE_SQS_EVERY_S if costly else SAMPLE_EVERY_S)
+        self.history = History(READ_SQS_EVERY_S if costly else SAMPLE_EVERY_S)
         self._backend = backend
         self._counts = counts
         self._costly = costly
@@ -131,7 +134,9 @@ class Watch:
     def look(self) -> None:
         """Look now, at what is due."""
         self._supervisor = None if self._ask_supervisor is None else self._ask_supervisor()
-        if time.monotonic() - self._sampled_at >= self.history.every_s:
+        rests = self._costly and not self._is_read
+        every_s = SAMPLE_SQS_EVERY_S if rests else self.history.every_s
+        if time.monotonic() - self._sampled_at >= every_s:
             self._sample()
 
     def _sample(self) -> None:
@@ -162,5 +167,9 @@ class Watch:
                 self.look()
             except Exception:
                 logger.exception("The dashboard could not look")
-            is_read = time.monotonic() - self._read_at < READERS_FOR_S
-            self._stopping.wait(READ_ALONG_S if is_read else min(self.history.every_s, SAMPLE_EVERY_S))
+            self._stopping.wait(READ_ALONG_S if self._is_read else SAMPLE_EVERY_S)
+
+    @property
+    def _is_read(self) -> bool:
+        """Whether somebody reads along."""
+        return time.monotonic() - self._read_at < READERS_FOR_S

@@ -24,8 +24,6 @@ TALK = (
     (("Perfeito, obrigada!",), "delivered"),
 )
 
-PASSWORD, READONLY_PASSWORD = "a password of operators", "a password of viewers"
-
 HOUR_MS = 3_600_000
 
 
@@ -35,7 +33,6 @@ def scene(directory: Path, twilio: FakeTwilio, **settings: str) -> Stage:
     metrics.mkdir()
     defaults = {
         "AI_PROVIDER": "tests.browser.attendant:attendant",
-        "DASHBOARD_AUDIT_PATH": str(directory / "audit.db"),
         "HEARTBEAT_INTERVAL_S": "0.25",
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "WORKERS": "2",

@@ -13,9 +13,8 @@ from brokers.spool import SpoolDepth
 
 NOW = 1_700_000_000_000
 QUEUE = QueueStats("messages", 0, 0, 0, 0, 100, None, False)
-CALM = Facts(
-    NOW, [QUEUE], supervisor={"children": [{"name": "worker-1", "kind": "worker", "state": "ready"}]}
-)
+WORKER = {"name": "worker-1", "kind": "worker", "state": "ready"}
+CALM = Facts(NOW, [QUEUE], supervisor={"children": [WORKER]})
 
 
 def waiting(seconds: float, **fields: Any) -> QueueStats:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from api.dashboard.search import BUDGET_S, STEP, Found, Wanted, look_through
 from brokers.backend import StoredMessage
 
 
-def a_message(number: int, **fields: object) -> StoredMessage:
+def a_message(number: int, **fields: Any) -> StoredMessage:
     payload = f'{{"n":{number},"text":"Ol\\u00e1"}}'.encode()
     message = StoredMessage(f"m{number}", "q", "work", "ready", payload, 0, 0, 0, number, number, None)
     return message._replace(**fields)
