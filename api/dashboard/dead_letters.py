@@ -53,6 +53,7 @@ def dead_letters(desk: Desk, visit: Visit) -> Response:
         names=_FIELDS,
         state="dead",
         total=total,
+        step=desk.step,
         pick=visit.visitor.may_act,
     )
     if visit.in_part:

@@ -18,6 +18,7 @@ from .audit import AuditLog
 from .events import Streams
 from .problems import Facts, problems
 from .render import html
+from .search import STEPS
 from .visits import NotAllowed, Visit
 from .watch import Watch
 
@@ -41,6 +42,11 @@ class Desk:
     @property
     def engine(self) -> str:
         return self.settings.queue_backend
+
+    @property
+    def step(self) -> int:
+        """How many messages are looked at together where they are looked for."""
+        return STEPS.get(self.engine, min(STEPS.values()))
 
     def page(
         self,

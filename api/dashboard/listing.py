@@ -64,6 +64,7 @@ def listing(
     names: Sequence[str],
     state: State,
     total: int | None,
+    step: int,
     pick: bool = False,
 ) -> Listing:
     """Make a list.
@@ -76,6 +77,7 @@ def listing(
       names: the fields it may be asked for by.
       state: of its messages.
       total: how many messages `page` has; None when nobody knows.
+      step: how many messages to look at together.
       pick: whether messages can be picked.
     """
     asked = {name: visit.get(name) for name in names}
@@ -86,7 +88,7 @@ def listing(
     before = visit.number("found", most=PAGE - 1)
     if visit.get("stop"):
         return replace(shown, stopped=True, found_before=before, looked_through=shown.start)
-    found = look_through(page, wanted.matcher(), start=shown.start, limit=PAGE - before)
+    found = look_through(page, wanted.matcher(), start=shown.start, limit=PAGE - before, step=step)
     full = before + len(found.messages) == PAGE
     return replace(
         shown,

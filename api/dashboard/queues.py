@@ -56,6 +56,7 @@ def queue(desk: Desk, visit: Visit) -> Response:
         names=("state", "actor", "text", "since", "before"),
         state=state,
         total=getattr(stats, state),
+        step=desk.step,
     )
     if visit.in_part:
         return html("parts/found.html", {**shown.context, "visit": visit})

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page
 
@@ -20,7 +21,23 @@ from .scene import MARIA, conversation_with, furnish, put, scene, start
 IMAGES = ROOT / "docs" / "images"
 
 #: How long traffic goes on before the first picture, so that charts have something to show, in seconds.
-TRAFFIC_S = 60.0
+TRAFFIC_S = 180.0
+
+SIZES = {"wide": DESKTOP, "phone": PHONE}
+
+#: What the documents show: page, size and theme.
+PICTURES: tuple[tuple[str, str, Literal["light", "dark"]], ...] = (
+    ("overview", "wide", "light"),
+    ("overview", "wide", "dark"),
+    ("overview", "phone", "dark"),
+    ("queue", "phone", "light"),
+    ("message", "wide", "dark"),
+    ("dead-letters", "wide", "light"),
+    ("dead-letters", "phone", "dark"),
+    ("conversations", "phone", "light"),
+    ("conversation", "phone", "light"),
+    ("conversation", "wide", "dark"),
+)
 
 QUESTIONS = (
     "Oi, vocês abrem no domingo?",
@@ -50,29 +67,25 @@ def main() -> None:
 def _take(browser: Browser, stage: Stage) -> None:
     dead = next(letter for letter in stage.dead_letters() if letter.actor == "send_receipt")
     talk = conversation_with(stage, MARIA)
-    pages = {
+    paths = {
         "overview": "",
         "dead-letters": "dead-letters",
         "message": f"messages/{dead.message_id}",
-        "queue": "queues/messages?state=delayed",
+        "queue": "queues/reports?state=delayed",
         "conversations": "conversations",
         "conversation": f"conversations/{talk.message_id}",
     }
-    sizes = (("wide", DESKTOP), ("phone", PHONE))
-    for theme in ("light", "dark"):
-        for size, device in sizes:
-            context = browser.new_context(**device, color_scheme=theme)
-            page = context.new_page()
-            for name, path in pages.items():
-                _shoot(page, f"{stage.url}/dashboard/{path}", IMAGES / f"{name}-{size}-{theme}.png")
-            context.close()
+    for name, size, theme in PICTURES:
+        context = browser.new_context(**SIZES[size], color_scheme=theme)
+        _shoot(context.new_page(), f"{stage.url}/dashboard/{paths[name]}", f"{name}-{size}-{theme}.png")
+        context.close()
 
 
-def _shoot(page: Page, url: str, target: Path) -> None:
+def _shoot(page: Page, url: str, name: str) -> None:
     page.goto(url)
     page.wait_for_selector('.live[data-live="on"]')
     page.wait_for_function("!document.querySelector('.chart') || document.querySelector('canvas')")
-    page.screenshot(path=target)
+    page.screenshot(path=IMAGES / name)
 
 
 class _Traffic:

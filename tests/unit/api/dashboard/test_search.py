@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from api.dashboard.search import BUDGET_S, STEP, Found, Wanted, look_through
+from api.dashboard.search import BUDGET_S, Found, Wanted, look_through
 from brokers.backend import StoredMessage
+
+STEP = 100
 
 
 def a_message(number: int, **fields: Any) -> StoredMessage:
@@ -28,7 +30,9 @@ class Messages:
         return self._all[offset : offset + limit]
 
     def look(self, wanted: Wanted, *, start: int = 0, limit: int = 50) -> Found:
-        return look_through(self.page, wanted.matcher(), start=start, limit=limit, clock=lambda: self.now)
+        return look_through(
+            self.page, wanted.matcher(), start=start, limit=limit, step=STEP, clock=lambda: self.now
+        )
 
 
 def test_everything_is_looked_through_when_there_is_time() -> None:
@@ -48,7 +52,7 @@ def test_it_stops_when_a_page_is_full_and_goes_on_there() -> None:
 
 
 def test_it_stops_when_the_time_is_up_and_goes_on_there() -> None:
-    messages, wanted = Messages(STEP * 100, step_s=BUDGET_S * 0.6), Wanted(actor="nobody")
+    messages, wanted = Messages(STEP * 100, step_s=BUDGET_S * 0.4), Wanted(actor="nobody")
     first = messages.look(wanted)
     assert (first.messages, first.looked_through, first.at_end) == ([], STEP * 2, False)
 
