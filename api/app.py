@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -58,7 +59,7 @@ def create_app(*, supervisor: AskSupervisor | None = None) -> FastAPI:
         logger.info("API started", public_base_url=parts.settings.public_base_url)
         yield
         if pages is not None:
-            pages.close()
+            await asyncio.to_thread(pages.close)  # which waits for whoever just looks at the queue
         parts.broker.close()
         parts.conversations.close()
 

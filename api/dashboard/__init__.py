@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -20,6 +21,9 @@ from .routes import Routes
 from .sessions import Sessions
 from .signing_in import SigningIn
 from .watch import AskSupervisor, Watch
+
+#: How many pages may wait for the engine at a time. Threads of their own: webhooks never wait for pages.
+THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Dashboard:
     def close(self) -> None:
         self.desk.streams.close()
         self.desk.watch.close()
+        self.desk.threads.shutdown()
         self.desk.audit.close()
 
 
@@ -64,6 +69,7 @@ def dashboard(
       UnsupportedDatabase: the audit log's file is on a network filesystem.
     """
     settings = parts.settings
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recado-dashboard")
     desk = Desk(
         settings=settings,
         broker=parts.broker,
@@ -78,7 +84,8 @@ def dashboard(
             metrics=metrics,
         ),
         audit=AuditLog(settings.dashboard_audit_path),
-        streams=Streams(),
+        streams=Streams(threads),
+        threads=threads,
     )
     sessions = Sessions(settings.dashboard_secrets)
     access = Access(settings, sessions)

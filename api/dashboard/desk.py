@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import HTMLResponse
 
@@ -22,6 +24,8 @@ from .search import STEPS
 from .visits import NotAllowed, Visit
 from .watch import Watch
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -34,6 +38,7 @@ class Desk:
     watch: Watch
     audit: AuditLog
     streams: Streams
+    threads: Executor  # where pages wait for the engine, so that nothing else waits for pages
 
     @property
     def backend(self) -> QueueBackend:
@@ -42,6 +47,10 @@ class Desk:
     @property
     def engine(self) -> str:
         return self.settings.queue_backend
+
+    async def aside(self, function: Callable[[], T]) -> T:
+        """Call a function that may wait, while the event loop goes on."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function)
 
     @property
     def step(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor
 
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
@@ -21,10 +22,19 @@ QUIET_ROUNDS = 7
 Event = tuple[str, str]
 
 
-class Streams:
-    """All open streams. They end when the server is about to: it would wait for them."""
+class Over(Exception):
+    """What the page shows is not there any more, or not for this visitor."""
 
-    def __init__(self) -> None:
+
+class Streams:
+    """All open streams. They end when the server is about to: it would wait for them.
+
+    Parameters:
+      threads: where to look at what a page shows.
+    """
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
         self._open = 0
         self._closing = asyncio.Event()
 
@@ -36,8 +46,8 @@ class Streams:
         """An answer that goes on for as long as the page is open.
 
         Parameters:
-          look: returns what the page shows now. It may take its time, and is called in a thread. What it
-            raises ends the stream.
+          look: returns what the page shows now. It may take its time, and is called in a thread. `Over` ends
+            the stream.
         """
         if self._closing.is_set() or self._open >= MOST:
             return PlainTextResponse("Not now.\n", 503, headers={"Retry-After": "5"})
@@ -55,13 +65,16 @@ class Streams:
         try:
             yield "retry: 3000\n\n"
             while not self._closing.is_set():
-                news = [event for event in await asyncio.to_thread(look) if _is_news(shown, event)]
+                seen = await asyncio.get_running_loop().run_in_executor(self._threads, look)
+                news = [event for event in seen if _is_news(shown, event)]
                 quiet = 0 if news else quiet + 1
                 if news:
                     yield "".join(_as_text(event) for event in news)
                 elif quiet % QUIET_ROUNDS == 0:
                     yield ": nothing new\n\n"
                 await self._pause()
+        except Over:
+            return
         finally:
             self._open -= 1
 

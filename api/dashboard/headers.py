@@ -22,7 +22,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 #: With no-referrer, browsers would not say of our own forms where they come from.
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "same-origin",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from starlette.responses import Response
@@ -17,6 +18,10 @@ from .visits import NotFound, Visit
 
 #: How much of a conversation's end is looked at for what answered a message.
 LOOK_BACK = 200
+
+
+#: So many arguments are tried for being a reply's id.
+ENOUGH = 5
 
 
 class Event(NamedTuple):
@@ -105,7 +110,7 @@ def _conversation(desk: Desk, message_id: str, body: dict[str, Any] | None) -> S
         key = desk.conversations.conversation_of(name)
         if key is not None:
             return desk.conversations.summary(key)
-    for argument in _strings(body or {}):
+    for argument in islice(_strings(body or {}), ENOUGH):
         reply = desk.conversations.reply(argument)
         if reply is not None:
             return desk.conversations.summary(reply.conversation)
@@ -114,15 +119,21 @@ def _conversation(desk: Desk, message_id: str, body: dict[str, Any] | None) -> S
 
 def _inbound_ids(body: dict[str, Any]) -> Iterator[str]:
     """The names of the inbound messages that the arguments carry, however deep."""
-    for argument in body.get("args", ()):
+    for argument in _arguments(body):
         if isinstance(argument, dict):
             if "MessageSid" in argument and "AccountSid" in argument:
                 yield f"{argument['AccountSid']}.{argument['MessageSid']}"
             yield from _inbound_ids(argument)
 
 
+def _arguments(body: dict[str, Any]) -> list[Any]:
+    arguments = body.get("args")
+    return arguments if isinstance(arguments, list) else []
+
+
 def _strings(body: dict[str, Any]) -> Iterator[str]:
-    for argument in body.get("args", ()):
+    """What may be a reply's id."""
+    for argument in _arguments(body):
         if isinstance(argument, str) and len(argument) == 32:
             yield argument
         elif isinstance(argument, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from urllib.parse import parse_qsl, quote
@@ -23,7 +22,7 @@ from . import audit_page, conversations, dead_letters, messages, overview, queue
 from .access import Access, Closed, SignInFirst, Visitor
 from .csrf import BROWSER_COOKIE, Csrf, NotFromHere
 from .desk import Desk
-from .events import Event
+from .events import Event, Over
 from .headers import SafeHeaders
 from .render import STATIC, html
 from .signing_in import LOGIN, SigningIn, safe_target
@@ -91,7 +90,7 @@ class Routes:
             browser = self._browser(request)
             visitor = self._access.visitor(request)
             visit = await self._visit(request, visitor, browser)
-            answer = await asyncio.to_thread(self._handled, handler, visit)
+            answer = await self._desk.aside(partial(self._handled, handler, visit))
             self._signing_in.know_browser(request, answer, browser)
             return answer
 
@@ -138,12 +137,12 @@ class Routes:
             except SignInFirst:
                 return _to_sign_in(request)
             except Closed as closed:
-                return await _notice(403, "Closed", str(closed))
+                return await self._notice(403, "Closed", str(closed))
             except NotFromHere as error:
                 text = f"Nothing was done: {error}. Open the page anew and try again."
-                return await _notice(403, "Nothing was done", text)
+                return await self._notice(403, "Nothing was done", text)
             except BrokenBody as error:
-                return await _notice(400, "Nothing was done", f"The form cannot be read: {error}.")
+                return await self._notice(400, "Nothing was done", f"The form cannot be read: {error}.")
 
         return guarded
 
@@ -159,8 +158,13 @@ class Routes:
             return PlainTextResponse("There is no such stream.\n", 404)
 
         def guarded() -> Sequence[Event]:
-            self._access.visitor(request)  # not for longer than the visitor is signed in
-            return look()
+            try:
+                self._access.visitor(request)  # not for longer than the visitor is signed in
+                return look()
+            except (SignInFirst, Closed, NotFound) as error:
+                raise Over from error
+            except BrokerError:
+                return []  # the overview says so; other pages stay as they are until it is back
 
         return self._desk.streams.stream(guarded)
 
@@ -187,10 +191,10 @@ class Routes:
             return RedirectResponse("/dashboard/", 303)
         if request.method == "POST":
             form = dict(await form_of(request))
-            answer = await asyncio.to_thread(self._signed_in, request, form, browser)
+            answer = await self._desk.aside(partial(self._signed_in, request, form, browser))
         else:
             next_ = safe_target(request.query_params.get("next", ""))
-            answer = await asyncio.to_thread(self._signing_in.page, browser, next_=next_)
+            answer = await self._desk.aside(partial(self._signing_in.page, browser, next_=next_))
         self._signing_in.know_browser(request, answer, browser)
         return answer
 
@@ -205,9 +209,15 @@ class Routes:
         await self._visit(request, self._access.visitor(request), self._browser(request))
         return self._signing_in.sign_out()
 
+    async def _notice(self, status: int, title: str, text: str) -> Response:
+        """For those who may see nothing else."""
+        return await self._desk.aside(
+            partial(html, "closed.html", {"title": title, "text": text}, status=status)
+        )
+
     async def _nothing(self, request: Request) -> Response:
         self._access.visitor(request)
-        return await _notice(404, "Not found", "There is no such page.")
+        return await self._notice(404, "Not found", "There is no such page.")
 
 
 class _Static(StaticFiles):
@@ -227,7 +237,3 @@ def _to_sign_in(request: Request) -> Response:
         return PlainTextResponse("Sign in first.\n", 401)
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"{LOGIN}?next={quote(target, safe='')}", 303)
-
-
-async def _notice(status: int, title: str, text: str) -> Response:
-    return await asyncio.to_thread(html, "closed.html", {"title": title, "text": text}, status=status)

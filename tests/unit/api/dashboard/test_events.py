@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from starlette.responses import Response, StreamingResponse
 
 from api.dashboard import events
-from api.dashboard.events import Event, Streams
+from api.dashboard.events import Event, Over, Streams
 
 
 @pytest.fixture(autouse=True)
@@ -30,15 +31,21 @@ class Page:
         return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
 
 
+@pytest.fixture
+def streams() -> Iterator[Streams]:
+    with ThreadPoolExecutor(2) as threads:
+        yield Streams(threads)
+
+
 def told(answer: Response) -> AsyncIterator[Any]:
     assert isinstance(answer, StreamingResponse)
     return aiter(answer.body_iterator)
 
 
-def test_only_what_is_new_is_told() -> None:
+def test_only_what_is_new_is_told(streams: Streams) -> None:
     async def run() -> list[str]:
         page = Page([("a", "1"), ("b", "2")], [("a", "1"), ("b", "2")], [("a", "1"), ("b", "3")])
-        lines = told(Streams().stream(page))
+        lines = told(streams.stream(page))
         return [await anext(lines) for _ in range(3)]
 
     first, second, third = asyncio.run(run())
@@ -47,26 +54,25 @@ def test_only_what_is_new_is_told() -> None:
     assert third == "event: b\ndata: 3\n\n"
 
 
-def test_lines_and_nothing_at_all_are_told() -> None:
+def test_lines_and_nothing_at_all_are_told(streams: Streams) -> None:
     async def run() -> str:
-        lines = told(Streams().stream(Page([("a", "<p>\n</p>"), ("b", "")])))
+        lines = told(streams.stream(Page([("a", "<p>\n</p>"), ("b", "")])))
         await anext(lines)
         return str(await anext(lines))
 
     assert asyncio.run(run()) == "event: a\ndata: <p>\ndata: </p>\n\nevent: b\ndata: \n\n"
 
 
-def test_a_quiet_stream_shows_that_it_lives() -> None:
+def test_a_quiet_stream_shows_that_it_lives(streams: Streams) -> None:
     async def run() -> list[str]:
-        lines = told(Streams().stream(Page([("a", "1")])))
+        lines = told(streams.stream(Page([("a", "1")])))
         return [await anext(lines) for _ in range(3)]
 
     assert asyncio.run(run())[-1] == ": nothing new\n\n"
 
 
-def test_every_stream_ends_when_the_server_is_about_to() -> None:
+def test_every_stream_ends_when_the_server_is_about_to(streams: Streams) -> None:
     async def run() -> None:
-        streams = Streams()
         open_ = [told(streams.stream(Page([("a", "1")]))) for _ in range(3)]
         for lines in open_:
             await anext(lines)
@@ -82,11 +88,10 @@ def test_every_stream_ends_when_the_server_is_about_to() -> None:
     asyncio.run(run())
 
 
-def test_only_so_many_are_open_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_are_open_at_a_time(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MOST", 2)
 
     async def run() -> None:
-        streams = Streams()
         open_ = [told(streams.stream(Page([("a", "1")]))) for _ in range(2)]
         for lines in open_:
             await anext(lines)
@@ -98,9 +103,18 @@ def test_only_so_many_are_open_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     asyncio.run(run())
 
 
-def test_a_look_that_fails_ends_its_stream_and_makes_room() -> None:
+def test_what_is_over_ends_its_stream_without_a_word(streams: Streams) -> None:
+    async def run() -> list[str]:
+        def look() -> Sequence[Event]:
+            raise Over
+
+        return [line async for line in told(streams.stream(look))]
+
+    assert asyncio.run(run()) == ["retry: 3000\n\n"]
+
+
+def test_a_look_that_fails_ends_its_stream_and_makes_room(streams: Streams) -> None:
     async def run() -> None:
-        streams = Streams()
 
         def fail() -> Sequence[Event]:
             raise PermissionError
