@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 BENCH_BIN := $(BENCH_VENV)/bin
-SCREENSHOTS_VENV := .venv-screenshots
-SCREENSHOTS_BIN := $(SCREENSHOTS_VENV)/bin
+CHARTS_VENV := .venv-charts
+CHARTS_BIN := $(CHARTS_VENV)/bin
 
-.PHONY: help setup dev demo run test check format grafana screenshots bench chaos clean
+.PHONY: help setup dev demo run test check format grafana charts screenshots bench chaos clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,14 +47,17 @@ format: $(VENV)/.dev ## Format the code
 grafana: $(VENV)/.dev ## Write ops/grafana/recado.json anew
 	@$(BIN)/python -m ops.grafana
 
-$(SCREENSHOTS_VENV)/.screenshots: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(SCREENSHOTS_VENV)
-	$(SCREENSHOTS_BIN)/pip install --quiet --constraint constraints.txt pip
-	$(SCREENSHOTS_BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev --group screenshots
+$(CHARTS_VENV)/.charts: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(CHARTS_VENV)
+	$(CHARTS_BIN)/pip install --quiet --constraint constraints.txt pip
+	$(CHARTS_BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev --group charts
 	@touch $@
 
-screenshots: $(SCREENSHOTS_VENV)/.screenshots ## Draw docs/images/grafana.png, which takes twelve minutes
-	@$(SCREENSHOTS_BIN)/python -m tests.screenshots
+charts: $(CHARTS_VENV)/.charts ## Draw docs/images/grafana.png, which takes twelve minutes
+	@$(CHARTS_BIN)/python -m tests.charts
+
+screenshots: $(VENV)/.dev ## Take the documents' pictures of the dashboard; needs chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 $(BENCH_VENV)/.bench: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
@@ -69,4 +72,4 @@ chaos: $(VENV)/.dev ## Take Redis away for three minutes under 200 webhooks/s, i
 	@CHAOS_PER_S=200 CHAOS_OUTAGE_S=60 $(BIN)/pytest -n 0 tests/chaos
 
 clean: ## Remove the environment and what running left behind
-	rm -rf $(VENV) $(BENCH_VENV) $(SCREENSHOTS_VENV) .bench data
+	rm -rf $(VENV) $(BENCH_VENV) $(CHARTS_VENV) .bench data

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.responses import RedirectResponse
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client.registry import Collector
 
@@ -21,6 +23,7 @@ from brokers.sqlite import SQLiteBackend
 from ops.metrics import Machine
 from ops.settings import Settings
 
+from .dashboard import Dashboard, dashboard
 from .health import health_routes
 from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
@@ -33,19 +36,20 @@ logger = structlog.get_logger(__name__)
 OPEN_WITHIN_S = 10.0
 
 
-def create_app(supervisor: Supervisor | None = None) -> FastAPI:
+def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
     """Build the application from the settings.
 
     Parameters:
-      supervisor: says what `recado up` runs, where it does.
+      supervisor: says what `recado up` runs, where it does. It must not take long.
 
     Raises:
       SettingsError: listing every wrong or missing setting.
     """
     parts = services()
     signatures = _signature_check(parts)
-
     spool = _spool(parts)
+    counts = Counts(parts.broker.backend)
+    pages = _dashboard(parts, counts, spool, supervisor)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -53,8 +57,12 @@ def create_app(supervisor: Supervisor | None = None) -> FastAPI:
         if spool is not None:
             spool.start(timeout_s=OPEN_WITHIN_S)
         parts.broker.backend.check(timeout_s=OPEN_WITHIN_S)
+        if pages is not None:
+            pages.start()
         logger.info("API started", public_base_url=parts.settings.public_base_url)
         yield
+        if pages is not None:
+            await asyncio.to_thread(pages.close)  # which waits for whoever just looks at the queue
         parts.broker.close()
         parts.conversations.close()
 
@@ -68,19 +76,38 @@ def create_app(supervisor: Supervisor | None = None) -> FastAPI:
     )
     app.add_middleware(RequestIds)
     app.include_router(webhook_routes(parts.broker, signatures))
-    app.include_router(health_routes(parts.broker.backend, _machine(parts, spool, supervisor), spool))
+    app.include_router(
+        health_routes(parts.broker.backend, _machine(parts, counts, spool, supervisor), spool)
+    )
+    if pages is not None:
+        app.mount("/dashboard", pages.app)
+        app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)
+        app.state.drain = pages.drain
     return app
 
 
-def _machine(parts: Services, spool: SpooledBackend | None, supervisor: Supervisor | None) -> Machine:
+def _machine(
+    parts: Services, counts: Counts, spool: SpooledBackend | None, supervisor: Supervisor | None
+) -> Machine:
     more: list[Collector] = []
     if spool is not None:
         more.append(SpoolCollector(spool))
     if supervisor is not None:
         more.append(SupervisorCollector(supervisor))
-    return machine(
-        parts.settings, Counts(parts.broker.backend), parts.broker.backend, parts.conversations, more
-    )
+    return machine(parts.settings, counts, parts.broker.backend, parts.conversations, more)
+
+
+def _dashboard(
+    parts: Services, counts: Counts, spool: SpooledBackend | None, supervisor: Supervisor | None
+) -> Dashboard | None:
+    if not parts.settings.dashboard_enabled:
+        return None
+    counted_by_all = Machine(parts.settings.metrics_directory)
+    return dashboard(parts, counts, spool=spool, supervisor=supervisor, metrics=counted_by_all)
+
+
+async def _to_the_dashboard() -> Response:
+    return RedirectResponse("/dashboard/")
 
 
 def _telemetry(settings: Settings) -> TelemetryConfig:

@@ -43,3 +43,8 @@ class Counts:
                 ended = self._clock()
                 self._good_until = ended + min(MAX_AGE_S, (ended - began) / SHARE)
             return self._counted
+
+    def forget(self) -> None:
+        """Something was changed that the next look must show: count anew for it."""
+        with self._counting:
+            self._good_until = float("-inf")

@@ -27,7 +27,7 @@ def api(
     host: Annotated[str | None, typer.Option(help="Address to listen on; API_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; API_PORT otherwise.")] = None,
 ) -> None:
-    """Run the front door: webhooks, health, metrics."""
+    """Run the front door: webhooks, health, metrics, the dashboard."""
     from ops.settings import load_settings
 
     settings = load_settings(serving=True)  # before anything else looks at them: all that is wrong, at once

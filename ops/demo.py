@@ -279,7 +279,8 @@ def keep_running() -> int:
         except DemoFailed as failure:
             return _explain(failure)
         out.print(
-            "Recado runs at http://127.0.0.1:8000. Write to it from another terminal:\n\n"
+            "Recado runs at http://127.0.0.1:8000, and its dashboard at http://127.0.0.1:8000/dashboard.\n"
+            "Write to it from another terminal:\n\n"
             "  TWILIO_AUTH_TOKEN=recado-development PUBLIC_BASE_URL=http://127.0.0.1:8000 \\\n"
             '    .venv/bin/recado send "Olá" --from whatsapp:+5511900000001\n\n'
             "Replies appear here; logs are in ./data. Ctrl-C stops.",

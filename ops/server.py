@@ -31,11 +31,19 @@ class Server(uvicorn.Server):
     Parameters:
       config: uvicorn's.
       watch: run beside it, once it accepts connections and until the process ends.
+      drain: called when it is told to stop, to end answers that would go on for as long as their clients.
     """
 
-    def __init__(self, config: uvicorn.Config, *, watch: Callable[[Server], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        watch: Callable[[Server], None] | None = None,
+        drain: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(config)
         self._watch = watch
+        self._drain = drain
 
     @property
     def is_draining(self) -> bool:
@@ -49,6 +57,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
+        if self._drain is not None:
+            self._drain()
         self.server_state.default_headers.append((b"connection", b"close"))
         with suppress(TimeoutError):
             async with asyncio.timeout(self.config.timeout_keep_alive + MARGIN_S):
@@ -87,6 +97,6 @@ def run_server(
         proxy_headers=False,  # forwarded headers decide nothing here
         server_header=False,
     )
-    server = Server(config, watch=watch)
+    server = Server(config, watch=watch, drain=getattr(app.state, "drain", None))
     server.run(sockets=None if sockets is None else list(sockets))
     return OK if server.started else NO_CONNECTION

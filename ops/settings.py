@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -199,6 +200,31 @@ class Settings(BaseSettings):
         120_000, description="an actor is interrupted after this, in milliseconds"
     )
 
+    # The dashboard
+    dashboard_enabled: bool = Field(True, description="false: there is no dashboard")
+    dashboard_password: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="opens the dashboard to operators; without any, it answers only this machine's browsers",
+    )
+    dashboard_readonly_password: SecretStr | None = Field(
+        None, min_length=8, description="opens the dashboard to viewers, who can change nothing"
+    )
+    dashboard_auth_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+        description="the header in which a proxy names the user, such as X-Forwarded-User",
+    )
+    dashboard_trusted_proxies: str | None = Field(
+        None, description="whose header is believed: addresses or networks, separated by commas"
+    )
+    dashboard_operators: str | None = Field(
+        None, description="the proxy's users who may act, separated by commas; all of them when not set"
+    )
+    dashboard_audit_path: Path = Field(
+        Path("audit.db"), description="the file in which every operator's action is written down"
+    )
+
     # Running
     api_host: str = Field("127.0.0.1", description="the address the API listens on")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="the port the API listens on")
@@ -301,6 +327,16 @@ class Settings(BaseSettings):
             raise ValueError(f"must be a file that can be read, and {value} is not")
         return value
 
+    @field_validator("dashboard_trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        for network in _parts(value):
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"must be addresses or networks such as 10.0.0.0/8: {error}") from error
+        return value
+
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         problems = []
@@ -322,7 +358,7 @@ class Settings(BaseSettings):
             problems.append("QUEUE_BACKEND=sqs needs what is not installed: pip install 'recado[sqs]'")
         if self.tracing and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
             problems.append("TRACING=true needs what is not installed: pip install 'recado[tracing]'")
-        problems += self._problems_of_supervising()
+        problems += self._problems_of_supervising() + self._problems_of_the_dashboard()
         if self.serving:
             named = {problem.partition(" ")[0] for problem in problems}
             problems += [more for more in self.problems_of_serving() if more.partition(" ")[0] not in named]
@@ -342,6 +378,40 @@ class Settings(BaseSettings):
                 f"HEARTBEAT_INTERVAL_S ({self.heartbeat_interval_s:g})"
             )
         return problems
+
+    def _problems_of_the_dashboard(self) -> list[str]:
+        problems = []
+        if self.dashboard_auth_header is not None and not self.trusted_proxies:
+            problems.append(
+                "DASHBOARD_TRUSTED_PROXIES is missing: anyone could send the header that "
+                "DASHBOARD_AUTH_HEADER names"
+            )
+        password, readonly = self.dashboard_password, self.dashboard_readonly_password
+        if password is not None and password == readonly:
+            problems.append(
+                "DASHBOARD_READONLY_PASSWORD is DASHBOARD_PASSWORD: viewers could do what operators can"
+            )
+        return problems
+
+    @property
+    def trusted_proxies(self) -> list[IPv4Network | IPv6Network]:
+        """Where the dashboard believes the header that names the user."""
+        return [ip_network(network) for network in _parts(self.dashboard_trusted_proxies)]
+
+    @property
+    def operators(self) -> frozenset[str]:
+        """The proxy's users who may act. Empty: all of them."""
+        return frozenset(_parts(self.dashboard_operators))
+
+    @property
+    def dashboard_secrets(self) -> list[str]:
+        """What the dashboard's cookies are signed with, the same in every API process: a changed password
+        signs everybody out."""
+        passwords = [
+            "" if password is None else password.get_secret_value()
+            for password in (self.dashboard_password, self.dashboard_readonly_password)
+        ]
+        return [*passwords, *self.auth_tokens, *self.shared_keys.values()]
 
     @property
     def most_workers(self) -> int:
@@ -488,11 +558,12 @@ def _is_installed(module: str) -> bool:
 
 
 def _split(secret: SecretStr | None) -> list[str]:
-    return (
-        []
-        if secret is None
-        else [part.strip() for part in secret.get_secret_value().split(",") if part.strip()]
-    )
+    return _parts(None if secret is None else secret.get_secret_value())
+
+
+def _parts(listed: str | None) -> list[str]:
+    """What is separated by commas."""
+    return [part.strip() for part in (listed or "").split(",") if part.strip()]
 
 
 __all__ = ["Settings", "SettingsError", "load_settings"]

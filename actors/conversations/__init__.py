@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from .sqlite import SQLiteConversationStore
-from .store import DELIVERY_RANK, ConversationStore, Entry, Hold, HoldLost, Line, Reply, ReplyState, Turn
+from .store import (
+    DELIVERY_RANK,
+    ConversationStore,
+    Entry,
+    Hold,
+    HoldLost,
+    Line,
+    Reply,
+    ReplyState,
+    Summary,
+    Turn,
+)
 
 __all__ = [
     "DELIVERY_RANK",
@@ -15,5 +26,6 @@ __all__ = [
     "Reply",
     "ReplyState",
     "SQLiteConversationStore",
+    "Summary",
     "Turn",
 ]

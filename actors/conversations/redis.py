@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from brokers.redis.commands import Command
@@ -15,9 +16,12 @@ from brokers.redis.server import Address
 
 from ..messages import InboundMessage
 from . import scripts
-from .store import DELIVERY_RANK, Entry, Hold, HoldLost, Line, Reply, ReplyState, Turn
+from .store import DELIVERY_RANK, Author, Entry, Hold, HoldLost, Line, Reply, ReplyState, Summary, Turn
 
 T = TypeVar("T")
+
+#: Looking at so many conversations holds up the server for a millisecond or two.
+FIND_PAGE = 1_000
 
 
 class RedisConversationStore:
@@ -140,8 +144,31 @@ class RedisConversationStore:
     def reply(self, reply_id: str) -> Reply | None:
         return self._ask(scripts.REPLY, reply_id, read=_reply)
 
-    def thread(self, conversation: str) -> Sequence[Entry]:
-        return self._ask(scripts.THREAD, conversation, read=_thread)
+    def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[Entry]:
+        return self._ask(scripts.THREAD, conversation, "" if limit is None else limit, read=_thread)
+
+    def conversations(
+        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[Summary]:
+        page = list(islice(self._found(contact or ""), offset, offset + limit))
+        return self._ask(scripts.SUMMARIES, *page, read=_summaries) if page else []
+
+    def summary(self, conversation: str) -> Summary | None:
+        found = self._ask(scripts.SUMMARIES, conversation, read=_summaries)
+        return found[0] if found else None
+
+    def conversation_of(self, message_id: str) -> str | None:
+        return self._ask(scripts.CONVERSATION_OF, message_id, read=_optional)
+
+    def _found(self, contact: str) -> Iterator[bytes]:
+        """The keys of conversations with contacts like that, latest first."""
+        offset = 0
+        while True:
+            looked_at, *keys = self._ask(scripts.FIND_CONVERSATIONS, offset, FIND_PAGE, contact, read=list)
+            yield from keys
+            offset += looked_at
+            if looked_at < FIND_PAGE:
+                return
 
     def knows_sid(self, sid: str) -> bool:
         return self._ask(scripts.KNOWS_SID, sid, read=bool)
@@ -195,7 +222,7 @@ def _turn(answer: list[list[bytes]]) -> Turn:
 
 
 def _lines(said: Iterable[tuple[bytes, bytes]]) -> list[Line]:
-    return [Line("us" if author == b"us" else "contact", _text(text)) for author, text in said]
+    return [Line(_author(author), _text(text)) for author, text in said]
 
 
 def _reply(answer: list[Any] | None) -> Reply | None:
@@ -213,6 +240,24 @@ def _reply(answer: list[Any] | None) -> Reply | None:
 
 def _thread(answer: list[list[Any]]) -> list[Entry]:
     return [
-        Entry._make((_text(author), _text(text), int(at), *map(_optional, (reply_id, sid, state))))
-        for author, text, at, reply_id, sid, state in answer
+        Entry._make((_author(author), _text(text), int(at), *map(_optional, optional), set_aside == b"1"))
+        for author, text, at, *optional, set_aside in answer
     ]
+
+
+def _summaries(answer: list[list[Any]]) -> list[Summary]:
+    return [_summary(fields) for fields in answer]
+
+
+def _summary(fields: list[Any]) -> Summary:
+    key, contact, address, last_at, message_id, author, text, unanswered, *of_reply = fields
+    return Summary._make(
+        (
+            *(_text(key), _text(contact), _text(address), int(last_at), _text(message_id)),
+            *(_author(author), _text(text), unanswered, *map(_optional, of_reply)),
+        )
+    )
+
+
+def _author(author: bytes) -> Author:
+    return "us" if author == b"us" else "contact"

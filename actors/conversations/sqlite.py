@@ -15,7 +15,7 @@ from brokers.sqlite.database import Database
 
 from ..messages import InboundMessage
 from . import statements
-from .store import Entry, Hold, HoldLost, Line, Reply, Turn, moves_forward
+from .store import Entry, Hold, HoldLost, Line, Reply, Summary, Turn, moves_forward
 
 
 class SQLiteConversationStore:
@@ -56,7 +56,10 @@ class SQLiteConversationStore:
                     received_at,
                 ),
             )
-            return bool(connection.changes())
+            if not connection.changes():
+                return False
+            connection.execute(statements.WAS_SAID, (now, message.conversation))
+            return True
 
         return self._database.write(apply)
 
@@ -125,6 +128,7 @@ class SQLiteConversationStore:
                 statements.WRITE_REPLY, (reply_id, hold.conversation, body, kind, tokens, received_at, now)
             )
             connection.execute(statements.MARK_ANSWERED, (reply_id, json.dumps([row[0] for row in answered])))
+            connection.execute(statements.WAS_SAID, (now, hold.conversation))
             return _reply(connection, reply_id)
 
         return self._database.write(apply)
@@ -187,12 +191,25 @@ class SQLiteConversationStore:
         row = self._read_one(statements.REPLY, (reply_id,))
         return None if row is None else Reply._make(row)
 
-    def thread(self, conversation: str) -> Sequence[Entry]:
-        def apply(connection: apsw.Connection) -> list[Entry]:
-            rows: Any = connection.execute(statements.THREAD, {"key": conversation}).fetchall()
-            return [Entry._make(row) for row in rows]
+    def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[Entry]:
+        bindings = {"key": conversation, "limit": -1 if limit is None else limit}
+        rows = self._read_all(statements.THREAD, bindings)
+        return [Entry._make((*fields, bool(set_aside))) for *fields, set_aside in reversed(rows)]
 
-        return self._database.read(apply)
+    def conversations(
+        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[Summary]:
+        bindings = {"contact": contact, "limit": limit, "offset": offset}
+        return [Summary._make(row) for row in self._read_all(statements.CONVERSATIONS, bindings)]
+
+    def summary(self, conversation: str) -> Summary | None:
+        row = self._read_one(statements.SUMMARY, (conversation,))
+        return None if row is None else Summary._make(row)
+
+    def conversation_of(self, message_id: str) -> str | None:
+        account_sid, _, message_sid = message_id.partition(".")
+        row = self._read_one(statements.CONVERSATION_OF, (account_sid, message_sid))
+        return None if row is None else str(row[0])
 
     def knows_sid(self, sid: str) -> bool:
         return self._read_one(statements.KNOWS_SID, (sid,)) is not None
@@ -202,6 +219,9 @@ class SQLiteConversationStore:
 
     def _read_one(self, statement: str, bindings: Any) -> Any:
         return self._database.read(lambda c: c.execute(statement, bindings).fetchone())
+
+    def _read_all(self, statement: str, bindings: Any) -> Any:
+        return self._database.read(lambda c: c.execute(statement, bindings).fetchall())
 
     def _write_one(self, statement: str, bindings: Any) -> Any:
         return self._database.write(lambda c: c.execute(statement, bindings).fetchone())

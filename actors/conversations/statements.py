@@ -52,12 +52,26 @@ CREATE INDEX reply_unsent ON reply (conversation, id) WHERE state IN ('pending',
 CREATE INDEX reply_by_sid ON reply (sid) WHERE sid IS NOT NULL;
 """
 
-SCHEMA = Schema("conversations", (_VERSION_1,))
+_VERSION_2 = """
+-- When something was last said. With the contact in it, the index alone is read to search for one.
+ALTER TABLE conversation ADD COLUMN last_at INTEGER NOT NULL DEFAULT 0;
+UPDATE conversation SET last_at = max(
+    created_at,
+    coalesce((SELECT max(received_at) FROM inbound_message WHERE conversation = conversation.key), 0),
+    coalesce((SELECT max(written_at) FROM reply WHERE conversation = conversation.key), 0)
+);
+CREATE INDEX conversation_by_activity ON conversation (last_at, contact);
+"""
+
+SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2))
 
 KNOW_CONVERSATION = """
 INSERT INTO conversation (key, account_sid, contact, address, created_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (key) DO NOTHING
 """
+
+#: Something was said.
+WAS_SAID = "UPDATE conversation SET last_at = max(last_at, ?) WHERE key = ?"
 
 #: Twilio repeats webhooks: the same MessageSid is the same message.
 APPEND = """
@@ -98,17 +112,50 @@ SELECT author, body FROM (
 ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 """
 
-#: All of it, unanswered messages last.
+#: The end of it, newest first, unanswered messages before all. A limit of -1 is none.
 THREAD = """
-SELECT author, body, at, reply_id, sid, state FROM (
+SELECT author, body, at, reply_id, sid, state, delivery_status, error, set_aside FROM (
     SELECT 'contact' AS author, m.body AS body, m.received_at AS at, m.reply_id AS reply_id,
-           m.message_sid AS sid, NULL AS state, coalesce(r.id, 1e18) AS turn, 0 AS place, m.received_at AS id
+           m.message_sid AS sid, NULL AS state, NULL AS delivery_status, NULL AS error,
+           m.set_aside AND m.reply_id IS NULL AS set_aside, coalesce(r.id, 1e18) AS turn, 0 AS place,
+           m.received_at AS id
     FROM inbound_message m LEFT JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
-    SELECT 'us', body, written_at, reply_id, sid, state, id, 1, id FROM reply WHERE conversation = :key
+    SELECT 'us', body, written_at, reply_id, sid, state, delivery_status, error, 0, id, 1, id
+    FROM reply WHERE conversation = :key
 )
-ORDER BY turn, place, id
+ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 """
+
+#: Last comes what waits for an answer, or else the newest reply, or else what was set aside.
+_SUMMARY = """
+SELECT c.key, c.contact, c.address, c.last_at, m.account_sid || '.' || m.message_sid,
+       CASE WHEN w.id IS NULL AND r.id IS NOT NULL THEN 'us' ELSE 'contact' END,
+       coalesce(w.body, r.body, (SELECT body FROM inbound_message WHERE conversation = c.key
+                                 ORDER BY received_at DESC, id DESC LIMIT 1)),
+       (SELECT count(*) FROM inbound_message
+        WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside),
+       r.state, r.delivery_status
+FROM conversation c
+JOIN inbound_message m ON m.id = (SELECT max(id) FROM inbound_message WHERE conversation = c.key)
+LEFT JOIN reply r ON r.id = (SELECT max(id) FROM reply WHERE conversation = c.key)
+LEFT JOIN inbound_message w ON w.id = (
+    SELECT id FROM inbound_message WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside
+    ORDER BY received_at DESC, id DESC LIMIT 1)
+"""
+
+SUMMARY = _SUMMARY + "WHERE c.key = ?"
+
+#: The index finds the page, and only of its conversations more is read.
+_PAGE = """
+WHERE c.key IN (SELECT key FROM conversation WHERE :contact IS NULL OR instr(contact, :contact)
+                ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
+ORDER BY c.last_at DESC, c.key DESC
+"""
+
+CONVERSATIONS = _SUMMARY + _PAGE
+
+CONVERSATION_OF = "SELECT conversation FROM inbound_message WHERE account_sid = ? AND message_sid = ?"
 
 WRITE_REPLY = """
 INSERT INTO reply (reply_id, conversation, body, kind, tokens, state, received_at, written_at)

@@ -69,7 +69,25 @@ class Entry(NamedTuple):
     at: int  # received or written, in milliseconds since the epoch
     reply_id: str | None  # what answered it, or what it is
     message_sid: str | None  # Twilio's
-    state: ReplyState | None  # replies only
+    state: ReplyState | None  # replies only, as the next two
+    delivery_status: str | None  # what Twilio last said of it
+    error: str | None
+    set_aside: bool  # it could not be answered, and a person has its dead letter
+
+
+class Summary(NamedTuple):
+    """A conversation in a list of them."""
+
+    conversation: str
+    contact: str
+    address: str
+    last_at: int  # when something was last said, in milliseconds since the epoch
+    message_id: str  # of one of its newest messages: names it where its contact must not be read
+    author: Author  # who spoke last
+    text: str  # what was said last
+    unanswered: int  # messages that wait for an answer
+    state: ReplyState | None  # of the newest reply
+    delivery_status: str | None  # of that reply
 
 
 class HoldLost(Exception):
@@ -169,8 +187,26 @@ class ConversationStore(Protocol):
         """One reply."""
         ...
 
-    def thread(self, conversation: str) -> Sequence[Entry]:
-        """Everything that was said, each answered message before its answer."""
+    def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[Entry]:
+        """Everything that was said, each answered message before its answer; or the last `limit` of it."""
+        ...
+
+    def conversations(
+        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[Summary]:
+        """A page of conversations, those in which something was said last first.
+
+        Parameters:
+          contact: a part of the contact's address, to the letter; None for all.
+        """
+        ...
+
+    def summary(self, conversation: str) -> Summary | None:
+        """One conversation."""
+        ...
+
+    def conversation_of(self, message_id: str) -> str | None:
+        """The key of the conversation that an inbound message (`InboundMessage.message_id`) is in."""
         ...
 
     def knows_sid(self, sid: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import apsw
@@ -36,12 +37,14 @@ class OperatorSide:
     def dead_letters(
         self, which: DeadLetterFilter, *, limit: int = 50, offset: int = 0
     ) -> Sequence[StoredMessage]:
-        return self._page(statements.DEAD_LETTERS, {**_bindings(which), "limit": limit, "offset": offset})
+        bindings = _bindings(which)
+        return self._page(
+            statements.dead_letters(_narrowing(which)), {**bindings, "limit": limit, "offset": offset}
+        )
 
     def count_dead_letters(self, which: DeadLetterFilter) -> int:
-        return int(
-            self._database.read(lambda c: _one(c, statements.COUNT_DEAD_LETTERS, _bindings(which)) or 0)
-        )
+        statement = statements.count_dead_letters(_narrowing(which))
+        return int(self._database.read(lambda c: _one(c, statement, _bindings(which)) or 0))
 
     def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:
         def apply(connection: apsw.Connection) -> bool:
@@ -87,7 +90,8 @@ class OperatorSide:
         self._database.write(apply)
 
     def discard(self, which: DeadLetterFilter) -> int:
-        return self._database.write(lambda c: _run(c, statements.DISCARD, _bindings(which)))
+        statement = statements.discard(_narrowing(which))
+        return self._database.write(lambda c: _run(c, statement, _bindings(which)))
 
     def _page(self, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> Sequence[StoredMessage]:
         return self._database.read(
@@ -99,6 +103,11 @@ def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...] 
     """Returns how many rows it changed."""
     connection.execute(statement, bindings)
     return connection.changes()
+
+
+def _narrowing(which: DeadLetterFilter) -> list[str]:
+    """The names of the fields that narrow."""
+    return [each.name for each in fields(which) if getattr(which, each.name) is not None]
 
 
 def _bindings(which: DeadLetterFilter) -> dict[str, Any]:

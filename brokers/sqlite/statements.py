@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .schema import Schema
 
 _VERSION_1 = """
@@ -269,30 +271,60 @@ SELECT message_id, queue, actor, 'dead', payload, priority, deliveries, crashes,
 FROM dead_letter
 """
 
-#: The state must be a literal, or SQLite could not know that the partial index covers the query.
+
+def _listed(state: str, order: str) -> str:
+    """Those before the page are passed over in the index alone. The state must be a literal, or SQLite could
+    not know that its partial index covers the query."""
+    return (
+        f"{_LIVE} WHERE q.id IN (SELECT id FROM message_queue WHERE state = '{state}' AND queue = ?"
+        f" ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order.replace('id', 'q.id')}"
+    )
+
+
 LIST = {
-    "ready": _LIVE + "WHERE state = 'ready' AND queue = ? ORDER BY priority, due_at, q.id LIMIT ? OFFSET ?",
-    "delayed": _LIVE + "WHERE state = 'delayed' AND queue = ? ORDER BY due_at LIMIT ? OFFSET ?",
-    "running": _LIVE + "WHERE state = 'running' AND queue = ? ORDER BY q.id LIMIT ? OFFSET ?",
+    "ready": _listed("ready", "priority, due_at, id"),
+    "delayed": _listed("delayed", "due_at"),
+    # With the plus, those of the state are sorted; without it, the whole table would be walked in order.
+    "running": _listed("running", "+id"),
     "dead": _DEAD + "WHERE queue = ? ORDER BY died_at DESC, id DESC LIMIT ? OFFSET ?",
 }
 
 GET_LIVE = _LIVE + "WHERE message_id = ?"
 GET_DEAD = _DEAD + "WHERE message_id = ?"
 
-#: The condition every dead-letter filter shares; a NULL does not narrow.
-_MATCHES = """
-WHERE (:queue IS NULL OR queue = :queue) AND (:actor IS NULL OR actor = :actor)
-  AND (:reason IS NULL OR reason = :reason)
-  AND (:message_ids IS NULL OR message_id IN (SELECT value FROM json_each(:message_ids)))
-  AND (:died_since IS NULL OR died_at >= :died_since) AND (:died_before IS NULL OR died_at < :died_before)
-  AND (:text IS NULL OR instr(last_error, :text)
-       OR instr(payload, CAST(:text AS BLOB)) OR instr(payload, CAST(:text_in_json AS BLOB)))
-"""
+#: What each field of a dead-letter filter asks for. Only what narrows is asked, so that indexes serve.
+_ASKS = {
+    "queue": "queue = :queue",
+    "actor": "actor = :actor",
+    "reason": "reason = :reason",
+    "message_ids": "message_id IN (SELECT value FROM json_each(:message_ids))",
+    "died_since": "died_at >= :died_since",
+    "died_before": "died_at < :died_before",
+    "text": "(instr(last_error, :text) OR instr(payload, CAST(:text AS BLOB))"
+    " OR instr(payload, CAST(:text_in_json AS BLOB)))",
+}
 
-DEAD_LETTERS = _DEAD + _MATCHES + "ORDER BY died_at DESC, id DESC LIMIT :limit OFFSET :offset"
-COUNT_DEAD_LETTERS = "SELECT count(*) FROM dead_letter " + _MATCHES
-DISCARD = "DELETE FROM dead_letter " + _MATCHES
+
+def _where(narrowing: Iterable[str]) -> str:
+    asked = [_ASKS[name] for name in narrowing]
+    return f" WHERE {' AND '.join(asked)} " if asked else " "
+
+
+def dead_letters(narrowing: Iterable[str]) -> str:
+    """A page of those that match. Only its own rows are read whole; others are sorted without payloads."""
+    return (
+        f"{_DEAD} WHERE id IN (SELECT id FROM dead_letter {_where(narrowing)}"
+        " ORDER BY died_at DESC, id DESC LIMIT :limit OFFSET :offset) ORDER BY died_at DESC, id DESC"
+    )
+
+
+def count_dead_letters(narrowing: Iterable[str]) -> str:
+    return "SELECT count(*) FROM dead_letter" + _where(narrowing)
+
+
+def discard(narrowing: Iterable[str]) -> str:
+    return "DELETE FROM dead_letter" + _where(narrowing)
+
 
 #: A message as another engine had it.
 ADOPT = """

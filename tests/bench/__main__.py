@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from . import disk, enqueue, pickup, process, recovery, redis, scale, soak, supervisor, webhook
+from . import dashboard, disk, enqueue, pickup, process, recovery, redis, scale, soak, supervisor, webhook
 from .figures import Figure
 from .harness import WORK, Bench, apart
 from .machine import describe
@@ -34,6 +34,7 @@ THEMES: Mapping[str, ModuleType] = {
     "recovery": recovery,
     "soak": soak,
     "supervisor": supervisor,
+    "dashboard": dashboard,
 }
 
 #: Exit codes.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,9 +27,16 @@ from .load import AUTH_TOKEN, PUBLIC_URL
 Kind = Literal["recado", "no-enqueue", "background-tasks"]
 
 
-def serve(channel: Connection, kind: Kind, directory: Path) -> None:
-    """Run one application on a free port, which is told through the channel."""
+def serve(
+    channel: Connection, kind: Kind, directory: Path, settings: Mapping[str, str] | None = None
+) -> None:
+    """Run one application on a free port, which is told through the channel.
+
+    Parameters:
+      settings: environment variables, beside those of a fresh installation.
+    """
     configure(directory, log="api.log")
+    os.environ |= settings or {}
     make: dict[Kind, Callable[[], FastAPI]] = {
         "recado": _recado,
         "no-enqueue": _no_enqueue,

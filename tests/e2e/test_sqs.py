@@ -331,3 +331,24 @@ def test_the_doctor_claims_no_more_than_it_found(make_system: MakeSystem) -> Non
     elsewhere = system.run("doctor", SQS_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}").stdout
     assert re.search(r"^FAIL +sqs queue at ", elsewhere, re.MULTILINE)
     assert "docs/sqs.md" in elsewhere
+
+
+def test_the_dashboard_says_what_sqs_cannot_show(make_system: MakeSystem) -> None:
+    system = make_system()
+    system.api()
+    system.worker()
+    contact = system.contact()
+    system.write("Oi", sender=contact)
+    settle(system)
+
+    def page(path: str) -> str:
+        answer = system.http.get(f"{system.url}/dashboard/{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    eventually(lambda: "SQS counts roughly" in page(""), within_s=PATIENCE_S, every_s=0.5)
+    for path in ("queues/messages", "messages/some-id", "dead-letters"):
+        assert "Not on this engine" in page(path), path
+    assert "SQS keeps dead letters in queues of their own" in page("dead-letters")
+    assert contact[-2:] in page("conversations")
+    assert system.http.get(f"{system.url}/dashboard/audit").status_code == 200

@@ -28,6 +28,7 @@ from actors.conversations import (
     HoldLost,
     Reply,
     SQLiteConversationStore,
+    Summary,
     Turn,
 )
 from actors.conversations.redis import RedisConversationStore
@@ -100,6 +101,10 @@ class Conversations(RuleBasedStateMachine):
                 return [self.comparable(each) for each in value]
             case Reply() | Entry():
                 return value._replace(reply_id=self.place_of(value.reply_id))
+            case Summary():  # named by some message of it
+                names = {m.message_id for m in self.messages if m.conversation == value.conversation}
+                assert value.message_id in names
+                return value._replace(message_id="")
             case _:
                 return value
 
@@ -229,8 +234,14 @@ class Conversations(RuleBasedStateMachine):
     @invariant()
     def they_show_the_same(self) -> None:
         for conversation in CONVERSATIONS:
-            for question in ("thread", "unanswered", "next_to_send"):
+            for question in ("thread", "unanswered", "next_to_send", "summary"):
                 self.both(methodcaller(question, conversation))
+            for limit in (1, 4):
+                self.both(methodcaller("thread", conversation, limit=limit))
+        self.both(methodcaller("conversations"))
+        self.both(methodcaller("conversations", limit=1, offset=1))
+        for contact in CONTACTS:
+            self.both(methodcaller("conversations", contact=contact[-4:]))
         for place in range(len(self.replies)):
             self.told(place, lambda store, reply_id: store.reply(reply_id))
         for sid in ("SM1", "SM2", "SM3"):

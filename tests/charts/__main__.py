@@ -1,4 +1,4 @@
-"""Draw the dashboard's panels as they look after some minutes of traffic: `make screenshots`.
+"""Draw the dashboard's panels as they look after some minutes of traffic: `make charts`.
 
 Grafana itself is not started. What is drawn are the dashboard's own queries, in its places and colours, as
 a real Prometheus answered them that watched a real `recado up`.
@@ -44,7 +44,7 @@ def main(duration_s: float = DURATION_S) -> None:
     with tempfile.TemporaryDirectory() as directory, FakeTwilio() as twilio:
         settings = {
             **SETTINGS,
-            "AI_PROVIDER": "tests.screenshots.model:moody",
+            "AI_PROVIDER": "tests.charts.model:moody",
             "MESSAGE_MIN_BACKOFF_MS": "1000",
             "MESSAGE_MAX_BACKOFF_MS": "60000",
             "REPLY_GATHER_MS": "250",

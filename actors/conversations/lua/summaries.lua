@@ -1,0 +1,40 @@
+-- Conversations in a few words. ARGV: again, time, keep, keys.
+-- Returns of each that there is its key, contact and address, when something was last said, the name of its
+-- newest message, who spoke last and what, how many messages wait, and the state and delivery status of its
+-- newest reply.
+
+-- How many replies are looked at for a message whose record is still there.
+local LOOK_AT = 20
+
+local function last_of(kind, conversation)
+  local member = redis.call('ZREVRANGE', key(kind, conversation), 0, 0)[1]
+  return member and name_of(member)
+end
+
+local function last_answered(conversation)
+  for _, id in ipairs(redis.call('ZREVRANGE', key('replies', conversation), 0, LOOK_AT - 1)) do
+    local name = redis.call('LINDEX', key('answers', id), -1)
+    if name and redis.call('EXISTS', key('inbound', name)) == 1 then return name end
+  end
+end
+
+local function body_of(name) return redis.call('HGET', key('inbound', name), 'body') end
+
+local function summary(conversation)
+  local about = redis.call('HMGET', key('conversation', conversation), 'contact', 'address')
+  if not about[1] then return end
+  local waiting, aside = last_of('unanswered', conversation), last_of('set-aside', conversation)
+  local message = waiting or last_answered(conversation) or aside
+  if not message then return end
+  local id = redis.call('ZREVRANGE', key('replies', conversation), 0, 0)[1]
+  local reply = redis.call('HMGET', key('reply', id or ''), 'body', 'state', 'delivery_status')
+  local author, text = 'us', reply[1]
+  if waiting or not text then author, text = 'contact', body_of(message) end
+  if not text then return end
+  return {conversation, about[1], about[2], redis.call('ZSCORE', base .. ':conversations', conversation),
+    message, author, text, redis.call('ZCARD', key('unanswered', conversation)), reply[2], reply[3]}
+end
+
+local answer = {}
+for i = 4, #ARGV do answer[#answer + 1] = summary(ARGV[i]) end
+return answer

@@ -1,0 +1,96 @@
+"""The dashboard: what waits, runs and died, what was said, and what operators can do about it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+
+from actors.services import Services
+from brokers.counting import Counts
+from brokers.spool import SpooledBackend
+
+from ..supervision import Supervisor
+from .access import Access
+from .audit import AuditLog
+from .csrf import Csrf
+from .desk import Desk
+from .events import Streams
+from .measures import Collects
+from .routes import Routes
+from .sessions import Sessions
+from .signing_in import SigningIn
+from .watch import Watch
+
+#: How many pages may wait for the engine at a time. Threads of their own: webhooks never wait for pages.
+THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The application to mount at /dashboard, and what has to be started and ended with the API."""
+
+    app: Starlette
+    desk: Desk
+
+    def start(self) -> None:
+        """Begin to look at the queues: charts want a history."""
+        self.desk.watch.start()
+
+    def drain(self) -> None:
+        """The server is about to end: it would wait for open streams."""
+        self.desk.streams.close()
+
+    def close(self) -> None:
+        self.desk.streams.close()
+        self.desk.watch.close()
+        self.desk.threads.shutdown()
+        self.desk.audit.close()
+
+
+def dashboard(
+    parts: Services,
+    counts: Counts,
+    *,
+    spool: SpooledBackend | None = None,
+    supervisor: Supervisor | None = None,
+    metrics: Collects | None = None,
+) -> Dashboard:
+    """Build the dashboard.
+
+    Parameters:
+      parts: what it shows.
+      counts: counts the queues, for everyone in this process.
+      spool: where messages wait while the queue is away, if there is such a place.
+      supervisor: returns what `recado status --json` shows, or None; must not take long.
+      metrics: those of all processes of this machine.
+
+    Raises:
+      UnsupportedDatabase: the audit log's file is on a network filesystem.
+    """
+    settings = parts.settings
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recado-dashboard")
+    desk = Desk(
+        settings=settings,
+        broker=parts.broker,
+        conversations=parts.conversations,
+        counts=counts,
+        watch=Watch(
+            parts.broker.backend,
+            counts,
+            costly=settings.queue_backend == "sqs",
+            spool=spool,
+            ask_supervisor=supervisor,
+            metrics=metrics,
+        ),
+        audit=AuditLog(settings.dashboard_audit_path),
+        streams=Streams(threads),
+        threads=threads,
+    )
+    sessions = Sessions(settings.dashboard_secrets)
+    access = Access(settings, sessions)
+    csrf = Csrf(sessions, settings.public_base_url)
+    https_only = (settings.public_base_url or "").startswith("https://")
+    signing_in = SigningIn(access, sessions, csrf, desk.audit, https_only=https_only)
+    return Dashboard(Routes(desk, access, csrf, signing_in).app(), desk)

@@ -1,0 +1,153 @@
+"""What operators did: who, when, what, to how many. Written down before it is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import apsw
+import structlog
+
+from brokers.clock import now_ms
+from brokers.sqlite.database import Database
+from brokers.sqlite.schema import Schema
+
+logger = structlog.get_logger(__name__)
+
+_VERSION_1 = """
+CREATE TABLE entry (
+    id        INTEGER PRIMARY KEY,
+    begun_at  INTEGER NOT NULL,
+    ended_at  INTEGER,
+    who       TEXT NOT NULL,
+    address   TEXT NOT NULL,             -- where they were
+    action    TEXT NOT NULL,
+    target    TEXT NOT NULL,             -- a queue, a message, or which of them in words
+    details   TEXT NOT NULL,             -- which of them, as JSON, so that it can be gone on with
+    expected  INTEGER NOT NULL,          -- how many it was about
+    done      INTEGER NOT NULL DEFAULT 0,
+    failed    INTEGER NOT NULL DEFAULT 0,
+    outcome   TEXT NOT NULL DEFAULT 'begun' CHECK (outcome IN ('begun', 'done', 'stopped', 'failed'))
+);
+"""
+
+SCHEMA = Schema("audit", (_VERSION_1,))
+
+_FIELDS = "id, begun_at, ended_at, who, address, action, target, details, expected, done, failed, outcome"
+_BEGIN = """
+INSERT INTO entry (begun_at, who, address, action, target, details, expected)
+VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
+"""
+_COUNT = """
+UPDATE entry SET done = done + ?, failed = failed + ?, outcome = ?, ended_at = ?
+WHERE id = ? AND outcome = 'begun'
+"""
+_GET = f"SELECT {_FIELDS} FROM entry WHERE id = ?"  # noqa: S608  our own words
+_LIST = f"SELECT {_FIELDS} FROM entry ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608
+
+Outcome = Literal["begun", "done", "stopped", "failed"]
+
+
+class Entry(NamedTuple):
+    """One action. Times are milliseconds since the epoch."""
+
+    entry_id: int
+    begun_at: int
+    ended_at: int | None
+    who: str
+    address: str
+    action: str
+    target: str
+    details: Mapping[str, Any]
+    expected: int
+    done: int
+    failed: int
+    outcome: Outcome
+
+    @property
+    def seen(self) -> int:
+        """How many it has seen to."""
+        return self.done + self.failed
+
+
+class AuditLog:
+    """The log, in a file of its own. What cannot be written down is not done.
+
+    Parameters:
+      path: the file; created when missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA)
+
+    def begin(
+        self,
+        action: str,
+        target: str,
+        *,
+        who: str,
+        address: str,
+        expected: int = 1,
+        details: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Write down what is about to be done; returns the entry's id.
+
+        Parameters:
+          action: what, in a word or two.
+          target: to what, in words.
+          who: the operator.
+          address: from where.
+          expected: to how many.
+          details: what is needed to go on with it, as JSON is made of.
+
+        Raises:
+          EngineError: it cannot be written, and must not be done.
+        """
+        fields = (now_ms(), who, address, action, target, json.dumps(details or {}), expected)
+        row: Any = self._database.write(lambda c: c.execute(_BEGIN, fields).fetchone())
+        logger.info(action, audit=True, who=who, address=address, target=target, expected=expected)
+        return int(row[0])
+
+    def count(self, entry_id: int, *, done: int = 0, failed: int = 0, outcome: Outcome = "begun") -> None:
+        """Write down how far it has come, and how it ended if it did.
+
+        Parameters:
+          entry_id: what `begin` returned.
+          done, failed: how many more.
+          outcome: begun for as long as it goes on.
+        """
+        ended_at = None if outcome == "begun" else now_ms()
+        self._database.write(lambda c: _run(c, _COUNT, (done, failed, outcome, ended_at, entry_id)))
+        entry = self.get(entry_id)
+        if entry is not None and outcome != "begun":
+            logger.info(
+                f"{entry.action}: {outcome}",
+                audit=True,
+                who=entry.who,
+                address=entry.address,
+                target=entry.target,
+                done=entry.done,
+                failed=entry.failed,
+            )
+
+    def get(self, entry_id: int) -> Entry | None:
+        """One entry."""
+        rows = self._read(_GET, (entry_id,))
+        return rows[0] if rows else None
+
+    def list(self, *, limit: int = 50, offset: int = 0) -> Sequence[Entry]:
+        """A page of entries, newest first."""
+        return self._read(_LIST, (limit, offset))
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _read(self, statement: str, bindings: tuple[int, ...]) -> Sequence[Entry]:
+        rows: Any = self._database.read(lambda c: c.execute(statement, bindings).fetchall())
+        return [Entry._make((*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
+
+
+def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:
+    connection.execute(statement, bindings)

@@ -1,0 +1,99 @@
+"""Hiding whom a message is from, while leaving readable what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from actors.messages import masked
+
+#: Runs of digits that may be somebody's number: at least eight digits, perhaps with what people put between
+#: them. Ids are tried first, so that a part of one is not taken for a number.
+_NUMBERS = re.compile(
+    r"(?P<id>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[A-Za-z]{2}[0-9a-fA-F]{32}\b)"
+    r"|(?<![\w-])(?P<number>\+?\(?\d(?:[\s().-]{0,2}\d){7,})(?!\w)"
+)
+
+#: A number that stands alone.
+_IS_NUMBER = re.compile(r"\+?[\d\s().-]{5,}")
+
+#: Parameters that name a person, and those that name a place, whatever they look like.
+_PERSONS = frozenset(
+    {"author", "contact", "externaluserid", "from", "name", "phone", "profilename", "sender", "to", "waid"}
+)
+_PLACES = frozenset(
+    {"address", "city", "country", "fromcity", "fromcountry", "fromstate", "fromzip", "latitude", "longitude"}
+)
+
+#: Fields that hold ids and times, long digits among them.
+_HARMLESS = re.compile(
+    r"(sid|_id|_at|timestamp|eta|retries|delay|limit|age|backoff|ttl|version)$", re.IGNORECASE
+)
+
+#: Digits of a number that is none in a text: shorter ones are years and prices.
+_LEAST_DIGITS = 8
+
+
+def mask_text(text: str) -> str:
+    """A text with the numbers in it masked."""
+    return _NUMBERS.sub(lambda match: match["id"] or _masked_number(match["number"]), text)
+
+
+def mask_address(address: str) -> str:
+    """Whom or where a message is from: masked if it is a number, and all but its beginning hidden if not."""
+    channel, colon, name = address.rpartition(":")
+    hidden = _masked_number(name) if _IS_NUMBER.fullmatch(name) else _hidden(name)
+    return channel + colon + hidden
+
+
+def mask(value: Any, *, name: str = "") -> Any:
+    """What JSON is made of, with everything masked by which a person could be called or found.
+
+    Parameters:
+      value: a payload, or a part of one.
+      name: the field it is in.
+    """
+    if isinstance(value, dict):
+        return {key: mask(part, name=str(key)) for key, part in value.items()}
+    if isinstance(value, list):
+        return [mask(part, name=name) for part in value]
+    return value if _HARMLESS.search(name) or isinstance(value, bool) else _masked_value(value, name)
+
+
+def _masked_value(value: Any, name: str) -> Any:
+    if name.lower() in _PERSONS and value not in ("", None):
+        return mask_address(str(value))
+    if name.lower() in _PLACES and value not in ("", None):
+        return _hidden(str(value))
+    if isinstance(value, str):
+        return mask_text(value)
+    is_long = isinstance(value, int | float) and _digits(value) >= _LEAST_DIGITS
+    return masked(str(value)) if is_long else value
+
+
+def readable(payload: bytes, *, reveal: bool = False) -> str:
+    """A payload as people read it: JSON indented, anything else as the text it is.
+
+    Parameters:
+      payload: of a message.
+      reveal: as it is, nothing masked.
+    """
+    try:
+        value = json.loads(payload)
+    except ValueError:
+        text = payload.decode(errors="replace")
+        return text if reveal else mask_text(text)
+    return json.dumps(value if reveal else mask(value), indent=2, ensure_ascii=False)
+
+
+def _digits(number: float) -> int:
+    return sum(character.isdigit() for character in str(number))
+
+
+def _masked_number(number: str) -> str:
+    return masked(re.sub(r"[^\d+]", "", number))
+
+
+def _hidden(text: str) -> str:
+    return text[:1] + "•••" * bool(text)

@@ -1,0 +1,157 @@
+"""One message: its payload, what happened to it, what went wrong, and whose conversation it is of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from starlette.responses import Response
+
+from actors.conversations import Entry, Summary
+from brokers.backend import StoredMessage
+
+from .desk import Desk
+from .masking import mask, mask_text, readable
+from .visits import NotFound, Visit
+
+#: How much of a conversation's end is looked at for what answered a message.
+LOOK_BACK = 200
+
+
+#: So many arguments are tried for being a reply's id.
+ENOUGH = 5
+
+
+class Event(NamedTuple):
+    """A line of the timeline. `at` is None where nobody noted when."""
+
+    at: int | None
+    what: str
+    tone: str = ""
+
+
+def message(desk: Desk, visit: Visit) -> Response:
+    return _show(desk, visit, reveal=False)
+
+
+def reveal(desk: Desk, visit: Visit) -> Response:
+    """The message as it is, in the answer to a POST: no address leads here a second time."""
+    message_id = visit.parts["message_id"]
+    entry = desk.acting(visit, "reveal message", message_id)
+    answer = _show(desk, visit, reveal=True)
+    desk.audit.count(entry, done=1, outcome="done")
+    return answer
+
+
+def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
+    message_id = visit.parts["message_id"]
+    summary = _conversation(desk, message_id, None)
+    stored = desk.backend.get(message_id)
+    if stored is None:
+        if summary is None:
+            raise NotFound(f"There is no message {message_id}: it never was, or it is done.")
+        return desk.page(visit, "done.html", message_id=message_id, summary=summary)
+    body = _parsed(stored.payload)
+    summary = summary or _conversation(desk, message_id, body)
+    answer = None if summary is None else _answer(desk, summary, message_id, body)
+    options = body.get("options", {})
+    return desk.page(
+        visit,
+        "message.html",
+        message=stored,
+        revealed=reveal,
+        payload=readable(stored.payload, reveal=reveal),
+        options=options if reveal else mask(options),
+        error=stored.last_error if reveal or stored.last_error is None else mask_text(stored.last_error),
+        summary=summary,
+        answer=answer,
+        timeline=list(_timeline(stored, body, answer)),
+    )
+
+
+def _timeline(stored: StoredMessage, body: dict[str, Any], answer: Entry | None) -> Iterator[Event]:
+    sent_at = body.get("message_timestamp")
+    if isinstance(sent_at, int) and sent_at < stored.enqueued_at - 1_000:
+        yield Event(sent_at, "Made")
+    yield Event(stored.enqueued_at, f"Stored in {stored.queue}")
+    yield from _deliveries(stored, body)
+    if stored.state == "dead":
+        yield Event(stored.died_at, f"Dead letter: {stored.reason}", "bad")
+    elif stored.state == "delayed":
+        yield Event(stored.due_at, "Due to run")
+    elif stored.state == "running":
+        yield Event(None, "Running now", "good")
+    elif stored.due_at > stored.enqueued_at:
+        yield Event(stored.due_at, "Became due")
+    if answer is not None:
+        how = answer.delivery_status or answer.state
+        yield Event(answer.at, f"Reply written; it is {how} now", "bad" if answer.error else "good")
+
+
+def _deliveries(stored: StoredMessage, body: dict[str, Any]) -> Iterator[Event]:
+    if stored.deliveries:
+        times = "once" if stored.deliveries == 1 else f"{stored.deliveries} times"
+        yield Event(None, f"Handed to a worker {times}")
+    if retries := body.get("options", {}).get("retries"):
+        yield Event(
+            None, f"Failed, and put back for a retry, {retries} times" if retries > 1 else "Retried once"
+        )
+    if stored.crashes:
+        times = "once" if stored.crashes == 1 else f"{stored.crashes} times"
+        yield Event(None, f"Its worker died under it {times}", "bad")
+
+
+def _conversation(desk: Desk, message_id: str, body: dict[str, Any] | None) -> Summary | None:
+    """The conversation a message belongs to: by its own id, or by the reply or the message it carries."""
+    names = [message_id] if body is None else list(_inbound_ids(body))
+    for name in names:
+        key = desk.conversations.conversation_of(name)
+        if key is not None:
+            return desk.conversations.summary(key)
+    for argument in islice(_strings(body or {}), ENOUGH):
+        reply = desk.conversations.reply(argument)
+        if reply is not None:
+            return desk.conversations.summary(reply.conversation)
+    return None
+
+
+def _inbound_ids(body: dict[str, Any]) -> Iterator[str]:
+    """The names of the inbound messages that the arguments carry, however deep."""
+    for argument in _arguments(body):
+        if isinstance(argument, dict):
+            if "MessageSid" in argument and "AccountSid" in argument:
+                yield f"{argument['AccountSid']}.{argument['MessageSid']}"
+            yield from _inbound_ids(argument)
+
+
+def _arguments(body: dict[str, Any]) -> list[Any]:
+    arguments = body.get("args")
+    return arguments if isinstance(arguments, list) else []
+
+
+def _strings(body: dict[str, Any]) -> Iterator[str]:
+    """What may be a reply's id."""
+    for argument in _arguments(body):
+        if isinstance(argument, str) and len(argument) == 32:
+            yield argument
+        elif isinstance(argument, dict):
+            yield from _strings(argument)
+
+
+def _answer(desk: Desk, summary: Summary, message_id: str, body: dict[str, Any]) -> Entry | None:
+    """The reply that answers a message, or that it is about."""
+    thread = desk.conversations.thread(summary.conversation, limit=LOOK_BACK)
+    reply_ids = set(_strings(body)) | {
+        entry.reply_id for entry in thread if message_id.endswith(f".{entry.message_sid}")
+    }
+    return next((entry for entry in thread if entry.author == "us" and entry.reply_id in reply_ids), None)
+
+
+def _parsed(payload: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(payload)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) and isinstance(body.get("options", {}), dict) else {}

@@ -1,0 +1,158 @@
+"""What is wrong right now, in words. Nothing here looks anything up: facts in, sentences out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote, urlencode
+
+from brokers.backend import QueueStats
+from brokers.spool import SpoolDepth
+
+from .words import counted, span
+
+#: A message that has waited for so long while nothing was finished is worth a look, in seconds.
+STILL_S = 30
+
+#: One that has waited for so long is worth a look whatever is being done, in seconds.
+SLOW_S = 120
+
+#: A worker that said nothing for so long, in seconds; they speak every second.
+SILENT_S = 5
+
+#: So many restarts within the time that `Facts.restarts` looks back are no accident.
+OFTEN = 3
+
+Severity = Literal["bad", "warn"]
+
+
+class Problem(NamedTuple):
+    """Something a person should look at.
+
+    Attributes:
+      severity: bad is answers not going out, or work for a person; warn may pass.
+      text: a sentence.
+      link: where to look.
+      to: what is there.
+    """
+
+    severity: Severity
+    text: str
+    link: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything there is to judge by.
+
+    Attributes:
+      now_ms: the time, in milliseconds since the epoch.
+      queues: counted, or empty while the engine is away.
+      engine_error: why it is away.
+      spool: what waits on this machine for the engine to be back; None where there is no spool.
+      spool_trouble: why messages go there.
+      supervisor: what `recado status --json` shows; None where no supervisor answers.
+      recent_dead: by queue, dead letters of the last hour, no more than `at_most_recent`.
+      still_s: by queue, for how long nothing was finished, in seconds.
+      restarts: by child, restarts of the last ten minutes.
+      webhooks: by outcome, webhooks of the last ten minutes.
+    """
+
+    now_ms: int
+    queues: Sequence[QueueStats] = ()
+    engine_error: str | None = None
+    spool: SpoolDepth | None = None
+    spool_trouble: str | None = None
+    supervisor: Mapping[str, Any] | None = None
+    recent_dead: Mapping[str, int] = field(default_factory=dict)
+    at_most_recent: int = 100
+    still_s: Mapping[str, float] = field(default_factory=dict)
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    webhooks: Mapping[str, int] = field(default_factory=dict)
+
+
+def problems(facts: Facts) -> Sequence[Problem]:
+    """What is wrong, the worst first."""
+    found = [
+        *_engine(facts),
+        *_spool(facts),
+        *(problem for queue in facts.queues for problem in _queue(facts, queue)),
+        *_children(facts),
+        *_signatures(facts),
+    ]
+    return sorted(found, key=lambda problem: problem.severity != "bad")
+
+
+def _engine(facts: Facts) -> Iterator[Problem]:
+    if facts.engine_error is not None:
+        yield Problem("bad", f"The queue's engine is away: {facts.engine_error}", "#queues", "Queues")
+
+
+def _spool(facts: Facts) -> Iterator[Problem]:
+    if facts.spool is None or (facts.spool_trouble is None and not facts.spool.messages):
+        return
+    waiting = f"{counted(facts.spool.messages, 'webhook')} in this machine's spool"
+    if facts.spool.messages:
+        waiting += f", the oldest for {span(facts.spool.oldest_age_s)}"
+    why = "" if facts.spool_trouble is None else f" ({facts.spool_trouble})"
+    yield Problem("warn", f"Webhooks go to the spool{why}: {waiting}.", "#front-door", "Front door")
+
+
+def _queue(facts: Facts, queue: QueueStats) -> Iterator[Problem]:
+    page, name = f"/dashboard/queues/{quote(queue.queue, safe='')}", queue.queue
+    if queue.paused:
+        waits = f": {counted(queue.ready, 'message')} waiting" if queue.ready else ""
+        yield Problem("warn", f"{name} is paused{waits}.", page, name)
+    elif queue.ready and queue.oldest_due_at is not None:
+        yield from _waits(facts, queue, (facts.now_ms - queue.oldest_due_at) / 1000, page)
+    if recent := facts.recent_dead.get(name, 0):
+        how_many = f"At least {recent:,}" if recent >= facts.at_most_recent else f"{recent:,}"
+        letters = (
+            "dead letter of the last hour waits" if recent == 1 else "dead letters of the last hour wait"
+        )
+        where = "/dashboard/dead-letters?" + urlencode({"queue": name, "since": "1h"})
+        yield Problem("bad", f"{how_many} {letters} in {name}.", where, "Dead letters")
+
+
+def _waits(facts: Facts, queue: QueueStats, oldest_s: float, page: str) -> Iterator[Problem]:
+    still_s = facts.still_s.get(queue.queue, 0.0)
+    text = f"The oldest message of {queue.queue} has waited for {span(oldest_s)}"
+    if oldest_s >= STILL_S and still_s >= STILL_S and not queue.running:
+        yield Problem("bad", f"{text}, and nothing is being done. Does a worker run?", page, queue.queue)
+    elif oldest_s >= SLOW_S:
+        yield Problem("warn", f"{text}; {counted(queue.ready, 'message')} waiting.", page, queue.queue)
+
+
+def _children(facts: Facts) -> Iterator[Problem]:
+    if facts.supervisor is None:
+        return
+    children = facts.supervisor.get("children", ())
+    workers = [child for child in children if child.get("kind") == "worker"]
+    if workers and all(child.get("state") not in {"ready", "starting", "draining"} for child in workers):
+        yield Problem("bad", "No worker runs.", "#processes", "Processes")
+    for child in children:
+        yield from _child(facts, child)
+
+
+def _child(facts: Facts, child: Mapping[str, Any]) -> Iterator[Problem]:
+    name, here = child.get("name", "a child"), ("#processes", "Processes")
+    if child.get("failed"):
+        yield Problem("bad", f"{name} failed: {child['failed']}", *here)
+    elif (times := facts.restarts.get(name, 0)) >= OFTEN:
+        last = f" Last: {child['last_end']}" if child.get("last_end") else ""
+        yield Problem("bad", f"{name} was restarted {times} times in ten minutes.{last}", *here)
+    if (child.get("heard_s_ago") or 0.0) >= SILENT_S:
+        yield Problem("warn", f"{name} has been silent for {span(child['heard_s_ago'])}.", *here)
+    if child.get("stuck"):
+        yield Problem("warn", f"{name} has {counted(child['stuck'], 'stuck message')}.", *here)
+
+
+def _signatures(facts: Facts) -> Iterator[Problem]:
+    if bad := facts.webhooks.get("bad_signature", 0):
+        text = (
+            f"{counted(bad, 'webhook')} with a wrong signature in the last ten minutes. Somebody tries, or "
+            "TWILIO_AUTH_TOKEN or PUBLIC_BASE_URL is not Twilio's."
+        )
+        yield Problem("bad", text, "#front-door", "Front door")

@@ -1,0 +1,68 @@
+"""Pages, made of templates. Everything put into one is escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import HTMLResponse
+
+from brokers.clock import now_ms
+
+from . import words
+from .masking import mask_address, mask_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+@cache
+def _environment() -> Environment:
+    # Loaded with the first page, so that an API whose dashboard nobody opens does not carry it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "ago": lambda at_ms: words.ago(at_ms, now_ms()),
+        "iso": words.iso,
+        "utc": words.utc,
+        "span": words.span,
+        "size": words.size,
+        "counted": words.counted,
+        "mask_address": mask_address,
+        "mask_text": mask_text,
+        "channel": words.channel,
+        "short_id": words.short_id,
+        "number": lambda number: "–" if number is None else f"{number:,}",
+    }
+    environment.globals |= {"static": static_url}
+    return environment
+
+
+@cache
+def static_url(name: str) -> str:
+    """A file's address, which changes with the file: browsers may keep it for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/dashboard/static/{name}?{digest}"
+
+
+def part(template: str, **context: Any) -> str:
+    """A part of a page, or a whole one."""
+    return _environment().get_template(template).render(context)
+
+
+def html(template: str, context: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
+    """An answer with a page."""
+    return HTMLResponse(part(template, **context), status)

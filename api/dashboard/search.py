@@ -1,0 +1,106 @@
+"""Looking through messages that no index finds, a tenth of a second at a time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from brokers.backend import StoredMessage
+
+#: How long one request may look, in seconds.
+BUDGET_S = 0.1
+
+#: How many messages are looked at together. SQLite passes over all that come before them each time; a Redis
+#: server does nothing else meanwhile, for a millisecond or two.
+STEPS = {"sqlite": 2_000, "redis": 250}
+
+#: Returns so many messages, after so many others.
+Page = Callable[[int, int], Sequence[StoredMessage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for. What is left empty does not narrow.
+
+    Attributes:
+      text: a part of the payload or of the last error, to the letter.
+      since_ms, before_ms: when it was enqueued, in milliseconds since the epoch; the second excluded.
+    """
+
+    actor: str = ""
+    text: str = ""
+    since_ms: int | None = None
+    before_ms: int | None = None
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.actor or self.text) or (self.since_ms, self.before_ms) != (None, None)
+
+    def matcher(self) -> Callable[[StoredMessage], bool]:
+        """Whether a message is wanted."""
+        spellings = [self.text.encode(), json.dumps(self.text)[1:-1].encode()]  # as JSON spells it, too
+
+        def matches(message: StoredMessage) -> bool:
+            return (
+                (not self.actor or message.actor == self.actor)
+                and (self.since_ms is None or message.enqueued_at >= self.since_ms)
+                and (self.before_ms is None or message.enqueued_at < self.before_ms)
+                and (
+                    not self.text
+                    or any(spelling in message.payload for spelling in spellings)
+                    or self.text in (message.last_error or "")
+                )
+            )
+
+        return matches
+
+
+@dataclass(slots=True)
+class Found:
+    """What one request found.
+
+    Attributes:
+      messages: those that match.
+      looked_through: how many were looked at so far, those of earlier requests included.
+      at_end: there are no more.
+    """
+
+    messages: list[StoredMessage] = field(default_factory=list)
+    looked_through: int = 0
+    at_end: bool = False
+
+
+def look_through(
+    page: Page,
+    matches: Callable[[StoredMessage], bool],
+    *,
+    start: int,
+    limit: int,
+    step: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Found:
+    """Look until enough was found, all was looked through, or there is no time for another step.
+
+    Parameters:
+      page: where to look.
+      matches: what for.
+      start: how many were looked through before.
+      limit: how many to find, at least 1.
+      step: how many to look at together.
+      clock: seconds, monotonic.
+    """
+    found, began, took_s = Found(looked_through=start), clock(), 0.0
+    while not found.at_end and clock() - began + took_s <= BUDGET_S:
+        step_began = clock()
+        messages = page(step, found.looked_through)
+        for message in messages:
+            found.looked_through += 1
+            if matches(message):
+                found.messages.append(message)
+                if len(found.messages) == limit:
+                    return found
+        found.at_end = len(messages) < step
+        took_s = clock() - step_began
+    return found

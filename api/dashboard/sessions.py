@@ -1,0 +1,77 @@
+"""Who is signed in: a signed cookie, and nothing kept on the server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+Role = Literal["operator", "viewer"]
+
+#: How long one stays signed in, in seconds: a long working day.
+SESSION_S = 12 * 3_600
+
+#: scrypt's cost: 16 MB and some 50 ms, once in a process. Whoever holds a cookie could otherwise guess
+#: passwords as fast as they can hash.
+_COST = {"n": 2**14, "r": 8, "p": 1}
+
+
+class Session(NamedTuple):
+    """Who is signed in, and until when, in seconds since the epoch."""
+
+    role: Role
+    expires_at: int
+
+
+class Sessions:
+    """Makes and reads cookies. Every API process with the same secrets reads those of the others.
+
+    Parameters:
+      secrets_: what the key is derived from, the passwords first: when one is changed, no cookie of before
+        is worth anything.
+      clock: seconds since the epoch.
+    """
+
+    def __init__(self, secrets_: Sequence[str], *, clock: Callable[[], float] = time.time) -> None:
+        self._secrets = secrets_
+        self._clock = clock
+
+    @cached_property
+    def _key(self) -> bytes:
+        joined = "\0".join(self._secrets).encode()
+        return hashlib.scrypt(joined, salt=b"recado dashboard", **_COST)
+
+    def issue(self, role: Role) -> str:
+        """A cookie for somebody who has just signed in."""
+        body = f"{role}.{int(self._clock()) + SESSION_S}.{secrets.token_urlsafe(9)}"
+        return f"{body}.{self.sign('session', body)}"
+
+    def read(self, cookie: str) -> Session | None:
+        """Whose cookie this is; None when it is forged, or too old."""
+        body, _, signature = cookie.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self.sign("session", body).encode()):
+            return None
+        role, expires_at, _ = body.split(".", 2)
+        session = Session("operator" if role == "operator" else "viewer", int(expires_at))
+        return session if session.expires_at > self._clock() else None
+
+    def sign(self, purpose: str, text: str) -> str:
+        """What proves that this process, or one like it, has said this.
+
+        Parameters:
+          purpose: what is signed for one purpose proves nothing for another.
+          text: what is said.
+        """
+        digest = hmac.digest(self._key, f"{purpose}\0{text}".encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two secrets are the same, in a time that tells nothing about either."""
+    digests = [hashlib.sha256(each.encode()).digest() for each in (one, other)]
+    return hmac.compare_digest(*digests)

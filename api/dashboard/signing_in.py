@@ -1,0 +1,110 @@
+"""Signing in with a password, and out."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from .access import SESSION_COOKIE, Access, is_direct
+from .audit import AuditLog
+from .csrf import BROWSER_COOKIE, Csrf
+from .render import html
+from .sessions import SESSION_S, Sessions
+from .throttle import Throttle
+
+logger = structlog.get_logger(__name__)
+
+LOGIN = "/dashboard/login"
+HOME = "/dashboard/"
+
+#: Who asks before they are anybody, for the tokens of forms.
+NOBODY = ""
+
+
+class SigningIn:
+    """What the sign-in page does.
+
+    Parameters:
+      access: knows whose password it is.
+      sessions: makes cookies.
+      csrf: checks where the form comes from.
+      audit: remembers who signed in.
+      https_only: the API is known to the world by https, so that only a browser on its own machine may get
+        a cookie for anything else.
+    """
+
+    def __init__(
+        self, access: Access, sessions: Sessions, csrf: Csrf, audit: AuditLog, *, https_only: bool
+    ) -> None:
+        self._access = access
+        self._sessions = sessions
+        self._csrf = csrf
+        self._audit = audit
+        self._https_only = https_only
+        self._throttle = Throttle()
+
+    def page(self, browser: str, *, next_: str, trouble: str = "", status: int = 200) -> Response:
+        """The form."""
+        context = {"token": self._csrf.token(browser, NOBODY), "next": next_, "trouble": trouble}
+        return html("login.html", context, status=status)
+
+    def sign_in(self, request: Request, form: dict[str, str], browser: str) -> Response:
+        """Take a password. Wrong ones are counted by where they come from.
+
+        Raises:
+          NotFromHere: the form is not from our page.
+          EngineError: it could not be written down who signed in.
+        """
+        self._csrf.check(request, token=form.get("token", ""), who=NOBODY)
+        address, next_ = self._access.address_of(request), safe_target(form.get("next", ""))
+        if wait_s := self._throttle.wait_s(address):
+            trouble = f"Too many wrong passwords. Try again in {wait_s} s."
+            answer = self.page(browser, next_=next_, trouble=trouble, status=429)
+            answer.headers["Retry-After"] = str(wait_s)
+            return answer
+        role = self._access.role_of(form.get("password", ""))
+        if role is None:
+            self._throttle.failed(address)
+            logger.warning("wrong password for the dashboard", audit=True, address=address)
+            return self.page(browser, next_=next_, trouble="That is not the password.", status=401)
+        entry = self._audit.begin("sign in", role, who=role, address=address)
+        self._audit.count(entry, done=1, outcome="done")
+        answer = RedirectResponse(next_, 303)
+        self.set_cookie(request, answer, SESSION_COOKIE, self._sessions.issue(role), max_age_s=SESSION_S)
+        return answer
+
+    def sign_out(self) -> Response:
+        answer = RedirectResponse(LOGIN, 303)
+        answer.delete_cookie(SESSION_COOKIE, path="/dashboard")
+        return answer
+
+    def know_browser(self, request: Request, answer: Response, browser: str) -> None:
+        """Give a browser its cookie, if it has none."""
+        if request.cookies.get(BROWSER_COOKIE) != browser:
+            self.set_cookie(request, answer, BROWSER_COOKIE, browser)
+
+    def set_cookie(
+        self, request: Request, answer: Response, name: str, value: str, *, max_age_s: int | None = None
+    ) -> None:
+        """A cookie for the dashboard alone, out of reach of scripts and other sites."""
+        by_https = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
+        secure = by_https or (self._https_only and not is_direct(request))
+        answer.set_cookie(
+            name,
+            value,
+            max_age=max_age_s,
+            path="/dashboard",
+            secure=secure,
+            httponly=True,
+            samesite="strict",
+        )
+
+
+def safe_target(address: str) -> str:
+    """Where to go after signing in: a page of ours, whatever the form says."""
+    parts = urlsplit(address)
+    is_ours = not parts.scheme and not parts.netloc and address.startswith("/dashboard/")
+    return address if is_ours and "\\" not in address and address.isprintable() else HOME

@@ -1,0 +1,93 @@
+"""One request, as the pages see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from api.bodies import BodyTooLarge, BrokenBody, read_body
+
+from .access import Visitor
+
+#: How many messages or entries are on a page.
+PAGE = 50
+
+#: Nobody turns to a page beyond this many entries.
+FARTHEST = 100_000_000
+
+
+class NotFound(Exception):
+    """There is no such thing; the text says what."""
+
+
+class NotAllowed(Exception):
+    """A viewer may not do that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who asks, and for what.
+
+    Attributes:
+      visitor: who.
+      path, query: of the URL; the path within the whole API.
+      fields: what the URL asks and a form sends, in order.
+      parts: those of the path that the route names.
+      token: for the forms of the page.
+      address: where the visitor is.
+      in_part: htmx asks for a part of a page.
+    """
+
+    visitor: Visitor
+    path: str
+    query: str
+    fields: Sequence[tuple[str, str]]
+    parts: dict[str, str]
+    token: str
+    address: str
+    in_part: bool = False
+
+    def get(self, name: str, default: str = "") -> str:
+        """A field, without the space around it."""
+        values = self.all(name)
+        return values[0].strip() if values else default
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field that may be there several times."""
+        return [value for field_name, value in self.fields if field_name == name]
+
+    def number(self, name: str, default: int = 0, *, most: int = FARTHEST) -> int:
+        """A field that is a whole number and not below zero."""
+        value = self.get(name)
+        return min(int(value), most) if value.isascii() and value.isdigit() else default
+
+    def text(self) -> str:
+        """What is searched for in the text of messages.
+
+        Raises:
+          NotAllowed: a viewer searches for digits, and so could find out a number that is masked.
+        """
+        wanted = self.get("text")
+        if not self.visitor.may_act and any(character.isdigit() for character in wanted):
+            raise NotAllowed("Viewers cannot search for digits: that would tell them masked numbers.")
+        return wanted
+
+
+async def form_of(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form.
+
+    Raises:
+      BrokenBody: it is none, or too large.
+    """
+    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+        raise BrokenBody("a form has to be application/x-www-form-urlencoded")
+    try:
+        body = await read_body(request)
+        return parse_qsl(body.decode(), keep_blank_values=True)
+    except BodyTooLarge as error:
+        raise BrokenBody("the form is too large") from error
+    except ValueError as error:
+        raise BrokenBody(str(error)) from error

@@ -1,0 +1,132 @@
+"""What a store shows of its conversations to people."""
+
+from __future__ import annotations
+
+from actors.conversations import ConversationStore
+from tests.support.conversations import (
+    ADDRESS,
+    CONTACT,
+    CONVERSATION,
+    answered,
+    append,
+    inbound,
+)
+
+OTHER = "whatsapp:+5511900005678"
+
+
+def contacts(store: ConversationStore, **narrow: int | str) -> list[str]:
+    return [summary.contact for summary in store.conversations(**narrow)]  # type: ignore[arg-type]
+
+
+def test_there_are_no_conversations_before_anyone_writes(store: ConversationStore) -> None:
+    assert list(store.conversations()) == []
+    assert store.summary(CONVERSATION) is None
+    assert store.conversation_of("AC1.SM1") is None
+
+
+def test_a_conversation_is_named_by_its_messages(store: ConversationStore) -> None:
+    first, second = inbound("um"), inbound("dois")
+    append(store, first)
+    append(store, second)
+
+    assert store.conversation_of(first.message_id) == CONVERSATION
+    assert store.conversation_of(second.message_id) == CONVERSATION
+    assert store.conversation_of(second.message_id + "0") is None
+    summary = store.summary(CONVERSATION)
+    assert summary is not None
+    assert summary.message_id == second.message_id
+
+
+def test_what_waits_for_an_answer_comes_last_and_is_counted(store: ConversationStore) -> None:
+    reply = answered(store, "um", body="Olá!")
+    store.begin_sending(reply.reply_id)
+    store.record_delivery(reply.reply_id, sid="SM1", status="delivered", error=None)
+    append(store, inbound("dois"))
+    append(store, inbound("três"))
+
+    summary = store.summary(CONVERSATION)
+
+    assert summary is not None
+    assert (summary.contact, summary.address) == (CONTACT, ADDRESS)
+    assert (summary.author, summary.text, summary.unanswered) == ("contact", "três", 2)
+    assert (summary.state, summary.delivery_status) == ("sent", "delivered")
+
+
+def test_a_reply_is_said_last_when_nothing_waits(store: ConversationStore) -> None:
+    answered(store, "um", "dois", body="Olá!")
+
+    summary = store.summary(CONVERSATION)
+
+    assert summary is not None
+    assert (summary.author, summary.text, summary.unanswered) == ("us", "Olá!", 0)
+    assert (summary.state, summary.delivery_status) == ("pending", None)
+
+
+def test_the_conversation_of_the_latest_word_comes_first(store: ConversationStore) -> None:
+    append(store, inbound("um"))
+    append(store, inbound("dois", contact=OTHER))
+    assert contacts(store) == [OTHER, CONTACT]
+
+    answered(store, "três")
+
+    assert contacts(store) == [CONTACT, OTHER]
+    summaries = store.conversations()
+    assert summaries[0].last_at >= summaries[1].last_at > 0
+
+
+def test_a_page_of_conversations(store: ConversationStore) -> None:
+    everyone = [f"whatsapp:+551190000{number:04}" for number in range(7)]
+    for contact in everyone:
+        append(store, inbound(contact=contact))
+    latest_first = everyone[::-1]
+
+    assert contacts(store, limit=3) == latest_first[:3]
+    assert contacts(store, limit=3, offset=6) == latest_first[6:]
+    assert contacts(store, limit=3, offset=7) == []
+
+
+def test_conversations_are_found_by_a_part_of_the_contact(store: ConversationStore) -> None:
+    append(store, inbound("um"))
+    append(store, inbound("dois", contact=OTHER))
+
+    assert contacts(store, contact="5678") == [OTHER]
+    assert contacts(store, contact="+551190000") == [OTHER, CONTACT]
+    assert contacts(store, contact="+551190000", limit=1, offset=1) == [CONTACT]
+    assert contacts(store, contact="%") == []
+
+
+def test_the_end_of_a_thread(store: ConversationStore) -> None:
+    answered(store, "um", "dois", body="A")
+    answered(store, "três", body="B")
+    append(store, inbound("quatro"))
+    whole = list(store.thread(CONVERSATION))
+    assert [entry.text for entry in whole] == ["um", "dois", "A", "três", "B", "quatro"]
+
+    for limit in range(8):
+        assert list(store.thread(CONVERSATION, limit=limit)) == whole[len(whole) - min(limit, 6) :]
+
+
+def test_a_thread_tells_of_deliveries(store: ConversationStore) -> None:
+    reply = answered(store, "um")
+    store.begin_sending(reply.reply_id)
+    store.record_delivery(reply.reply_id, sid="SM1", status="undelivered", error="30003")
+
+    [message, ours] = store.thread(CONVERSATION)
+
+    assert (ours.state, ours.delivery_status, ours.error) == ("sent", "undelivered", "30003")
+    assert (message.state, message.delivery_status, message.error) == (None, None, None)
+
+
+def test_a_thread_tells_what_was_set_aside(store: ConversationStore) -> None:
+    message = inbound("um")
+    append(store, message)
+    append(store, inbound("dois"))
+    store.set_aside(message)
+
+    assert [(entry.text, entry.set_aside) for entry in store.thread(CONVERSATION)] == [
+        ("um", True),
+        ("dois", False),
+    ]
+    store.take_up(message)
+    assert not any(entry.set_aside for entry in store.thread(CONVERSATION))

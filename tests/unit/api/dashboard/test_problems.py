@@ -1,0 +1,138 @@
+"""What is said to be wrong, and where it leads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from api.dashboard.problems import OFTEN, SILENT_S, SLOW_S, STILL_S, Facts, Problem, problems
+from brokers.backend import QueueStats
+from brokers.spool import SpoolDepth
+
+NOW = 1_700_000_000_000
+QUEUE = QueueStats("messages", 0, 0, 0, 0, 100, None, False)
+WORKER = {"name": "worker-1", "kind": "worker", "state": "ready"}
+CALM = Facts(NOW, [QUEUE], supervisor={"children": [WORKER]})
+
+
+def waiting(seconds: float, **fields: Any) -> QueueStats:
+    return replace(QUEUE, ready=12, oldest_due_at=NOW - int(seconds * 1000), **fields)
+
+
+def child(**fields: Any) -> dict[str, Any]:
+    """What the supervisor says of one that runs."""
+    return {"children": [{**WORKER, **fields}]}
+
+
+def only(facts: Facts) -> Problem:
+    [problem] = problems(facts)
+    return problem
+
+
+def test_nothing_is_wrong_when_nothing_is() -> None:
+    assert problems(CALM) == []
+    assert problems(Facts(NOW)) == []
+
+
+def test_the_engine_is_away() -> None:
+    found = only(Facts(NOW, engine_error="no answer within 2 s"))
+    assert (found.severity, found.text) == ("bad", "The queue's engine is away: no answer within 2 s")
+
+
+def test_a_paused_queue() -> None:
+    found = only(replace(CALM, queues=[waiting(1_000, paused=True)], still_s={"messages": 1_000}))
+    assert found == (
+        "warn",
+        "messages is paused: 12 messages waiting.",
+        "/dashboard/queues/messages",
+        "messages",
+    )
+    assert only(replace(CALM, queues=[replace(QUEUE, paused=True)])).text == "messages is paused."
+
+
+def test_messages_wait_and_nothing_is_being_done() -> None:
+    facts = replace(CALM, queues=[waiting(STILL_S)], still_s={"messages": STILL_S})
+    found = only(facts)
+    assert found.severity == "bad"
+    assert found.text == (
+        "The oldest message of messages has waited for 30 s, and nothing is being done. Does a worker run?"
+    )
+    assert problems(replace(facts, queues=[waiting(STILL_S, running=1)])) == []
+    assert problems(replace(facts, queues=[waiting(STILL_S - 1)])) == []
+    assert problems(replace(facts, still_s={"messages": STILL_S - 1})) == []
+
+
+def test_messages_wait_long_although_work_is_being_done() -> None:
+    found = only(replace(CALM, queues=[waiting(SLOW_S, running=3)]))
+    assert found.severity == "warn"
+    assert found.text == "The oldest message of messages has waited for 2 min; 12 messages waiting."
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1, "1 dead letter of the last hour waits in messages."),
+        (7, "7 dead letters of the last hour wait in messages."),
+        (100, "At least 100 dead letters of the last hour wait in messages."),
+    ],
+)
+def test_dead_letters_of_the_last_hour(count: int, text: str) -> None:
+    found = only(replace(CALM, recent_dead={"messages": count}))
+    assert found == ("bad", text, "/dashboard/dead-letters?queue=messages&since=1h", "Dead letters")
+
+
+def test_the_spool_is_in_use() -> None:
+    facts = replace(CALM, spool=SpoolDepth(3, 61.0), spool_trouble="connection refused")
+    assert only(facts).text == (
+        "Webhooks go to the spool (connection refused): 3 webhooks in this machine's spool, "
+        "the oldest for 61 s."
+    )
+    assert problems(replace(facts, spool=SpoolDepth(0, 0.0), spool_trouble=None)) == []
+
+
+def test_a_child_that_failed_is_worth_more_than_its_restarts() -> None:
+    facts = replace(
+        CALM, supervisor=child(failed="it ended 5 times in 60 s", state="failed"), restarts={"worker-1": 9}
+    )
+    assert [found.text for found in problems(facts)] == [
+        "No worker runs.",
+        "worker-1 failed: it ended 5 times in 60 s",
+    ]
+
+
+def test_a_child_that_is_restarted_again_and_again() -> None:
+    facts = replace(CALM, supervisor=child(last_end="killed by signal 9"), restarts={"worker-1": OFTEN})
+    assert only(facts).text == "worker-1 was restarted 3 times in ten minutes. Last: killed by signal 9"
+    assert problems(replace(facts, restarts={"worker-1": OFTEN - 1})) == []
+
+
+def test_a_worker_that_says_nothing() -> None:
+    assert (
+        only(replace(CALM, supervisor=child(heard_s_ago=SILENT_S))).text
+        == "worker-1 has been silent for 5 s."
+    )
+    assert problems(replace(CALM, supervisor=child(heard_s_ago=SILENT_S - 1))) == []
+
+
+def test_messages_that_are_stuck() -> None:
+    assert only(replace(CALM, supervisor=child(stuck=2))).text == "worker-1 has 2 stuck messages."
+
+
+def test_signatures_that_do_not_match() -> None:
+    found = only(replace(CALM, webhooks={"accepted": 9, "bad_signature": 1}))
+    assert found.text.startswith("1 webhook with a wrong signature in the last ten minutes.")
+    assert found.link == "#front-door"
+
+
+def test_what_is_bad_comes_first() -> None:
+    facts = replace(
+        CALM, queues=[replace(QUEUE, paused=True)], recent_dead={"messages": 1}, webhooks={"bad_signature": 1}
+    )
+    assert [found.severity for found in problems(facts)] == ["bad", "bad", "warn"]
+
+
+def test_a_queues_name_cannot_lead_elsewhere() -> None:
+    found = only(replace(CALM, queues=[replace(QUEUE, queue="a/../b?c#d", paused=True)]))
+    assert found.link == "/dashboard/queues/a%2F..%2Fb%3Fc%23d"
