@@ -77,9 +77,7 @@ def send_reply(reply_id: str) -> None:
     except PerhapsSent as error:
         _to_be_reconciled(reply, str(error))
     else:
-        conversations.record_sent(reply_id, sid)
-        REPLIES.labels("sent").inc()
-        REPLY_SECONDS.observe((now_ms() - reply.received_at) / 1000)
+        _record_sent(reply, sid)
         logger.info("reply sent", sid=sid)
     send_next_reply(reply.conversation)
 
@@ -125,8 +123,7 @@ def reconcile_reply(reply_id: str) -> None:
     except NotSentYet as error:
         raise Retry(str(error)) from error
     if sid is not None:
-        conversations.record_sent(reply_id, sid)
-        REPLIES.labels("sent").inc()
+        _record_sent(reply, sid)
         logger.info("reply was sent after all", sid=sid)
         return
     _look_again_or_decide(reply)
@@ -167,6 +164,13 @@ def _after_a_crash(reply_id: str) -> None:
     if reply.state in {"sending", "unknown"}:  # unknown: it may have died before the look was enqueued
         _to_be_reconciled(reply, reply.error or "The worker died while the reply was being sent")
     send_next_reply(reply.conversation)
+
+
+def _record_sent(reply: Reply, sid: str) -> None:
+    services().conversations.record_sent(reply.reply_id, sid)
+    REPLIES.labels("sent").inc()
+    # Of one that was found later this is more than its contact waited, and the most that is known.
+    REPLY_SECONDS.observe((now_ms() - reply.received_at) / 1000)
 
 
 def _to_be_reconciled(reply: Reply, error: str) -> None:

@@ -37,6 +37,9 @@ REPLIES = Counter(
     "Replies by what became of their sending: sent, failed, unknown (being looked into), lost.",
     ["state"],
 )
+for _state in ("sent", "failed", "unknown", "lost"):
+    REPLIES.labels(_state)  # there from the beginning, or the first of them would be no increase
+
 REPLY_SECONDS = Histogram(
     "recado_webhook_to_reply_seconds",
     "Time from the oldest message a reply answers to the reply being sent: the number customers feel.",

@@ -76,9 +76,7 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
     )
     app.add_middleware(RequestIds)
     app.include_router(webhook_routes(parts.broker, signatures))
-    app.include_router(
-        health_routes(parts.broker.backend, _machine(parts, counts, spool, supervisor), spool)
-    )
+    app.include_router(health_routes(parts.broker.backend, _machine(parts, counts, spool, supervisor), spool))
     if pages is not None:
         app.mount("/dashboard", pages.app)
         app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)

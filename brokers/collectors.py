@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from .backend import QueueStats
+from .backend import QueueStats, Reason
 from .clock import now_ms
 from .counting import Counts
 from .errors import EngineError
@@ -68,12 +69,12 @@ def _queues(counted: Sequence[QueueStats]) -> Iterator[Metric]:
         for state in ("ready", "delayed", "running", "dead"):
             messages.add_metric([stats.queue, state], getattr(stats, state))
         paused.add_metric([stats.queue], stats.paused)
-        for reason, count in stats.died.items():
-            died.add_metric([stats.queue, reason], count)
         if stats.done is not None:  # an engine that counts what is done knows how old the others are
             waited_ms = 0 if stats.oldest_due_at is None else max(0, now - stats.oldest_due_at)
             age.add_metric([stats.queue], waited_ms / 1000)
             done.add_metric([stats.queue], stats.done)
+            for reason in get_args(Reason):  # those of which none died too: an increase begins somewhere
+                died.add_metric([stats.queue, reason], stats.died.get(reason, 0))
     yield from (messages, age, paused, done, died)
 
 

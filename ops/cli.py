@@ -279,16 +279,19 @@ def dead_discard(
 
 
 def main() -> None:
-    """Run the command line. Wrong settings, and what the engine cannot do, are a message, not a traceback."""
+    """Run the command line.
+
+    Wrong settings, an engine that is away, and what it cannot do, are a message and not a traceback.
+    """
     try:
         app()
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except Exception as error:
-        from brokers.errors import Unsupported
+        from dramatiq.errors import BrokerError
 
-        if not isinstance(error, Unsupported):
+        if not isinstance(error, BrokerError):
             raise
         print(error, file=sys.stderr)
         sys.exit(1)

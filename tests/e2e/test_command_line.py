@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -219,3 +220,24 @@ def test_logs_name_no_contact_and_repeat_no_message_whatever_goes_wrong(
     logs = running.logs()
     assert "answered" in logs
     assert [said for said in (contact, "between you and me", "nobody else") if said in logs] == []
+
+
+def test_an_engine_that_is_away_is_a_message_and_no_traceback(
+    make_system: MakeSystem, tmp_path: Path
+) -> None:
+    system = make_system()
+    (tmp_path / "broken.db").write_bytes(b"no database " * 1_000)
+    away = {
+        "sqlite": {"QUEUE_SQLITE_DB_PATH": str(tmp_path / "broken.db")},
+        "redis": {"REDIS_URL": nowhere()},
+    }
+
+    ended = system.run("queues", **away[system.settings.get("QUEUE_BACKEND", "sqlite")])
+
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert any(named in ended.stderr for named in ("broken.db", "Redis could not"))
+
+
+def nowhere() -> str:
+    return f"redis://127.0.0.1:{free_port()}/0"
