@@ -42,17 +42,16 @@ ACTIONS: Mapping[str, str] = {"replay": "Replay", "discard": "Discard"}
 
 def dead_letters(desk: Desk, visit: Visit) -> Response:
     which = _filter(visit)
-    # A text has to be looked for in all of them: a little at a time, as among live messages.
-    indexed = replace(which, text=None)
-    total = None if which.actor or which.reason else desk.backend.count_dead_letters(indexed)
+    # By queue and time they are found at once. All else is looked for a little at a time, as among live ones.
+    sorted_by = replace(which, actor=None, reason=None, text=None)
     shown = listing(
-        partial(_page, desk, indexed),
-        Wanted(text=which.text or ""),
+        partial(_page, desk, sorted_by),
+        Wanted(actor=which.actor or "", reason=which.reason or "", text=which.text or ""),
         visit,
         base=ADDRESS,
         names=_FIELDS,
         state="dead",
-        total=total,
+        total=desk.backend.count_dead_letters(sorted_by),
         step=desk.step,
         pick=visit.visitor.may_act,
     )

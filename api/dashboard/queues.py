@@ -50,7 +50,12 @@ def queue(desk: Desk, visit: Visit) -> Response:
     stats, state = _stats(desk, name), _state(visit)
     shown = listing(
         partial(_page, desk, name, state),
-        Wanted(visit.get("actor"), visit.text(), since_ms(visit), moment_ms(visit.get("before"))),
+        Wanted(
+            actor=visit.get("actor"),
+            text=visit.text(),
+            since_ms=since_ms(visit),
+            before_ms=moment_ms(visit.get("before")),
+        ),
         visit,
         base=f"/dashboard/queues/{quote(name, safe='')}",
         names=("state", "actor", "text", "since", "before"),

@@ -30,13 +30,14 @@ class Wanted:
     """
 
     actor: str = ""
+    reason: str = ""
     text: str = ""
     since_ms: int | None = None
     before_ms: int | None = None
 
     @property
     def narrows(self) -> bool:
-        return bool(self.actor or self.text) or (self.since_ms, self.before_ms) != (None, None)
+        return bool(self.actor or self.reason or self.text) or (self.since_ms, self.before_ms) != (None, None)
 
     def matcher(self) -> Callable[[StoredMessage], bool]:
         """Whether a message is wanted."""
@@ -45,6 +46,7 @@ class Wanted:
         def matches(message: StoredMessage) -> bool:
             return (
                 (not self.actor or message.actor == self.actor)
+                and (not self.reason or message.reason == self.reason)
                 and (self.since_ms is None or message.enqueued_at >= self.since_ms)
                 and (self.before_ms is None or message.enqueued_at < self.before_ms)
                 and (

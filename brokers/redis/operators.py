@@ -44,10 +44,20 @@ class OperatorSide:
     def dead_letters(
         self, which: DeadLetterFilter, *, limit: int = 50, offset: int = 0
     ) -> Sequence[StoredMessage]:
+        queues = self._queues(which)
+        if _is_by_time(which) and len(queues) == 1:  # those before the page need not be looked at
+            found = islice(self._found(queues[0], which, offset=offset), limit)
+            return self._show_dead([message_id for _, message_id in found])
         return self._show_dead(list(islice(self._matching(which), offset, offset + limit)))
 
     def count_dead_letters(self, which: DeadLetterFilter) -> int:
-        return sum(1 for _ in self._matching(which))
+        if not _is_by_time(which):
+            return sum(1 for _ in self._matching(which))
+        since, before = ("" if at is None else at for at in (which.died_since, which.died_before))
+        return sum(
+            self._database.ask(Command(scripts.COUNT_DEAD, (queue, since, before), read=int))
+            for queue in self._queues(which)
+        )
 
     def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:
         arguments = (self._now(), new_call(), message_id, payload or b"", int(payload is not None))
@@ -88,13 +98,19 @@ class OperatorSide:
             letters = self._show_dead(list(dict.fromkeys(which.message_ids)))
             newest_first = sorted(letters, key=lambda letter: -(letter.died_at or 0))
             return (letter.message_id for letter in newest_first if _matches(letter, which))
-        queues = [stats.queue for stats in self.stats()] if which.queue is None else [which.queue]
-        found = heapq.merge(*(self._found(queue, which) for queue in queues), key=itemgetter(0))
+        found = heapq.merge(*(self._found(queue, which) for queue in self._queues(which)), key=itemgetter(0))
         return (message_id for _, message_id in found)
 
-    def _found(self, queue: str, which: DeadLetterFilter) -> Iterator[tuple[int, str]]:
-        """One queue's: minus the time of death, and the id."""
-        offset, criteria = 0, _criteria(which)
+    def _queues(self, which: DeadLetterFilter) -> Sequence[str]:
+        """Those in which there may be any."""
+        if which.queue is not None:
+            return [which.queue]
+        return [stats.queue for stats in self.stats() if stats.dead]
+
+    def _found(self, queue: str, which: DeadLetterFilter, *, offset: int = 0) -> Iterator[tuple[int, str]]:
+        """One queue's: minus the time of death, and the id. The first `offset` that died at such a time are
+        passed over, whether they match or not."""
+        criteria = _criteria(which)
         while True:
             arguments = (queue, offset, FIND_PAGE, *criteria)
             count, *page = self._database.ask(Command(scripts.FIND_DEAD, arguments, read=list))
@@ -111,6 +127,13 @@ class OperatorSide:
             for page in pages
             for letter in self._database.ask(Command(scripts.SHOW_DEAD, page, read=_messages))
         ]
+
+
+def _is_by_time(which: DeadLetterFilter) -> bool:
+    """Whether nothing narrows but the queue and the time, which the sets of dead letters are sorted by."""
+    return which == DeadLetterFilter(
+        queue=which.queue, died_since=which.died_since, died_before=which.died_before
+    )
 
 
 def _criteria(which: DeadLetterFilter) -> Sequence[Argument]:

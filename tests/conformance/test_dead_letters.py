@@ -109,6 +109,44 @@ FILTERS: dict[str, Callable[[Sequence[str]], DeadLetterFilter]] = {
 }
 
 
+def test_pages_and_counts_go_together_however_they_are_narrowed(open_backend: OpenBackend) -> None:
+    now = 0
+    backend = open_backend(clock=lambda: now)
+    died: list[tuple[str, str, int]] = []
+    for number in range(9):
+        now += 1_000
+        queue = f"queue-{number % 2}"
+        died.append((buried(backend, queue=queue), queue, now))
+
+    for narrowed in (None, "queue-0", "queue-1", "nowhere"):
+        for since, before in ((None, None), (3_000, None), (None, 7_000), (3_000, 7_000), (7_000, 3_000)):
+            which = DeadLetterFilter(queue=narrowed, died_since=since, died_before=before)
+            expected = [
+                message_id
+                for message_id, of, at in reversed(died)
+                if narrowed in {None, of}
+                and (since is None or at >= since)
+                and (before is None or at < before)
+            ]
+            assert backend.count_dead_letters(which) == len(expected)
+            for offset in (0, 1, 3, 50):
+                page = backend.dead_letters(which, limit=2, offset=offset)
+                assert [letter.message_id for letter in page] == expected[offset : offset + 2]
+
+
+def test_what_runs_is_listed_in_the_order_it_came(backend: QueueBackend) -> None:
+    ids = [stored(backend) for _ in range(4)]
+    elsewhere = stored(backend, queue="elsewhere")
+    backend.dequeue("default", limit=3, timeout_s=0)
+    backend.dequeue("elsewhere", limit=1, timeout_s=0)
+
+    assert [message.message_id for message in backend.list("default", "running")] == ids[:3]
+    assert [message.message_id for message in backend.list("default", "running", limit=1, offset=2)] == ids[
+        2:3
+    ]
+    assert [message.message_id for message in backend.list("elsewhere", "running")] == [elsewhere]
+
+
 @pytest.mark.parametrize("by", FILTERS)
 def test_a_filter_narrows_what_is_listed_and_discarded(
     backend: QueueBackend, three: Sequence[str], by: str

@@ -81,4 +81,6 @@ def test_actor_and_time_narrow() -> None:
     assert [n for n in range(30) if wanted(a_message(n))] == list(range(10, 20))
     assert not wanted(a_message(15, actor="works"))
     assert not Wanted().narrows
+    assert Wanted(reason="failed").matcher()(a_message(1, reason="failed"))
+    assert not Wanted(reason="failed").matcher()(a_message(1, reason="expired"))
     assert Wanted(since_ms=0).narrows
