@@ -101,14 +101,15 @@ class RedisBackend(OperatorSide):
         deadline = time.monotonic() + timeout_s
         while True:
             heard = desk.bell.heard(queue)
-            if not outlook.is_empty(heard, self._now_s()):
+            # Who does not wait gets a look all the same: a ring may just be on its way.
+            if timeout_s <= 0 or not outlook.is_empty(heard, self._now_s()):
                 deliveries = self._claim(desk, outlook, queue, min(limit, CLAIM_LIMIT), heard)
                 if deliveries:
                     return deliveries
             remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                return []  # a ring that comes from here on is heard by the next call
             desk.bell.wait(queue, heard, max(0.0, min(remaining_s, outlook.look_at_s - self._now_s())))
-            if time.monotonic() >= deadline and outlook.is_empty(desk.bell.heard(queue), self._now_s()):
-                return []
 
     def _claim(self, desk: Desk, outlook: Outlook, queue: str, limit: int, heard: int) -> list[Delivery]:
         token = next(self._tokens)

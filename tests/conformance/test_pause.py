@@ -63,3 +63,16 @@ def test_resuming_wakes_who_waits_elsewhere(engine: Engine, backend: QueueBacken
     backend.resume(QUEUE)
     assert child.result().message_id == message_id
     assert not stats_of(backend).paused
+
+
+def test_what_becomes_due_in_a_paused_queue_keeps_nobody_busy(open_backend: OpenBackend) -> None:
+    now = 1_000
+    backend = open_backend(clock=lambda: now)
+    message_id = stored(backend, delay_ms=10)
+    backend.pause(QUEUE)
+    now += 20
+
+    for timeout_s in (0, 0.05):  # a call that never came back would be the end of this test
+        assert backend.dequeue(QUEUE, limit=1, timeout_s=timeout_s) == []
+    backend.resume(QUEUE)
+    assert claimable(backend) == [message_id]

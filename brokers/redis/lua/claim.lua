@@ -11,6 +11,8 @@ local now = clock(ARGV[2])
 local queue, owner, token, limit = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local ready, delayed, held = key('ready', queue), key('delayed', queue), held_key(queue, owner)
 
+local is_paused = redis.call('SISMEMBER', base .. ':paused', queue) == 1
+
 local function promote()
   local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', digits(now), 'LIMIT', 0, PROMOTE_LIMIT)
   if #due == 0 then return end
@@ -33,7 +35,7 @@ local function take()
   if redis.call('ZADD', base .. ':processes', 'NX', digits(clock('')), owner) == 1 then
     redis.call('HSET', key('process', owner), 'host', ARGV[7], 'pid', ARGV[8])
   end
-  if redis.call('SISMEMBER', base .. ':paused', queue) == 1 then return {} end
+  if is_paused then return {} end
   promote()
   local popped, ids, leases = redis.call('ZPOPMIN', ready, limit), {}, {}
   for i = 1, #popped, 2 do
@@ -67,5 +69,6 @@ else
   end
 end
 local next_due = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
-if next_due[2] then answer[1] = math.max(0, tonumber(next_due[2]) - now) end
+-- Whoever waits for a paused queue waits for its being resumed, whatever becomes due meanwhile.
+if next_due[2] and not is_paused then answer[1] = math.max(0, tonumber(next_due[2]) - now) end
 return answer
