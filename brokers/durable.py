@@ -89,22 +89,30 @@ class DurableBroker(Broker):
           MessageTooLarge: it is over the engine's limit.
           BrokerConnectionError: it could not be stored.
         """
+        holder = None
         with self._enqueuing(message, delay) as to_store:
-            stored = to_store is None or self.backend.enqueue(to_store)
-        return message if stored else self._instead_of(message)
+            if to_store is not None:
+                while not self.backend.enqueue(to_store) and to_store.unique_key is not None:
+                    holder = self.backend.holder_of(to_store.unique_key)
+                    if holder is not None or self.backend.get(to_store.message_id) is not None:
+                        break
+                    # Its unique key was another's, whose time is over since: now it can be stored.
+        return self._instead_of(message, holder)
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
+        holder = None
         with self._enqueuing(message, delay) as to_store:
-            stored = to_store is None or await self.backend.enqueue_async(to_store)
-        if stored or _unique_key(message) is None:
-            return message
-        return await asyncio.to_thread(self._instead_of, message)
+            if to_store is not None:
+                while not await self.backend.enqueue_async(to_store) and to_store.unique_key is not None:
+                    holder = await asyncio.to_thread(self.backend.holder_of, to_store.unique_key)
+                    same = await asyncio.to_thread(self.backend.get, to_store.message_id)
+                    if holder is not None or same is not None:
+                        break
+        return message if holder is None else await asyncio.to_thread(self._instead_of, message, holder)
 
-    def _instead_of(self, message: Message[Any]) -> Message[Any]:
-        """The message that was there already, under the same id or the same unique key."""
-        unique_key = _unique_key(message)
-        holder = None if unique_key is None else self.backend.holder_of(unique_key)
+    def _instead_of(self, message: Message[Any], holder: str | None) -> Message[Any]:
+        """The message that has the unique key, where this one was not stored for that."""
         if holder is None or holder == message.message_id:
             return message
         existing = self.backend.get(holder)

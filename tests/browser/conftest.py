@@ -16,7 +16,8 @@ from .chromium import chromium, executable
 from .scene import furnish, scene, start
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running in this thread, where others need their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if executable() is None:
         pytest.skip("there is no chromium on this machine: `apt-get install chromium` brings one")
@@ -36,7 +37,7 @@ def engine(
             yield {"QUEUE_BACKEND": "redis", "REDIS_URL": server.url}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory, engine: Mapping[str, str]
 ) -> Iterator[Stage]:

@@ -141,11 +141,13 @@ def test_one_that_takes_connections_and_does_not_answer_is_not_asked_twice(
 
 
 def test_a_cluster_is_entered_by_any_node(make_server: MakeServer, open_backend: OpenBackend) -> None:
-    nodes = [make_server("--cluster-enabled", "yes", "--cluster-node-timeout", "1000") for _ in range(3)]
+    buses = [free_port() for _ in range(3)]  # or it would be 10,000 above the other port, which may be taken
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port")
+    nodes = [make_server(*options, str(bus)) for bus in buses]
     bounds = [0, 5461, 10923, 16384]
     for node, first, beyond in zip(nodes, bounds, bounds[1:], strict=False):
         assert ask(node.port, "CLUSTER", "ADDSLOTSRANGE", first, beyond - 1) in {True, b"OK"}
-        ask(node.port, "CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
+        ask(node.port, "CLUSTER", "MEET", "127.0.0.1", nodes[0].port, buses[0])
     for node in nodes:
         eventually(lambda node=node: "cluster_state:ok" in str(ask(node.port, "CLUSTER", "INFO")))  # type: ignore[misc]
 
