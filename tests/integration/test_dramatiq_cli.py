@@ -144,7 +144,7 @@ def test_a_changed_file_reloads_the_workers(tasks: Tasks, running: list[Program]
     tasks.send("plain", 1)
     [first] = tasks.wait_for(1)
 
-    # It begins to watch some time after its first worker has begun to work, and misses what is changed before.
+    # It begins to watch some time after its first worker has begun to work, and misses what came before.
     # At one blow, and seldom: it signals itself at each event, and a signal while it starts anew is its end.
     for _ in range(5):
         changed = tasks.directory / "changed"
