@@ -12,7 +12,7 @@ import apsw
 
 from ..backend import QueueMessage
 from . import statements
-from .database import Write
+from .write import Write
 
 #: Payloads above this go beside their row: dragging them through each claim costs more than a second look.
 INLINE_BYTES = 8 * 1024

@@ -23,10 +23,11 @@ from ..forks import abandon_in_children
 from . import statements
 from .arrivals import Arrival, Arrivals, holder_of, place, when
 from .caretaker import Caretaker, bury
-from .database import WRITE_TIMEOUT_S, Database, Write
+from .database import WRITE_TIMEOUT_S, Database
 from .doorbell import Doorbell, Street
 from .operators import OperatorSide
 from .presence import Presence
+from .write import Write
 
 #: How many delayed messages one claim makes ready at most.
 PROMOTE_LIMIT = 500

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import EngineError
+from ..forks import abandon_in_children
 
 #: Between two tries to enter without queueing, in seconds.
 RETRY_S = 0.01
@@ -37,6 +38,7 @@ class Gate:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._outer = os.open(directory / "gate.outer", flags, 0o666)
         self._inner = os.open(directory / "gate.inner", flags, 0o666)
+        abandon_in_children(self)
 
     def try_enter(self) -> bool:
         """Enter if that needs no waiting. Whoever got True calls `leave`."""
@@ -73,8 +75,15 @@ class Gate:
         self.leave()
 
     def close(self) -> None:
-        os.close(self._outer)
-        os.close(self._inner)
+        """Leave, if inside, and let go of the files."""
+        for fd in (self._outer, self._inner):
+            if fd >= 0:
+                os.close(fd)
+        self._outer = self._inner = -1
+
+    def abandon(self) -> None:
+        """In a forked child: it shares the locks, and were the parent to die inside, would keep them."""
+        self.close()
 
 
 def _lock(fd: int) -> None:

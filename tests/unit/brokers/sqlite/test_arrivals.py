@@ -79,7 +79,7 @@ def test_delays_priorities_large_ones_and_unique_keys_are_kept_apart(backend: SQ
 def test_one_statement_is_a_commit_of_its_own(backend: SQLiteBackend) -> None:
     backend.enqueue(message("first"))  # the queue is known from here on
     statements: list[str] = []
-    connection = backend.database._open().connection
+    connection = backend.database._open().commits._connection
 
     def note(_: object, statement: str, __: object) -> bool:
         statements.append(statement.split(maxsplit=1)[0])

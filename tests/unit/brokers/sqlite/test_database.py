@@ -16,8 +16,9 @@ from dramatiq.middleware.threading import raise_thread_exception
 
 from brokers.errors import EngineError
 from brokers.interrupts import expose
-from brokers.sqlite.database import Database, Write
+from brokers.sqlite.database import Database
 from brokers.sqlite.schema import Schema
+from brokers.sqlite.write import Write
 from tests.support.messages import PATIENCE_S
 
 SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT UNIQUE)",))
@@ -195,7 +196,7 @@ def test_a_reader_does_not_hold_up_writers_for_want_of_space(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Space is given back when nobody reads: it is not worth keeping every process waiting."""
-    monkeypatch.setattr("brokers.sqlite.database.BUSY_TIMEOUT_MS", 600_000)
+    monkeypatch.setattr("brokers.sqlite.connection.BUSY_TIMEOUT_MS", 600_000)
     add(database, "x" * 2_000_000)
     reading, may_end = threading.Event(), threading.Event()
 

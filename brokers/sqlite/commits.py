@@ -1,0 +1,148 @@
+"""Making transactions of what waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import apsw
+
+from .checkpoints import Checkpoints
+from .connection import explain
+from .gate import Gate
+from .glance import Glances
+from .write import Kind, Write, by_kind
+
+logger = logging.getLogger(__name__)
+
+
+class Commits:
+    """The one connection by which a process writes. For one thread at a time.
+
+    Parameters:
+      path: the database file.
+      connection, gate, checkpoints: its own from now on.
+      before_commit: called in each transaction when all is done but the commit itself.
+      on_lost: called when the file is not the one that was opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: apsw.Connection,
+        gate: Gate,
+        checkpoints: Checkpoints,
+        *,
+        before_commit: Callable[[], None],
+        on_lost: Callable[[Commits], None],
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._gate = gate
+        self._checkpoints = checkpoints
+        self._before_commit = before_commit
+        self._on_lost = on_lost
+        self._glances = Glances(path)
+        self._inode = self._glances.look().inode
+        self._durable = True
+
+    def commit(self, batch: list[Write[Any]]) -> None:
+        """Commit a batch as one transaction. Never raises: each operation learns of its own failure."""
+        with self._gate:
+            # Looked at only now: it may have taken long to get through the gate.
+            batch = [operation for operation in batch if not operation.abandoned]
+            outcome = self._attempt(batch)
+        self._checkpoints.consider(self._connection)
+        if outcome == "spoiled" and len(batch) > 1:
+            # One operation spoiled it for all: let only that one fail.
+            for operation in batch:
+                operation.error = None
+                self.commit([operation])
+
+    def try_commit(self, operation: Write[Any]) -> bool:
+        """Commit one operation if no other process is at the gate."""
+        if not self._gate.try_enter():
+            return False
+        try:
+            self._attempt([operation])
+        finally:
+            self._gate.leave()
+        self._checkpoints.consider(self._connection)
+        return True
+
+    def close(self) -> None:
+        """Nothing is being committed, and nothing will be."""
+        self._checkpoints.close()
+        self._connection.close()
+        self._gate.close()
+
+    # -- inside the gate -----------------------------------------------------------------------------
+
+    def _attempt(self, batch: list[Write[Any]]) -> Literal["done", "spoiled", "failed"]:
+        """One transaction. Failed is the engine, and all are told."""
+        try:
+            return "done" if self._transact(batch) else "spoiled"
+        except (apsw.Error, OSError) as error:
+            for operation in batch:
+                operation.error = explain(self._path, error)
+            return "failed"
+
+    def _transact(self, batch: list[Write[Any]]) -> bool:
+        """Returns False, with everything rolled back, when an operation raised."""
+        connection = self._connection
+        self._be_durable(any([operation.durable for operation in batch]))  # noqa: C419  a list is faster
+        kinds = by_kind(batch)
+        if len(kinds) == 1 and (whole := kinds[0][0].in_one_statement(batch)) is not None:
+            self._announce()
+            return self._tried(batch, lambda: whole(connection))
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not self._tried(batch, lambda: _apply_all(connection, kinds)):
+                return False
+            self._announce()
+            connection.execute("COMMIT")
+            return True
+        finally:
+            if not connection.get_autocommit():
+                connection.execute("ROLLBACK")
+
+    def _be_durable(self, durable: bool) -> None:
+        """FULL syncs the WAL at each commit; NORMAL leaves that to the next FULL one or the checkpoint."""
+        if durable and not self._file_is_there():
+            self._on_lost(self)
+            raise FileNotFoundError("the file was deleted or replaced while it was open")
+        if durable != self._durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+
+    def _file_is_there(self) -> bool:
+        """A file that was deleted can still be written to, and what is written is gone with the process."""
+        try:
+            return self._glances.look().inode == self._inode
+        except FileNotFoundError:
+            return False
+
+    def _tried(self, batch: list[Write[Any]], apply: Callable[[], None]) -> bool:
+        """Whether this succeeded. If not, the operation whose fault it is, or else each, is told."""
+        try:
+            apply()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
+            explained = explain(self._path, error) if isinstance(error, apsw.Error) else error
+            guilty = [operation for operation in batch if operation.error is not None]
+            for operation in guilty or batch:
+                operation.error = explained
+            return False
+        return True
+
+    def _announce(self) -> None:
+        try:
+            self._before_commit()
+        except Exception:  # it is a hint, and no commit has to fail for it
+            logger.exception("Could not do what goes before a commit")
+
+
+def _apply_all(connection: apsw.Connection, kinds: Sequence[tuple[Kind, Sequence[Write[Any]]]]) -> None:
+    for kind, operations in kinds:
+        kind.apply_all(connection, operations)

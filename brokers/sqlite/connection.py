@@ -1,0 +1,37 @@
+"""Connections to a database file, and what their errors mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from ..errors import EngineError
+from .checkpoints import MOST_PAGES
+
+#: How long SQLite itself waits for a lock: only backups and other programs ever hold one against us.
+BUSY_TIMEOUT_MS = 5_000
+
+
+def connect(path: Path, *, create: bool = False, read_only: bool = False) -> apsw.Connection:
+    """Open a connection.
+
+    Parameters:
+      path: the database file.
+      create: make the file when it is missing, instead of raising `apsw.CantOpenError`.
+      read_only: refuse to write.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    connection = apsw.Connection(str(path), flags=flags)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)  # before anything that can meet a lock
+    connection.pragma("synchronous", "FULL")
+    connection.pragma("journal_size_limit", MOST_PAGES * 4096)
+    connection.wal_autocheckpoint(MOST_PAGES)
+    if read_only:
+        connection.pragma("query_only", True)
+    return connection
+
+
+def explain(path: Path, error: Exception) -> EngineError:
+    """An error of SQLite's, or of the file system's, as one that Dramatiq's workers understand."""
+    return EngineError(f"SQLite could not use {path}: {type(error).__name__}: {error}")

@@ -1,0 +1,132 @@
+"""The write-ahead log is copied beside the commits, and stays short."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from brokers.sqlite import checkpoints
+from brokers.sqlite.connection import connect
+from brokers.sqlite.database import Database
+from brokers.sqlite.gate import Gate
+from brokers.sqlite.schema import Schema
+from tests.support.messages import PATIENCE_S
+from tests.support.waiting import eventually
+
+SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT)",))
+
+PAGES = 50
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    monkeypatch.setattr(checkpoints, "PAGES", PAGES)
+    with closing(Database(tmp_path / "things.db", SCHEMA)) as database:
+        yield database
+
+
+def add_a_page(database: Database) -> None:
+    database.write(lambda c: c.execute("INSERT INTO thing VALUES (?)", ("x" * 4_000,)), durable=False)
+
+
+def pages_in_log(database: Database) -> int:
+    with closing(connect(database.path)) as connection:
+        connection.pragma("schema_version")  # a connection that has not read yet has no log
+        return connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0]
+
+
+def begins_anew(database: Database) -> Callable[[], bool]:
+    """Whether the log got shorter since the last time, while it is written to."""
+    before = 0
+
+    def look() -> bool:
+        nonlocal before
+        add_a_page(database)
+        last, before = before, pages_in_log(database)
+        return before < last
+
+    return look
+
+
+def test_the_log_begins_anew_while_others_write(database: Database) -> None:
+    for _ in range(3):
+        eventually(begins_anew(database))
+
+
+def test_commits_do_not_wait_for_the_copying(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    copying, may_go_on = threading.Event(), threading.Event()
+
+    def copy_slowly(connection: apsw.Connection, gate: Gate) -> None:
+        copying.set()
+        assert may_go_on.wait(PATIENCE_S)
+        copy_log(connection, gate)
+
+    copy_log = checkpoints.copy_log
+    monkeypatch.setattr(checkpoints, "copy_log", copy_slowly)
+    try:
+        while not copying.is_set():
+            add_a_page(database)
+        for _ in range(2 * PAGES):
+            add_a_page(database)
+        assert pages_in_log(database) > 3 * PAGES
+    finally:
+        may_go_on.set()
+    eventually(begins_anew(database))
+
+
+def test_it_waits_for_a_snapshot_to_end(database: Database) -> None:
+    add_a_page(database)
+    reading, may_end = threading.Event(), threading.Event()
+
+    def linger(connection: apsw.Connection) -> None:
+        connection.execute("SELECT count(*) FROM thing").fetchall()
+        reading.set()
+        may_end.wait()
+
+    with ThreadPoolExecutor() as pool:
+        try:
+            pool.submit(database.read, linger)
+            assert reading.wait(PATIENCE_S)
+            for _ in range(3 * PAGES):
+                add_a_page(database)
+            assert pages_in_log(database) > 3 * PAGES
+        finally:
+            may_end.set()
+    eventually(begins_anew(database))
+
+
+def test_a_copy_that_fails_stops_no_commit(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_connection: apsw.Connection, _gate: Gate) -> None:
+        raise apsw.IOError("the disk is ill")
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        patched.setattr(checkpoints, "copy_log", fail)
+        for _ in range(2 * PAGES):
+            add_a_page(database)
+        eventually(lambda: "the disk is ill" in caplog.text)
+    eventually(begins_anew(database))
+
+
+def test_closing_waits_for_the_copying(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    copying, ended = threading.Event(), threading.Event()
+
+    def note(connection: apsw.Connection, gate: Gate) -> None:
+        copying.set()
+        copy_log(connection, gate)
+        ended.set()
+
+    copy_log = checkpoints.copy_log
+    monkeypatch.setattr(checkpoints, "copy_log", note)
+    while not copying.is_set():
+        add_a_page(database)
+    database.close()
+    assert ended.is_set()
