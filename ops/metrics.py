@@ -75,14 +75,16 @@ class Slot:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._owner = 0
         self._lock = -1
         self.number = ""
         os.register_at_fork(after_in_child=self._let_go)
 
     def number_of_this_process(self) -> str:
-        """The number; a forked child, which is another process, gets one of its own."""
-        if self._owner != os.getpid():
+        """The number; a forked child, which is another process, gets one of its own.
+
+        It is asked at each count of anything.
+        """
+        if self._lock < 0:
             self.take()
         return self.number
 
@@ -92,14 +94,14 @@ class Slot:
             lock = _try_lock(self._directory, number)
             if lock is not None:
                 _forget_the_dead(self._directory, number)
-                self._owner, self._lock, self.number = os.getpid(), lock, str(number)
+                self._lock, self.number = lock, str(number)
                 return
 
     def _let_go(self) -> None:
         """In a forked child. The lock is shared with the parent, which keeps it when this end is closed."""
         if self._lock >= 0:
             os.close(self._lock)
-            self._owner, self._lock = 0, -1
+            self._lock = -1
 
 
 class Machine(Collector):

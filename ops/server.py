@@ -12,6 +12,8 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from . import garbage
+
 logger = structlog.get_logger(__name__)
 
 #: Exit codes, as those of a worker. uvicorn itself ends with the second when the application did not start.
@@ -97,6 +99,7 @@ def run_server(
         proxy_headers=False,  # forwarded headers decide nothing here
         server_header=False,
     )
+    garbage.settle()
     server = Server(config, watch=watch, drain=getattr(app.state, "drain", None))
     server.run(sockets=None if sockets is None else list(sockets))
     return OK if server.started else NO_CONNECTION

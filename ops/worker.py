@@ -18,6 +18,7 @@ from dramatiq.errors import BrokerConnectionError, BrokerError
 from brokers.durable import DurableBroker
 from brokers.errors import NotDurable, UnsupportedDatabase
 
+from . import garbage
 from .draining import give_back_what_waits
 
 logger = structlog.get_logger(__name__)
@@ -103,6 +104,7 @@ def run_worker(
         logger.warning("the queue does not answer yet: waiting for it", why=str(error))
 
     worker = Worker(broker, queues=set(queues) if queues else None, worker_threads=threads)
+    garbage.settle()
     try:
         worker.start()
     except BrokerConnectionError:

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import uvicorn
 from fastapi import APIRouter, BackgroundTasks, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from brokers.clock import now_ms
+from ops.server import run_server
 from ops.settings import Settings
 from ops.webhook import MESSAGES_PATH
 
@@ -45,8 +45,7 @@ def serve(
     app = make[kind]()
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     channel.send(listener.getsockname()[1])
-    config = uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    run_server(app, host="127.0.0.1", port=0, sockets=[listener])
 
 
 def work(channel: Connection, directory: Path) -> None:
