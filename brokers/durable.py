@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -90,25 +88,37 @@ class DurableBroker(Broker):
           BrokerConnectionError: it could not be stored.
         """
         holder = None
-        with self._enqueuing(message, delay) as to_store:
+        in_hand = _message_in_hand(message)
+        try:
+            to_store, delay = self._before_storing(message, delay, in_hand)
             if to_store is not None:
                 while not self.backend.enqueue(to_store) and to_store.unique_key is not None:
                     holder = self.backend.holder_of(to_store.unique_key)
                     if holder is not None or self.backend.get(to_store.message_id) is not None:
                         break
                     # Its unique key was another's, whose time is over since: now it can be stored.
+        except Exception as error:
+            self._could_not_store(message, in_hand, error)
+            raise
+        self.emit_after("enqueue", message, delay)
         return self._instead_of(message, holder)
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
         holder = None
-        with self._enqueuing(message, delay) as to_store:
+        in_hand = _message_in_hand(message)
+        try:
+            to_store, delay = self._before_storing(message, delay, in_hand)
             if to_store is not None:
                 while not await self.backend.enqueue_async(to_store) and to_store.unique_key is not None:
                     holder = await asyncio.to_thread(self.backend.holder_of, to_store.unique_key)
                     same = await asyncio.to_thread(self.backend.get, to_store.message_id)
                     if holder is not None or same is not None:
                         break
+        except Exception as error:
+            self._could_not_store(message, in_hand, error)
+            raise
+        self.emit_after("enqueue", message, delay)
         return message if holder is None else await asyncio.to_thread(self._instead_of, message, holder)
 
     def _instead_of(self, message: Message[Any], holder: str | None) -> Message[Any]:
@@ -118,30 +128,25 @@ class DurableBroker(Broker):
         existing = self.backend.get(holder)
         return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
-    @contextmanager
-    def _enqueuing(self, message: Any, delay: int | None) -> Iterator[QueueMessage | None]:
-        """What is around storing a message. Yields None when there is nothing to store yet."""
-        in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
-        if in_hand is not None and in_hand.settled:
-            in_hand = None
+    def _before_storing(
+        self, message: Any, delay: int | None, in_hand: DurableMessage | None
+    ) -> tuple[QueueMessage | None, int | None]:
+        """What to store, and its delay. There is nothing to store yet when the message is the one in hand."""
         eta = message.options.pop("eta", None)  # Dramatiq's way to carry a delay in the message itself
         if eta is not None and delay is None:
             delay = max(0, int(eta) - current_millis())
-        try:
-            if message.queue_name not in self.queues:
-                raise QueueNotFound(message.queue_name)
-            self.emit_before("enqueue", message, delay)
-            if in_hand is not None and in_hand.message_id == message.message_id:
-                in_hand.retry_later(message, delay or 0)
-                yield None
-            else:
-                yield self._to_store(message, delay)
-        except Exception as error:
-            if in_hand is not None:
-                in_hand.failed_enqueue = error
-            self.emit_after("enqueue_failure", message, error)  # a signal of our own
-            raise
-        self.emit_after("enqueue", message, delay)
+        if message.queue_name not in self.queues:
+            raise QueueNotFound(message.queue_name)
+        self.emit_before("enqueue", message, delay)
+        if in_hand is not None and in_hand.message_id == message.message_id:
+            in_hand.retry_later(message, delay or 0)
+            return None, delay
+        return self._to_store(message, delay), delay
+
+    def _could_not_store(self, message: Any, in_hand: DurableMessage | None, error: Exception) -> None:
+        if in_hand is not None:
+            in_hand.failed_enqueue = error
+        self.emit_after("enqueue_failure", message, error)  # a signal of our own
 
     def _to_store(self, message: Message[Any], delay: int | None) -> QueueMessage:
         actor = self.actors.get(message.actor_name)
@@ -263,6 +268,12 @@ class DurableBroker(Broker):
     def close(self) -> None:
         """Write what is still to be written, and close the engine."""
         self.backend.close()
+
+
+def _message_in_hand(message: Any) -> DurableMessage | None:
+    """The message whose processing this enqueueing is part of, as long as it is not settled."""
+    in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
+    return None if in_hand is None or in_hand.settled else in_hand
 
 
 def _unique_key(message: Any) -> str | None:

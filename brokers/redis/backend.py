@@ -235,8 +235,6 @@ class RedisBackend(OperatorSide):
 class _AckBatch(Command[None]):
     """Acknowledges what waits when its turn comes. What it took it keeps, so that it can be tried again."""
 
-    __slots__ = ("_acks", "_deliveries", "_owner")
-
     def __init__(self, acks: Acks, owner: str) -> None:
         super().__init__(scripts.ACK, read=_nothing, lazy=True)
         self._acks = acks

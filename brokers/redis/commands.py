@@ -29,8 +29,6 @@ class Command(Operation[T]):
       UnicodeEncodeError: an argument holds lone surrogates: here, where nobody else fails with it.
     """
 
-    __slots__ = ("_arguments", "read", "script")
-
     def __init__(
         self,
         script: Script,
@@ -63,8 +61,6 @@ class Store(Command[bool]):
       message: the message.
       now: the time to store it at, where that is not the server's.
     """
-
-    __slots__ = ("now",)
 
     def __init__(self, message: QueueMessage, now: Argument) -> None:
         m = message
