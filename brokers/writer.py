@@ -41,18 +41,24 @@ class Operation(Generic[T]):
     Parameters:
       durable: the commit must be on disk before this operation counts as done.
       lazy: nobody waits; it may be kept a few milliseconds for company.
+
+    Attributes:
+      abandoned: who waited has given up. It must not be begun.
+      result, error: what came of it.
     """
 
-    __slots__ = ("_done", "_future", "abandoned", "durable", "error", "lazy", "result")
+    # Here rather than in each: one is made for every message, and most never change them.
+    durable = True
+    lazy = False
+    abandoned = False
+    result: T | None = None
+    error: BaseException | None = None
+    _done: threading.Lock | None = None
+    _future: asyncio.Future[None] | None = None
 
     def __init__(self, *, durable: bool = True, lazy: bool = False) -> None:
         self.durable = durable
         self.lazy = lazy
-        self.abandoned = False
-        self.result: T | None = None
-        self.error: BaseException | None = None
-        self._done: threading.Lock | None = None
-        self._future: asyncio.Future[Any] | None = None
 
     def wait(self, submit: Callable[[Any], None], timeout_s: float) -> T:
         """Submit this and block until it is committed.
@@ -64,21 +70,31 @@ class Operation(Generic[T]):
         self._done = threading.Lock()
         self._done.acquire()
         submit(self)
-        if not self._done.acquire(timeout=timeout_s):
-            self.abandoned = True
-            raise EngineError(f"The queue did not answer within {timeout_s:g} s")
-        return self.outcome()
+        self.abandoned = not self._done.acquire(timeout=timeout_s)
+        return self._outcome_within(timeout_s)
 
     async def wait_async(self, submit: Callable[[Any], None], timeout_s: float) -> T:
         """`wait` for a coroutine."""
-        self._future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._future = loop.create_future()
         submit(self)
+        patience = loop.call_later(
+            timeout_s, self._give_up, self._future
+        )  # a quarter of asyncio.timeout's cost
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._future
-        except TimeoutError:
+            await self._future
+        finally:
+            patience.cancel()
+        return self._outcome_within(timeout_s)
+
+    def _give_up(self, future: asyncio.Future[None]) -> None:
+        if not future.done():
             self.abandoned = True
-            raise EngineError(f"The queue did not answer within {timeout_s:g} s") from None
+            future.set_result(None)
+
+    def _outcome_within(self, timeout_s: float) -> T:
+        if self.abandoned:
+            raise EngineError(f"The queue did not answer within {timeout_s:g} s")
         return self.outcome()
 
     def outcome(self) -> T:
@@ -252,7 +268,7 @@ class Writer(Generic[Op]):
 
 def _wake(batch: Sequence[Operation[Any]]) -> None:
     """Tell the waiting threads one by one, and each event loop once for all its coroutines."""
-    futures: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[Any]]] = defaultdict(list)
+    futures: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
     for operation in batch:
         if operation._done is not None:
             operation._done.release()
@@ -263,7 +279,7 @@ def _wake(batch: Sequence[Operation[Any]]) -> None:
             loop.call_soon_threadsafe(_resolve, waiting)
 
 
-def _resolve(futures: list[asyncio.Future[Any]]) -> None:
+def _resolve(futures: list[asyncio.Future[None]]) -> None:
     for future in futures:
         if not future.done():  # its request may have been cancelled meanwhile
             future.set_result(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -12,7 +13,7 @@ import apsw
 
 from ..backend import QueueMessage
 from . import statements
-from .write import Write
+from .write import Apply, Write
 
 #: Payloads above this go beside their row: dragging them through each claim costs more than a second look.
 INLINE_BYTES = 8 * 1024
@@ -58,13 +59,12 @@ class Arrivals:
             expires_at = now + message.unique_for_ms
             connection.execute(statements.EXPIRE_KEYS, (now,))
             connection.execute(statements.TAKE_KEY, (message.unique_key, message.message_id, expires_at))
-        self._know(connection, {message.queue})
+        self._know(connection, message.queue)
+        self._on_stored()
         return True
 
     def store_all(self, connection: apsw.Connection, messages: Sequence[QueueMessage]) -> Sequence[bool]:
         """Store plain messages in one statement; for each, whether it was not there already."""
-        if len(messages) == 1:
-            return [self.store(connection, messages[0])]
         now = self._clock()
         heads, begin = [], 1  # SQL counts bytes from 1
         for m in messages:
@@ -75,7 +75,10 @@ class Arrivals:
         payloads = b"".join([m.payload for m in messages])
         connection.execute(statements.ENQUEUE_ALL, (payloads, json.dumps(heads)))
         count = connection.changes()
-        self._know(connection, {m.queue for m in messages} if count else set())
+        if count:
+            for queue in {m.queue for m in messages}:
+                self._know(connection, queue)
+            self._on_stored()
         return [True] * count if count == len(messages) else _which_are_new(connection, messages, count)
 
     def knows(self, queue: str) -> bool:
@@ -86,11 +89,9 @@ class Arrivals:
         """Something is going to be stored."""
         self._on_stored()
 
-    def _know(self, connection: apsw.Connection, queues: set[str]) -> None:
-        """After something was stored in these queues."""
-        for queue in queues - self._known_queues:
+    def _know(self, connection: apsw.Connection, queue: str) -> None:
+        if queue not in self._known_queues:
             connection.execute(statements.KNOW_QUEUE, (queue,))
-        self._on_stored()
 
 
 def _which_are_new(
@@ -116,12 +117,12 @@ class Arrival(Write[bool]):
       arrivals: puts it into its place.
     """
 
-    __slots__ = ("_arrivals", "_message")
-
     def __init__(self, message: QueueMessage, arrivals: Arrivals) -> None:
-        super().__init__(lambda connection: arrivals.store(connection, message))
         self._message = message
         self._arrivals = arrivals
+
+    def apply(self, connection: apsw.Connection) -> bool:
+        return self._arrivals.store(connection, self._message)
 
     @property
     def is_plain(self) -> bool:
@@ -129,27 +130,31 @@ class Arrival(Write[bool]):
         return self._message.unique_key is None and len(self._message.payload) <= INLINE_BYTES
 
     @classmethod
-    def in_one_statement(cls, operations: Sequence[Any]) -> Callable[[apsw.Connection], None] | None:
+    def in_one_statement(cls, operations: Sequence[Any]) -> Apply | None:
         arrivals: Arrivals = operations[0]._arrivals
-        if all(each.is_plain and arrivals.knows(each._message.queue) for each in operations):
-            arrivals.announce()
-            return lambda connection: cls._store_all(connection, operations)
-        return None
+        for each in operations:
+            if not each.is_plain or not arrivals.knows(each._message.queue):
+                return None
+        arrivals.announce()
+        return partial(_store_all, operations)
 
     @classmethod
     def apply_all(cls, connection: apsw.Connection, operations: Sequence[Any]) -> None:
         for is_plain, alike in groupby(operations, key=attrgetter("is_plain")):
             if is_plain:
-                cls._store_all(connection, list(alike))
+                _store_all(list(alike), connection)
             else:
                 super().apply_all(connection, list(alike))
 
-    @staticmethod
-    def _store_all(connection: apsw.Connection, operations: Sequence[Any]) -> None:
-        messages = [each._message for each in operations]
-        stored = operations[0]._arrivals.store_all(connection, messages)
-        for each, is_new in zip(operations, stored, strict=True):
-            each.result = is_new
+
+def _store_all(arrivals: Sequence[Arrival], connection: apsw.Connection) -> None:
+    """Store those that are plain."""
+    if len(arrivals) == 1:
+        arrivals[0].result = arrivals[0].apply(connection)
+        return
+    stored = arrivals[0]._arrivals.store_all(connection, [each._message for each in arrivals])
+    for each, is_new in zip(arrivals, stored, strict=True):
+        each.result = is_new
 
 
 def place(payload: bytes) -> tuple[bytes | None, bytes | None]:

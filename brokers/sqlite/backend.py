@@ -23,14 +23,16 @@ from ..forks import abandon_in_children
 from . import statements
 from .arrivals import Arrival, Arrivals, holder_of, place, when
 from .caretaker import Caretaker, bury
+from .claims import Claim, ClaimOfOne, Taken
 from .database import WRITE_TIMEOUT_S, Database
 from .doorbell import Doorbell, Street
 from .operators import OperatorSide
 from .presence import Presence
-from .write import Write
+from .write import Change, Write
 
-#: How many delayed messages one claim makes ready at most.
-PROMOTE_LIMIT = 500
+#: After the last message of a queue was taken, how long until looking for more, unless the bell rings, in
+#: seconds: time for a worker thread to begin with it, which needs the GIL.
+BREATH_S = 0.001
 
 
 class SQLiteBackend(OperatorSide):
@@ -103,6 +105,10 @@ class SQLiteBackend(OperatorSide):
         # From here on others know that we wait. They look whether someone waits while they have the gate; we
         # say so first, and then look once more, which needs the gate: one of the two sees the other.
         with desk.waiting(queue):
+            heard = desk.doorbell.heard()
+            if queue in desk.emptied_queues:
+                desk.emptied_queues.discard(queue)
+                desk.doorbell.wait(heard, min(BREATH_S, timeout_s))
             while True:
                 heard = desk.doorbell.heard()
                 deliveries, next_due_at = self._claim(desk, queue, limit)
@@ -116,26 +122,34 @@ class SQLiteBackend(OperatorSide):
                     return []
 
     def _claim(self, desk: _Desk, queue: str, limit: int) -> tuple[list[Delivery], int | None]:
+        """Messages, and if there are none, when to look again."""
+        if queue in desk.idle_queues:
+            deliveries, taken = self._take(desk, ClaimOfOne, queue, 1)
+            if taken.is_all:
+                desk.emptied_queues.add(queue)
+            elif deliveries:
+                desk.idle_queues.discard(queue)  # the next claim takes all the others
+            if deliveries:
+                return deliveries, None
+        deliveries, taken = self._take(desk, Claim, queue, limit)
+        if deliveries:
+            desk.idle_queues.discard(queue)
+        return deliveries, taken.next_due_at
+
+    def _take(self, desk: _Desk, kind: type[Claim], queue: str, limit: int) -> tuple[list[Delivery], Taken]:
         owner, token = desk.presence.owner, next(self._tokens)
-
-        def apply(connection: apsw.Connection) -> tuple[str, bytes, int | None]:
-            heads, payloads, next_due_at = _next_ready(connection, queue, limit)
-            if next_due_at is not None and next_due_at <= (now := self._clock()):
-                connection.execute(statements.PROMOTE, (now, PROMOTE_LIMIT))
-                heads, payloads, next_due_at = _next_ready(connection, queue, limit)
-            if heads != "[]":
-                connection.execute(statements.CLAIM, (owner, token, heads))
-            return heads, payloads or b"", next_due_at
-
         try:
-            heads, payloads, next_due_at = self._database.write(apply, durable=False)
-            deliveries = self._take_apart(queue, token, heads, payloads)
+            taken = self._database.perform(kind(queue, limit, owner=owner, token=token, clock=self._clock))
+            deliveries = []
+            for (key, message_id, count, enqueued_at, due_at, crashes), inline in taken.messages():
+                payload = self._database.read(partial(_body, key)) if inline is None else inline
+                deliveries.append(
+                    Delivery(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes)
+                )
         except EngineError:
             self._unclaim(owner, token)
             raise
-        if deliveries:
-            desk.idle_queues.discard(queue)
-        return deliveries, next_due_at
+        return deliveries, taken
 
     def _unclaim(self, owner: int, token: int) -> None:
         """A claim failed, or was not answered in time. If it is committed all the same, nobody knows."""
@@ -144,21 +158,7 @@ class SQLiteBackend(OperatorSide):
             connection.execute(statements.UNCLAIM, (owner, token))
             self._wakes = True
 
-        self._database.submit(Write(apply, durable=False, lazy=True))
-
-    def _take_apart(self, queue: str, token: int, heads: str, payloads: bytes) -> list[Delivery]:
-        """The messages of a claim, from their heads and their payloads laid end to end."""
-        deliveries, end = [], 0
-        for key, message_id, count, enqueued_at, due_at, crashes, length in json.loads(heads):
-            if length is None:
-                payload = self._database.read(partial(_body, key))
-            else:
-                begin, end = end, end + length
-                payload = payloads[begin:end]
-            deliveries.append(
-                Delivery(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes)
-            )
-        return deliveries
+        self._database.submit(Change(apply, durable=False, lazy=True))
 
     def started(self, delivery: Delivery) -> None:
         self._at_desk().presence.started(delivery.key, self._clock())
@@ -215,7 +215,7 @@ class SQLiteBackend(OperatorSide):
 
     def sync(self) -> None:
         # Behind them in the writer's queue: `write` might find a way past it.
-        behind_all_acks: Write[None] = Write(lambda _: None, durable=False)
+        behind_all_acks: Change[None] = Change(lambda _: None, durable=False)
         behind_all_acks.wait(self._database.submit, WRITE_TIMEOUT_S)
 
     # -- the rest -----------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ class SQLiteBackend(OperatorSide):
         self._at_desk().caretaker.recover()
 
     def check(self, *, timeout_s: float) -> None:
-        probe: Write[None] = Write(lambda c: _run(c, statements.CHECK, (self._clock(),)))
+        probe: Change[None] = Change(lambda c: _run(c, statements.CHECK, (self._clock(),)))
         probe.wait(self._database.submit, timeout_s)
 
     def close(self) -> None:
@@ -318,14 +318,12 @@ class SQLiteBackend(OperatorSide):
 class _AckBatch(Write[None]):
     """Writes what waits when its turn comes. What it took it keeps, so that it can be tried again."""
 
-    __slots__ = ("_acks", "_deliveries")
-
     def __init__(self, acks: Acks) -> None:
-        super().__init__(self._write, durable=False, lazy=True)
+        super().__init__(durable=False, lazy=True)
         self._acks = acks
         self._deliveries: list[Delivery] = []
 
-    def _write(self, connection: apsw.Connection) -> None:
+    def apply(self, connection: apsw.Connection) -> None:
         self._deliveries += self._acks.take()
         for (queue, token), keys in by_claim(self._deliveries).items():
             connection.execute(statements.ACK_ALL, (json.dumps(keys), token))
@@ -334,13 +332,19 @@ class _AckBatch(Write[None]):
 
 
 class _Desk:
-    """A consuming process's place: its presence, its bell, its caretaker, and who waits there."""
+    """A consuming process's place: its presence, its bell, its caretaker, and who waits there.
+
+    Attributes:
+      idle_queues: those in which nothing was found the last time, or a last message.
+      emptied_queues: of these, those whose last message was taken just now.
+    """
 
     def __init__(self, presence: Presence, doorbell: Doorbell, caretaker: Caretaker) -> None:
         self.presence = presence
         self.doorbell = doorbell
         self.caretaker = caretaker
         self.idle_queues: set[str] = set()
+        self.emptied_queues: set[str] = set()
 
     @contextmanager
     def waiting(self, queue: str) -> Iterator[None]:
@@ -351,10 +355,6 @@ class _Desk:
             yield
         finally:
             self.presence.waiting(-1)
-
-
-def _next_ready(connection: apsw.Connection, queue: str, limit: int) -> Any:
-    return connection.execute(statements.NEXT_READY, {"queue": queue, "limit": limit}).fetchone()
 
 
 def _body(key: int, connection: apsw.Connection) -> bytes:

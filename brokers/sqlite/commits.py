@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import apsw
 
-from .checkpoints import Checkpoints
 from .connection import explain
 from .gate import Gate
 from .glance import Glances
-from .write import Kind, Write, by_kind
+from .write import Apply, Write, in_one_statement, in_order
+from .write_ahead_log import WriteAheadLog
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class Commits:
 
     Parameters:
       path: the database file.
-      connection, gate, checkpoints: its own from now on.
+      connection, gate, log: its own from now on.
       before_commit: called in each transaction when all is done but the commit itself.
       on_lost: called when the file is not the one that was opened.
     """
@@ -33,7 +33,7 @@ class Commits:
         path: Path,
         connection: apsw.Connection,
         gate: Gate,
-        checkpoints: Checkpoints,
+        log: WriteAheadLog,
         *,
         before_commit: Callable[[], None],
         on_lost: Callable[[Commits], None],
@@ -41,11 +41,11 @@ class Commits:
         self._path = path
         self._connection = connection
         self._gate = gate
-        self._checkpoints = checkpoints
+        self._log = log
         self._before_commit = before_commit
         self._on_lost = on_lost
         self._glances = Glances(path)
-        self._inode = self._glances.look().inode
+        self._inode = self._glances.inode()
         self._durable = True
 
     def commit(self, batch: list[Write[Any]]) -> None:
@@ -54,7 +54,7 @@ class Commits:
             # Looked at only now: it may have taken long to get through the gate.
             batch = [operation for operation in batch if not operation.abandoned]
             outcome = self._attempt(batch)
-        self._checkpoints.consider(self._connection)
+        self._log.after_commit(self._connection)
         if outcome == "spoiled" and len(batch) > 1:
             # One operation spoiled it for all: let only that one fail.
             for operation in batch:
@@ -62,19 +62,19 @@ class Commits:
                 self.commit([operation])
 
     def try_commit(self, operation: Write[Any]) -> bool:
-        """Commit one operation if no other process is at the gate."""
-        if not self._gate.try_enter():
+        """Commit one operation if no other process is at the gate, or will be for long."""
+        if not self._gate.try_enter(spin_s=operation.spin_s):
             return False
         try:
             self._attempt([operation])
         finally:
             self._gate.leave()
-        self._checkpoints.consider(self._connection)
+        self._log.after_commit(self._connection)
         return True
 
     def close(self) -> None:
         """Nothing is being committed, and nothing will be."""
-        self._checkpoints.close()
+        self._log.close()
         self._connection.close()
         self._gate.close()
 
@@ -92,14 +92,13 @@ class Commits:
     def _transact(self, batch: list[Write[Any]]) -> bool:
         """Returns False, with everything rolled back, when an operation raised."""
         connection = self._connection
-        self._be_durable(any([operation.durable for operation in batch]))  # noqa: C419  a list is faster
-        kinds = by_kind(batch)
-        if len(kinds) == 1 and (whole := kinds[0][0].in_one_statement(batch)) is not None:
+        self._be_durable(any([operation.durable for operation in batch]))  # noqa: C419  in a list: faster for few
+        if (whole := in_one_statement(batch)) is not None:
             self._announce()
-            return self._tried(batch, lambda: whole(connection))
+            return self._tried(batch, whole)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not self._tried(batch, lambda: _apply_all(connection, kinds)):
+            if not self._tried(batch, in_order(batch)):
                 return False
             self._announce()
             connection.execute("COMMIT")
@@ -120,14 +119,14 @@ class Commits:
     def _file_is_there(self) -> bool:
         """A file that was deleted can still be written to, and what is written is gone with the process."""
         try:
-            return self._glances.look().inode == self._inode
+            return self._glances.inode() == self._inode
         except FileNotFoundError:
             return False
 
-    def _tried(self, batch: list[Write[Any]], apply: Callable[[], None]) -> bool:
+    def _tried(self, batch: list[Write[Any]], apply: Apply) -> bool:
         """Whether this succeeded. If not, the operation whose fault it is, or else each, is told."""
         try:
-            apply()
+            apply(self._connection)
         except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
             explained = explain(self._path, error) if isinstance(error, apsw.Error) else error
             guilty = [operation for operation in batch if operation.error is not None]
@@ -141,8 +140,3 @@ class Commits:
             self._before_commit()
         except Exception:  # it is a hint, and no commit has to fail for it
             logger.exception("Could not do what goes before a commit")
-
-
-def _apply_all(connection: apsw.Connection, kinds: Sequence[tuple[Kind, Sequence[Write[Any]]]]) -> None:
-    for kind, operations in kinds:
-        kind.apply_all(connection, operations)

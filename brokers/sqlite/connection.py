@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 from ..errors import EngineError
-from .checkpoints import MOST_PAGES
+from .write_ahead_log import KEPT_PAGES, MOST_PAGES, PAGE_BYTES
 
 #: How long SQLite itself waits for a lock: only backups and other programs ever hold one against us.
 BUSY_TIMEOUT_MS = 5_000
@@ -25,7 +25,7 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> aps
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)  # before anything that can meet a lock
     connection.pragma("synchronous", "FULL")
-    connection.pragma("journal_size_limit", MOST_PAGES * 4096)
+    connection.pragma("journal_size_limit", KEPT_PAGES * PAGE_BYTES)
     connection.wal_autocheckpoint(MOST_PAGES)
     if read_only:
         connection.pragma("query_only", True)

@@ -19,14 +19,14 @@ import apsw
 from ..errors import EngineError, UnsupportedDatabase
 from ..forks import abandon_in_children
 from ..writer import Writer
-from .checkpoints import Checkpoints
 from .commits import Commits
 from .connection import connect, explain
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
 from .schema import Schema
 from .space import give_back
-from .write import Write
+from .write import Change, Write
+from .write_ahead_log import PAGE_BYTES, WriteAheadLog, excess_bytes, path_of_log, size_of
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class Database:
         Raises:
           EngineError: SQLite could not.
         """
-        return self.perform(Write(apply, durable=durable))
+        return self.perform(Change(apply, durable=durable))
 
     def perform(self, operation: Write[T]) -> T:
         """Have an operation done in the next transaction; return its result once that is committed.
@@ -117,7 +117,7 @@ class Database:
         return result
 
     def give_back_spare_space(self, threshold_bytes: int) -> None:
-        """Truncate the WAL and return free pages to the disk, in steps between which others may write.
+        """Return free pages to the disk, and a long log's, in steps between which others may write.
 
         Parameters:
           threshold_bytes: do nothing while less than this could be given back.
@@ -126,7 +126,7 @@ class Database:
           EngineError: SQLite could not.
         """
         free_pages = self.read(lambda c: c.pragma("freelist_count"))
-        if max(self.wal_bytes(), free_pages * 4096) < threshold_bytes:
+        if max(excess_bytes(path_of_log(self.path)), free_pages * PAGE_BYTES) < threshold_bytes:
             return
         try:
             with closing(Gate(self.run_directory)) as gate, closing(connect(self.path)) as connection:
@@ -138,11 +138,11 @@ class Database:
 
     def file_bytes(self) -> int:
         """Size of the file; 0 while there is none."""
-        return _size(self.path)
+        return size_of(self.path)
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log; 0 while there is none."""
-        return _size(self.path.with_name(self.path.name + "-wal"))
+        return size_of(path_of_log(self.path))
 
     def close(self) -> None:
         """Commit what was submitted, and close. The next use opens it again."""
@@ -195,7 +195,7 @@ class Database:
                 self.path,
                 connection,
                 gate,
-                Checkpoints(partial(connect, self.path), self.run_directory),
+                WriteAheadLog(self.path, partial(connect, self.path), self.run_directory),
                 before_commit=self._before_commit,
                 on_lost=self._forget,
             )
@@ -223,10 +223,3 @@ class _Handles:
         with suppress(IndexError):  # list.pop is atomic; a look before it would not be
             return self.readers.pop()
         return None
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -105,7 +105,7 @@ class Street:
                     os.write(fifo, b"!")
 
     def _look_around(self, own: int | None) -> None:
-        changed_ns = self._glances.look().mtime_ns
+        changed_ns = self._glances.changed_ns()
         if changed_ns == self._seen_ns:
             return
         self.close()

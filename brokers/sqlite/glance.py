@@ -10,7 +10,6 @@ import ctypes
 import os
 import struct
 from pathlib import Path
-from typing import NamedTuple
 
 #: From fcntl.h: a relative path is of the current directory.
 _AT_FDCWD = -100
@@ -27,13 +26,6 @@ _statx = ctypes.PyDLL(None, use_errno=True).statx
 _statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
 
 
-class Glance(NamedTuple):
-    """What was seen."""
-
-    inode: int
-    mtime_ns: int
-
-
 class Glances:
     """Looks at one path again and again. For one thread at a time.
 
@@ -45,14 +37,28 @@ class Glances:
         self._path = os.fsencode(path)
         self._seen = ctypes.create_string_buffer(_SIZE)
 
-    def look(self) -> Glance:
-        """How it is now.
+    def inode(self) -> int:
+        """Which file it is now.
 
         Raises:
           OSError: FileNotFoundError and the like.
         """
+        self._look()
+        inode: int = _INODE.unpack_from(self._seen, _INODE_AT)[0]
+        return inode
+
+    def changed_ns(self) -> int:
+        """When it was last changed.
+
+        Raises:
+          OSError: FileNotFoundError and the like.
+        """
+        self._look()
+        seconds, nanoseconds = _MTIME.unpack_from(self._seen, _MTIME_AT)
+        changed_ns: int = seconds * 1_000_000_000 + nanoseconds
+        return changed_ns
+
+    def _look(self) -> None:
         if _statx(_AT_FDCWD, self._path, 0, _STATX_BASIC_STATS, self._seen) != 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), os.fsdecode(self._path))
-        seconds, nanoseconds = _MTIME.unpack_from(self._seen, _MTIME_AT)
-        return Glance(_INODE.unpack_from(self._seen, _INODE_AT)[0], seconds * 1_000_000_000 + nanoseconds)

@@ -159,8 +159,26 @@ FROM (
 
 #: What NEXT_READY named, as it named it.
 CLAIM = """
-UPDATE message_queue SET state = 'running', owner = ?, token = ?, deliveries = deliveries + 1
-WHERE id IN (SELECT json_extract(value, '$[0]') FROM json_each(?))
+UPDATE message_queue SET state = 'running', owner = :owner, token = :token, deliveries = deliveries + 1
+WHERE id IN (SELECT json_extract(value, '$[0]') FROM json_each(:heads))
+"""
+
+#: The very next message, found and taken; whether it is the last one comes with it. None while a delayed
+#: message is due: it has to be promoted first, and may go before.
+CLAIM_ONE = """
+UPDATE message_queue SET state = 'running', owner = :owner, token = :token, deliveries = deliveries + 1
+WHERE id = (
+        SELECT id FROM message_queue
+        WHERE state = 'ready' AND queue = :queue
+          AND NOT EXISTS (SELECT 1 FROM queue WHERE name = :queue AND paused)
+        ORDER BY priority, due_at, id LIMIT 1
+    )
+    AND NOT EXISTS (SELECT 1 FROM message_queue WHERE state = 'delayed' AND due_at <= :now)
+RETURNING json_array(id, message_id, deliveries, enqueued_at, due_at, crashes, length(payload)), payload,
+    NOT EXISTS (
+        SELECT 1 FROM message_queue other
+        WHERE other.state = 'ready' AND other.queue = :queue AND other.id != message_queue.id
+    )
 """
 
 BODY = "SELECT payload FROM message_body WHERE id = ?"

@@ -12,27 +12,25 @@ from ..writer import Operation
 
 T = TypeVar("T")
 
+#: Works on the connection that writes.
+Apply = Callable[[apsw.Connection], Any]
+
 
 class Write(Operation[T]):
     """Something to be done within the next transaction.
 
-    Parameters:
-      apply: does it, given the connection. It may run twice, when the first try was rolled back, so it
-        must leave no trace outside the database.
-      durable: the commit must be on disk before this operation counts as done.
-      lazy: nobody waits; it may be kept a few milliseconds for company.
+    Attributes:
+      spin_s: how long it may wait for its turn awake, in seconds.
     """
 
-    __slots__ = ("apply",)
+    spin_s = 0.0
 
-    def __init__(
-        self, apply: Callable[[apsw.Connection], T], *, durable: bool = True, lazy: bool = False
-    ) -> None:
-        super().__init__(durable=durable, lazy=lazy)
-        self.apply = apply
+    def apply(self, connection: apsw.Connection) -> T:
+        """Do it. It may be done twice, when the first try was rolled back: no trace outside the database."""
+        raise NotImplementedError
 
     @classmethod
-    def in_one_statement(cls, operations: Sequence[Write[Any]]) -> Callable[[apsw.Connection], None] | None:  # noqa: ARG003
+    def in_one_statement(cls, operations: Sequence[Any]) -> Apply | None:  # noqa: ARG003
         """What does all of these in one statement, which then is the transaction; None: it takes more.
 
         Begin and commit are two statements more, and in a process with many busy threads each statement costs
@@ -41,7 +39,7 @@ class Write(Operation[T]):
         return None
 
     @classmethod
-    def apply_all(cls, connection: apsw.Connection, operations: Sequence[Write[Any]]) -> None:
+    def apply_all(cls, connection: apsw.Connection, operations: Sequence[Any]) -> None:
         """Do several of this kind, in order. What one of them raises is its `error`, and raised.
 
         Where a kind can do many in fewer statements, it does.
@@ -54,9 +52,41 @@ class Write(Operation[T]):
                 raise
 
 
-Kind = type[Write[Any]]
+class Change(Write[T]):
+    """A write that is a function.
+
+    Parameters:
+      apply: does it, given the connection. It may run twice, as above.
+      durable, lazy: as of any operation.
+    """
+
+    def __init__(
+        self, apply: Callable[[apsw.Connection], T], *, durable: bool = True, lazy: bool = False
+    ) -> None:
+        super().__init__(durable=durable, lazy=lazy)
+        self._apply = apply
+
+    def apply(self, connection: apsw.Connection) -> T:
+        return self._apply(connection)
 
 
-def by_kind(batch: Sequence[Write[Any]]) -> list[tuple[Kind, list[Write[Any]]]]:
-    """The operations of a batch, in order, those of one kind that follow each other together."""
-    return [(kind, list(alike)) for kind, alike in groupby(batch, key=type)]
+def in_one_statement(batch: Sequence[Write[Any]]) -> Apply | None:
+    """What does a whole batch in one statement; None: it takes more."""
+    kind = type(batch[0])
+    if any([type(operation) is not kind for operation in batch]):  # noqa: C419  in a list: faster for few
+        return None
+    return kind.in_one_statement(batch)
+
+
+def in_order(batch: Sequence[Write[Any]]) -> Apply:
+    """What does a batch as few statements as may be, those of one kind that follow each other together."""
+
+    def apply(connection: apsw.Connection) -> None:
+        for kind, alike in groupby(batch, key=_kind):
+            kind.apply_all(connection, list(alike))
+
+    return apply
+
+
+def _kind(operation: Write[Any]) -> type[Write[Any]]:
+    return type(operation)

@@ -446,7 +446,7 @@ def _engine() -> Iterable[Panel]:
     )
     yield lines(
         "Write-ahead log",
-        "SQLite's, beside each database. It is cut back at 16 MiB.",
+        "SQLite's, beside each database. It is kept at 20 MB.",
         [Query(f"recado_sqlite_wal_bytes{{{_ON}}}", "{{instance}} {{database}}")],
         unit="bytes",
         width=QUARTER,

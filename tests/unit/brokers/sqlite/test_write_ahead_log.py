@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from brokers.sqlite import checkpoints
+from brokers.sqlite import write_ahead_log
 from brokers.sqlite.connection import connect
 from brokers.sqlite.database import Database
 from brokers.sqlite.gate import Gate
@@ -27,7 +28,7 @@ PAGES = 50
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(checkpoints, "PAGES", PAGES)
+    monkeypatch.setattr(write_ahead_log, "PAGES", PAGES)
     with closing(Database(tmp_path / "things.db", SCHEMA)) as database:
         yield database
 
@@ -68,8 +69,8 @@ def test_commits_do_not_wait_for_the_copying(database: Database, monkeypatch: py
         assert may_go_on.wait(PATIENCE_S)
         copy_log(connection, gate)
 
-    copy_log = checkpoints.copy_log
-    monkeypatch.setattr(checkpoints, "copy_log", copy_slowly)
+    copy_log = write_ahead_log.copy_log
+    monkeypatch.setattr(write_ahead_log, "copy_log", copy_slowly)
     try:
         while not copying.is_set():
             add_a_page(database)
@@ -109,7 +110,7 @@ def test_a_copy_that_fails_stops_no_commit(
         raise apsw.IOError("the disk is ill")
 
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-        patched.setattr(checkpoints, "copy_log", fail)
+        patched.setattr(write_ahead_log, "copy_log", fail)
         for _ in range(2 * PAGES):
             add_a_page(database)
         eventually(lambda: "the disk is ill" in caplog.text)
@@ -124,9 +125,45 @@ def test_closing_waits_for_the_copying(database: Database, monkeypatch: pytest.M
         copy_log(connection, gate)
         ended.set()
 
-    copy_log = checkpoints.copy_log
-    monkeypatch.setattr(checkpoints, "copy_log", note)
+    copy_log = write_ahead_log.copy_log
+    monkeypatch.setattr(write_ahead_log, "copy_log", note)
     while not copying.is_set():
         add_a_page(database)
     database.close()
     assert ended.is_set()
+
+
+def test_the_file_is_made_longer_ahead_of_the_commits(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_ahead_log, "PAGES", 100 * PAGES)
+    step = write_ahead_log.STEP_PAGES * write_ahead_log.PAGE_BYTES
+
+    def is_ahead() -> bool:
+        add_a_page(database)
+        return database.wal_bytes() - pages_in_log(database) * write_ahead_log.PAGE_BYTES > step / 2
+
+    eventually(is_ahead)
+
+
+def test_zeros_at_the_end_of_the_log_are_nothing_to_whoever_opens_it(database: Database) -> None:
+    """As after the death of all processes, with no index of the log left."""
+    for _ in range(20):
+        add_a_page(database)
+    copied = database.path.with_name("copied.db")
+    with closing(connect(database.path)) as connection, closing(Gate(database.run_directory)) as gate:
+        write_ahead_log.lengthen(write_ahead_log.path_of_log(database.path), 1_000, connection, gate)
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{database.path}{suffix}", f"{copied}{suffix}")
+    with closing(connect(copied)) as connection:
+        assert connection.execute("SELECT count(*) FROM thing").fetchall() == [(20,)]
+        assert connection.pragma("integrity_check") == "ok"
+
+
+def test_the_file_keeps_its_length(database: Database) -> None:
+    begins = begins_anew(database)
+    lengths = []
+    for _ in range(3):
+        eventually(begins)
+        lengths.append(database.wal_bytes())
+    assert lengths == sorted(lengths)

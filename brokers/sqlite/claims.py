@@ -1,0 +1,96 @@
+"""Taking the next messages of a queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import apsw
+
+from . import statements
+from .write import Apply, Write
+
+#: How many delayed messages one claim makes ready at most.
+PROMOTE_LIMIT = 500
+
+#: How long who was woken waits awake for the commit that woke it, in seconds: an fsync or two.
+SPIN_S = 0.001
+
+
+class Taken(NamedTuple):
+    """What a claim took, as it came from the database: taking it apart is not the writer's work.
+
+    Attributes:
+      heads: a JSON array; of each message what its row says, and how long its payload is.
+      payloads: end to end.
+      next_due_at: when the next delayed message, of whatever queue, is due. None: there is none.
+      is_all: nothing was left that could have been taken, had the limit been higher.
+    """
+
+    heads: str
+    payloads: bytes
+    next_due_at: int | None
+    is_all: bool
+
+    def messages(self) -> Iterator[tuple[Sequence[Any], bytes | None]]:
+        """The head of each message, and its payload; None for one that lies beside its row."""
+        begin = 0
+        for *head, length in json.loads(self.heads):
+            if length is None:
+                yield head, None
+            else:
+                yield head, self.payloads[begin : begin + length]
+                begin += length
+
+
+class Claim(Write[Taken]):
+    """As many messages as may be taken.
+
+    Parameters:
+      queue: the queue.
+      limit: how many at most.
+      owner: the process.
+      token: proves whose deliveries these are.
+      clock: milliseconds since the epoch.
+    """
+
+    def __init__(self, queue: str, limit: int, *, owner: int, token: int, clock: Callable[[], int]) -> None:
+        super().__init__(durable=False)
+        self._clock = clock
+        self._wanted = {"queue": queue, "limit": limit}
+        self._holder = {"owner": owner, "token": token}
+
+    def apply(self, connection: apsw.Connection) -> Taken:
+        heads, payloads, next_due_at = self._next_ready(connection)
+        if next_due_at is not None and next_due_at <= (now := self._clock()):
+            connection.execute(statements.PROMOTE, (now, PROMOTE_LIMIT))
+            heads, payloads, next_due_at = self._next_ready(connection)
+        if heads != "[]":
+            connection.execute(statements.CLAIM, {**self._holder, "heads": heads})
+        return Taken(heads, payloads or b"", next_due_at, is_all=False)
+
+    def _next_ready(self, connection: apsw.Connection) -> Any:
+        return connection.execute(statements.NEXT_READY, self._wanted).fetchone()
+
+
+class ClaimOfOne(Claim):
+    """The very next message, in a single statement: whoever waits for work waits for less.
+
+    It takes none when a delayed message is due, which may have to go first.
+    """
+
+    spin_s = SPIN_S
+
+    def apply(self, connection: apsw.Connection) -> Taken:
+        bindings = {**self._wanted, **self._holder, "now": self._clock()}
+        row: Any = connection.execute(statements.CLAIM_ONE, bindings).fetchall()
+        if not row:
+            return Taken("[]", b"", None, is_all=False)
+        [(head, payload, is_last)] = row
+        return Taken(f"[{head}]", payload or b"", None, is_all=bool(is_last))
+
+    @classmethod
+    def in_one_statement(cls, operations: Sequence[Any]) -> Apply | None:
+        return partial(cls.apply_all, operations=operations) if len(operations) == 1 else None

@@ -1,0 +1,176 @@
+"""Keeping the write-ahead log in shape, beside the commits.
+
+A checkpoint of a full log takes some 40 ms, most of it the disk's. Were it made by whoever commits, inside
+the gate, nobody's message could be stored meanwhile. So a thread of its own copies the log outside the gate.
+What was committed since then it copies inside, which takes a few milliseconds, and with nothing left to copy
+the next commit begins the log anew.
+
+A commit that makes the log's file longer takes half as long again, because the file system has to commit too.
+So the file keeps its length, and until it has that the thread makes it longer, a step ahead of the commits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import apsw
+
+from .gate import Gate
+
+logger = logging.getLogger(__name__)
+
+PAGE_BYTES = 4096
+
+#: The log is copied when so many of its pages are not. Larger than SQLite's 1,000: it halves the fsyncs of
+#: the database file.
+PAGES = 4_000
+
+#: What comes in while it is copied, under a heavy load, and the length at which the file is kept.
+KEPT_PAGES = PAGES + 1_000
+
+#: With so many pages in the log the commit that adds one copies them itself. It comes to that only when
+#: copying cannot keep up, or when somebody keeps a snapshot open: the log cannot begin anew before that ends.
+MOST_PAGES = 4 * PAGES
+
+#: The file is first made longer when there are so many pages in the log: a passer-by's message is no reason.
+FIRST_PAGES = 64
+
+#: How far ahead of the commits at least, in pages, and what is written at a time.
+STEP_PAGES = 256
+_ZEROS = bytes(STEP_PAGES * PAGE_BYTES)
+
+#: How long to rest when there was nothing to gain, in seconds: another process is at it, or a snapshot open.
+REST_S = 0.1
+
+
+class WriteAheadLog:
+    """Has done what the log needs, by a thread that lives for as long as it takes.
+
+    Parameters:
+      database: the database file.
+      connect: opens a connection of the thread's own.
+      run_directory: where the gate is.
+    """
+
+    def __init__(self, database: Path, connect: Callable[[], apsw.Connection], run_directory: Path) -> None:
+        self._path = path_of_log(database)
+        self._connect = connect
+        self._run_directory = run_directory
+        self._longer_at = FIRST_PAGES
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def after_commit(self, connection: apsw.Connection) -> None:
+        """Look how long the log is, which takes a microsecond. For one thread at a time."""
+        logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        if logged - copied >= PAGES:
+            self._begin(self._copy)
+        elif logged >= self._longer_at:
+            self._begin(lambda *own: self._lengthen(logged, *own))
+
+    def close(self) -> None:
+        """Wait for what is going on."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _begin(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._run, args=(work,), name="recado-write-ahead-log", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
+        try:
+            # Both its own: the writer's file descriptors would not exclude it, and its connection is in use.
+            with closing(self._connect()) as connection, closing(Gate(self._run_directory)) as gate:
+                connection.pragma("schema_version")  # a connection that has not read yet has no log
+                work(connection, gate)
+        except apsw.BusyError:
+            self._closing.wait(REST_S)
+        except (apsw.Error, OSError) as error:
+            # Nothing is lost, the log only grows: should it last, the commits at MOST_PAGES will say so.
+            logger.warning("The write-ahead log could not be looked after: %s", error)
+            self._closing.wait(REST_S)
+
+    def _copy(self, connection: apsw.Connection, gate: Gate) -> None:
+        copy_log(connection, gate)
+        logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        if logged - copied >= PAGES:  # somebody has a snapshot open
+            self._closing.wait(REST_S)
+
+    def _lengthen(self, logged: int, connection: apsw.Connection, gate: Gate) -> None:
+        pages = min(KEPT_PAGES, 2 * logged + STEP_PAGES)
+        lengthen(self._path, pages, connection, gate)
+        self._longer_at = pages - STEP_PAGES if pages < KEPT_PAGES else MOST_PAGES
+
+
+def path_of_log(database: Path) -> Path:
+    """The log of a database file."""
+    return database.with_name(database.name + "-wal")
+
+
+def size_of(path: Path) -> int:
+    """Size of a file, in bytes; 0 while there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def excess_bytes(log: Path) -> int:
+    """By how much a log is longer than it is kept."""
+    return max(0, size_of(log) - KEPT_PAGES * PAGE_BYTES)
+
+
+def copy_log(connection: apsw.Connection, gate: Gate) -> None:
+    """Copy all of the log into the database file.
+
+    Raises:
+      apsw.BusyError: another process does.
+    """
+    connection.wal_checkpoint()
+    with gate:
+        connection.wal_checkpoint()
+
+
+def lengthen(path: Path, pages: int, connection: apsw.Connection, gate: Gate) -> None:
+    """Give the log's file its place on the disk, with zeros at its end.
+
+    They say nothing to SQLite, as what is left of an older log does not: each page carries a checksum of all
+    before it, and the log ends at the first that does not fit.
+
+    Parameters:
+      path: the log. Closing it here drops no lock: SQLite has those on two other files.
+      pages: how long it shall be.
+      connection: one that nobody else uses.
+      gate: not the one of this process's writer.
+
+    Raises:
+      OSError: the disk is full, or fails.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        while (missing := pages * PAGE_BYTES - os.fstat(file).st_size) > 0:
+            with gate, _nobody_writes(connection):
+                end = os.fstat(file).st_size
+                os.pwrite(file, _ZEROS[:missing], end)
+            os.fdatasync(file)
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def _nobody_writes(connection: apsw.Connection) -> Iterator[None]:
+    """Also nobody who does not know the gate: a shell, a backup that is restored."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")

@@ -1,0 +1,108 @@
+"""Whoever waits for work takes the next message in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brokers.backend import QueueMessage
+from brokers.sqlite import SQLiteBackend
+from brokers.sqlite.arrivals import INLINE_BYTES
+from tests.support.messages import QUEUE
+
+
+class Clock:
+    """Milliseconds that pass when they are told to."""
+
+    now_ms = 1_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def backend(tmp_path: Path, clock: Clock) -> Iterator[SQLiteBackend]:
+    """One that has waited in vain."""
+    with closing(SQLiteBackend(tmp_path / "queue.db", clock=clock)) as backend:
+        assert claimed(backend) == []
+        yield backend
+
+
+def store(backend: SQLiteBackend, name: str, **fields: Any) -> None:
+    default: dict[str, Any] = {"payload": b"{}", "priority": 0, "delay_ms": 0}
+    backend.enqueue(
+        QueueMessage(
+            message_id=name,
+            queue=QUEUE,
+            actor="a",
+            unique_key=None,
+            unique_for_ms=0,
+            **default | fields,
+        )
+    )
+
+
+def claimed(backend: SQLiteBackend) -> list[str]:
+    return [delivery.message_id for delivery in backend.dequeue(QUEUE, limit=10, timeout_s=0)]
+
+
+def test_it_is_one_statement(backend: SQLiteBackend) -> None:
+    store(backend, "first")
+    statements: list[str] = []
+
+    def note(_: object, statement: str, __: object) -> bool:
+        statements.append(statement.split(maxsplit=1)[0])
+        return True
+
+    connection = backend.database._open().commits._connection
+    connection.execute("PRAGMA synchronous = NORMAL")
+    backend.database._open().commits._durable = False
+    connection.exec_trace = note
+    assert claimed(backend) == ["first"]
+    connection.exec_trace = None
+    assert statements == ["UPDATE"]
+
+
+def test_the_most_urgent_one_comes_first_and_the_others_together(backend: SQLiteBackend) -> None:
+    for name, priority in (("b", 5), ("a", 0), ("c", 5)):
+        store(backend, name, priority=priority)
+    assert [claimed(backend) for _ in range(3)] == [["a"], ["b", "c"], []]
+
+
+def test_a_delayed_one_that_is_due_may_be_more_urgent(backend: SQLiteBackend, clock: Clock) -> None:
+    store(backend, "urgent", priority=-1, delay_ms=500)
+    store(backend, "other")
+    clock.now_ms += 500
+    assert claimed(backend)[0] == "urgent"
+
+
+def test_a_delayed_one_that_is_not_due_waits(backend: SQLiteBackend, clock: Clock) -> None:
+    store(backend, "later", delay_ms=500)
+    store(backend, "now")
+    assert [claimed(backend) for _ in range(2)] == [["now"], []]
+    clock.now_ms += 500
+    assert claimed(backend) == ["later"]
+
+
+def test_a_paused_queue_gives_nothing(backend: SQLiteBackend) -> None:
+    backend.pause(QUEUE)
+    store(backend, "message")
+    assert claimed(backend) == []
+    backend.resume(QUEUE)
+    assert claimed(backend) == ["message"]
+
+
+def test_a_large_one_has_its_payload(backend: SQLiteBackend) -> None:
+    large = b"x" * (INLINE_BYTES + 1)
+    store(backend, "large", payload=large)
+    [delivery] = backend.dequeue(QUEUE, limit=10, timeout_s=0)
+    assert (delivery.message_id, delivery.payload, delivery.deliveries) == ("large", large, 1)
