@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from brokers.backend import QueueMessage
@@ -106,3 +107,22 @@ def test_a_large_one_has_its_payload(backend: SQLiteBackend) -> None:
     store(backend, "large", payload=large)
     [delivery] = backend.dequeue(QUEUE, limit=10, timeout_s=0)
     assert (delivery.message_id, delivery.payload, delivery.deliveries) == ("large", large, 1)
+
+
+def test_statements_are_not_prepared_anew_as_time_goes_by(backend: SQLiteBackend, clock: Clock) -> None:
+    prepared: list[int] = []
+
+    def note(action: int, *_: object) -> int:  # SQLite asks it for permission whenever it prepares
+        if action != apsw.SQLITE_PRAGMA:
+            prepared.append(action)
+        return apsw.SQLITE_OK
+
+    backend.database._open().commits._connection.authorizer = note
+    for number in range(6):
+        prepared.clear()  # the first rounds do prepare
+        clock.now_ms += 1
+        store(backend, f"later {number}", delay_ms=2)
+        store(backend, f"now {number}")
+        claimed(backend)
+        claimed(backend)
+    assert prepared == []
