@@ -53,7 +53,7 @@ class Commits:
         with self._gate:
             # Looked at only now: it may have taken long to get through the gate.
             batch = [operation for operation in batch if not operation.abandoned]
-            outcome = self._attempt(batch)
+            outcome = self._attempt(batch) if batch else "done"
         self._log.after_commit(self._connection)
         if outcome == "spoiled" and len(batch) > 1:
             # One operation spoiled it for all: let only that one fail.

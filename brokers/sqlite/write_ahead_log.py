@@ -16,6 +16,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -67,11 +68,14 @@ class WriteAheadLog:
 
     def after_commit(self, connection: apsw.Connection) -> None:
         """Look how long the log is, which takes a microsecond. For one thread at a time."""
-        logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        try:
+            logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        except apsw.BusyError:
+            return  # another process is writing to the log's index: the next commit will look
         if logged - copied >= PAGES:
             self._begin(self._copy)
         elif logged >= self._longer_at:
-            self._begin(lambda *own: self._lengthen(logged, *own))
+            self._begin(partial(self._lengthen, logged))
 
     def close(self) -> None:
         """Wait for what is going on."""
@@ -107,8 +111,9 @@ class WriteAheadLog:
 
     def _lengthen(self, logged: int, connection: apsw.Connection, gate: Gate) -> None:
         pages = min(KEPT_PAGES, 2 * logged + STEP_PAGES)
-        lengthen(self._path, pages, connection, gate)
+        # Before it is done: should the disk be full, each commit would try again.
         self._longer_at = pages - STEP_PAGES if pages < KEPT_PAGES else MOST_PAGES
+        lengthen(self._path, pages, connection, gate)
 
 
 def path_of_log(database: Path) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 import httpx
-from dramatiq import Broker, Worker
+from dramatiq import Worker
 
 from brokers.backend import State, StoredMessage
 from brokers.clock import now_ms
@@ -72,6 +72,10 @@ class Place:
     settings: Mapping[str, str]
 
 
+#: How often the worker's rate is measured, each with and without.
+TURNS = 7
+
+
 def measure(bench: Bench) -> list[Figure]:
     full = Sizes(1_000_000, 100_000, 100_000, 20_000, samples=40, turns_s=3.0)
     sizes = bench.size(full, Sizes(20_000, 500, 500, 100, samples=5, turns_s=0.1))
@@ -93,7 +97,7 @@ def _figures(bench: Bench, sizes: Sizes, directory: Path, place: Place) -> list[
         worker = stack.enter_context(Child(_work, place))
         worker.result()
         rates: dict[str, list[float]] = {"open": [], "closed": []}
-        for number in range(bench.runs):
+        for number in range(bench.size(TURNS, 2)):
             # The queue gets shorter, and the work lighter: each goes first as often as the other.
             for each in ("closed", "open") if number % 2 else ("open", "closed"):
                 with _open(base_url) if each == "open" else nullcontext():
@@ -205,27 +209,29 @@ def _rate(worker: Child, seconds: float) -> float:
     return float(per_second)
 
 
-def _left(broker: Broker) -> int:
-    stats = cast(DurableBroker, broker).backend.stats()
-    return next(each.ready for each in stats if each.queue == QUEUE)
-
-
 def _work(channel: Connection, place: Place) -> None:
-    """A worker that does nothing with each message, and tells how many that were."""
+    """A worker that does nothing with each message, and tells how many that were, and how many are left.
+
+    Between its turns the queue is paused: what opens and closes a dashboard takes time too.
+    """
     broker, done = open_broker(place.kind, place.where), itertools.count()
+    backend = cast(DurableBroker, broker).backend
 
     def nothing(_body: str) -> None:
         next(done)
 
     declare(broker, nothing)
+    backend.pause(QUEUE)
     Worker(broker, worker_threads=THREADS).start()
     channel.send("ready")
     while True:
         seconds: float = channel.recv()
+        backend.resume(QUEUE)
         before, began = next(done), time.perf_counter()
         time.sleep(seconds)
         per_second = (next(done) - before - 1) / (time.perf_counter() - began)
-        channel.send((per_second, _left(broker)))
+        backend.pause(QUEUE)
+        channel.send((per_second, next(each.ready for each in backend.stats() if each.queue == QUEUE)))
 
 
 def _fill(place: Place, sizes: Sizes) -> None:

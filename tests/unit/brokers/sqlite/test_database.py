@@ -17,6 +17,7 @@ from dramatiq.middleware.threading import raise_thread_exception
 from brokers.errors import EngineError
 from brokers.interrupts import expose
 from brokers.sqlite.database import Database
+from brokers.sqlite.gate import Gate
 from brokers.sqlite.schema import Schema
 from brokers.sqlite.write import Change
 from tests.support.messages import PATIENCE_S
@@ -71,6 +72,15 @@ def test_an_operation_that_fails_leaves_nothing_behind(database: Database) -> No
     with pytest.raises(LookupError):
         database.write(half)
     assert names(database) == []
+
+
+def test_who_gave_up_at_the_gate_is_not_served(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    add(database, "before")
+    with closing(Gate(database.run_directory)) as gate, gate, pytest.raises(EngineError, match="within"):
+        insert("never").wait(database.submit, 0.01)
+    add(database, "after")
+    assert names(database) == ["before", "after"]
+    assert caplog.text == ""
 
 
 def test_an_interrupted_thread_leaves_nothing_locked(database: Database, tmp_path: Path) -> None:

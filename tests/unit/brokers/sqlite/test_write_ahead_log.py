@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import apsw
 import pytest
@@ -18,6 +19,7 @@ from brokers.sqlite.connection import connect
 from brokers.sqlite.database import Database
 from brokers.sqlite.gate import Gate
 from brokers.sqlite.schema import Schema
+from brokers.sqlite.write_ahead_log import WriteAheadLog
 from tests.support.messages import PATIENCE_S
 from tests.support.waiting import eventually
 
@@ -115,6 +117,18 @@ def test_a_copy_that_fails_stops_no_commit(
             add_a_page(database)
         eventually(lambda: "the disk is ill" in caplog.text)
     eventually(begins_anew(database))
+
+
+def test_a_log_that_cannot_be_looked_at_now_is_looked_at_later(tmp_path: Path) -> None:
+    """Eight processes found it: the look came between the two copies of the index's header."""
+
+    class Busy:
+        def wal_checkpoint(self, **_: object) -> tuple[int, int]:
+            raise apsw.BusyError("database is locked")
+
+    log = WriteAheadLog(tmp_path / "things.db", lambda: pytest.fail("there is no reason to"), tmp_path)
+    log.after_commit(cast(apsw.Connection, Busy()))
+    log.close()
 
 
 def test_closing_waits_for_the_copying(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
