@@ -21,6 +21,7 @@ from dramatiq import Worker
 
 from brokers.backend import State, StoredMessage
 from brokers.clock import now_ms
+from brokers.counting import MAX_AGE_S
 from brokers.durable import DurableBroker
 
 from . import apps
@@ -33,6 +34,10 @@ TITLE = "Dashboard: its pages, with a full queue behind them"
 
 #: What people wait for without noticing, in milliseconds.
 PAGE_MS = 200.0
+
+#: What Prometheus may keep a machine busy with at each of its visits, in milliseconds, and how many are made.
+SCRAPE_MS = 50.0
+SCRAPES = 6
 
 AN_HOUR_MS = 3_600_000
 
@@ -94,6 +99,7 @@ def _figures(bench: Bench, sizes: Sizes, directory: Path, place: Place) -> list[
         base_url = f"http://127.0.0.1:{api.result()}"
         http = stack.enter_context(httpx.Client(base_url=base_url, timeout=ANSWERED_WITHIN_S))
         waits = {name: _waits_ms(http, path, sizes.samples) for name, path in _pages(http, sizes).items()}
+        scrapes = [_scrape_ms(http, bench.size(MAX_AGE_S, 0.0)) for _ in range(SCRAPES)]
         worker = stack.enter_context(Child(_work, place))
         worker.result()
         rates: dict[str, list[float]] = {"open": [], "closed": []}
@@ -110,6 +116,13 @@ def _figures(bench: Bench, sizes: Sizes, directory: Path, place: Place) -> list[
     return [
         *(figure(f"{place.engine}: {name}", "ms", found) for name, found in medians.items()),
         *(figure(f"{place.engine}: {name}, p95", "ms", found, bar=bar) for name, found in p95s.items()),
+        figure(
+            f"{place.engine}: slowest scrape of /metrics",
+            "ms",
+            scrapes,
+            bar=Bar("at most", SCRAPE_MS, of="figure"),
+            of=max,
+        ),
         figure(
             f"{place.engine}: messages/s of a worker, a dashboard open",
             "/s",
@@ -167,6 +180,13 @@ def _waits_ms(http: httpx.Client, path: str, samples: int) -> list[float]:
         waits.append((time.perf_counter() - began) * 1000)
         assert answer.status_code == 200, (path, answer.status_code)
     return waits
+
+
+def _scrape_ms(http: httpx.Client, pause_s: float) -> float:
+    """One visit of Prometheus, so long after the last that everything is counted anew."""
+    time.sleep(pause_s)
+    [wait_ms] = _waits_ms(http, "/metrics", 1)
+    return wait_ms
 
 
 @contextmanager
