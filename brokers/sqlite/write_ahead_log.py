@@ -67,15 +67,20 @@ class WriteAheadLog:
         self._thread: threading.Thread | None = None
 
     def after_commit(self, connection: apsw.Connection) -> None:
-        """Look how long the log is, which takes a microsecond. For one thread at a time."""
+        """Look how long the log is, which takes a microsecond. For one thread at a time.
+
+        It never raises: what was committed before is committed.
+        """
         try:
             logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+            if logged - copied >= PAGES:
+                self._begin(self._copy)
+            elif logged >= self._longer_at:
+                self._begin(partial(self._lengthen, logged))
         except apsw.BusyError:
             return  # another process is writing to the log's index: the next commit will look
-        if logged - copied >= PAGES:
-            self._begin(self._copy)
-        elif logged >= self._longer_at:
-            self._begin(partial(self._lengthen, logged))
+        except (apsw.Error, RuntimeError) as error:  # RuntimeError: there can be no more threads
+            _complain(error)
 
     def close(self) -> None:
         """Wait for what is going on."""
@@ -85,10 +90,10 @@ class WriteAheadLog:
 
     def _begin(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(
-                target=self._run, args=(work,), name="recado-write-ahead-log", daemon=True
-            )
-            self._thread.start()
+            name = "recado-write-ahead-log"
+            thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _run(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
         try:
@@ -99,8 +104,7 @@ class WriteAheadLog:
         except apsw.BusyError:
             self._closing.wait(REST_S)
         except (apsw.Error, OSError) as error:
-            # Nothing is lost, the log only grows: should it last, the commits at MOST_PAGES will say so.
-            logger.warning("The write-ahead log could not be looked after: %s", error)
+            _complain(error)
             self._closing.wait(REST_S)
 
     def _copy(self, connection: apsw.Connection, gate: Gate) -> None:
@@ -114,6 +118,11 @@ class WriteAheadLog:
         # Before it is done: should the disk be full, each commit would try again.
         self._longer_at = pages - STEP_PAGES if pages < KEPT_PAGES else MOST_PAGES
         lengthen(self._path, pages, connection, gate)
+
+
+def _complain(error: Exception) -> None:
+    """Nothing is lost, the log only grows: should it last, the commits at MOST_PAGES will fail."""
+    logger.warning("The write-ahead log could not be looked after: %s", error)
 
 
 def path_of_log(database: Path) -> Path:

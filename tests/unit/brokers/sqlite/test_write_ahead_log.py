@@ -119,15 +119,16 @@ def test_a_copy_that_fails_stops_no_commit(
     eventually(begins_anew(database))
 
 
-def test_a_log_that_cannot_be_looked_at_now_is_looked_at_later(tmp_path: Path) -> None:
-    """Eight processes found it: the look came between the two copies of the index's header."""
+@pytest.mark.parametrize("error", [apsw.BusyError, apsw.IOError])
+def test_a_log_that_cannot_be_looked_at_fails_no_commit(tmp_path: Path, error: type[Exception]) -> None:
+    """Busy: the look comes between the two writes of the index's header. Eight processes found it."""
 
-    class Busy:
+    class Connection:
         def wal_checkpoint(self, **_: object) -> tuple[int, int]:
-            raise apsw.BusyError("database is locked")
+            raise error("no")
 
     log = WriteAheadLog(tmp_path / "things.db", lambda: pytest.fail("there is no reason to"), tmp_path)
-    log.after_commit(cast(apsw.Connection, Busy()))
+    log.after_commit(cast(apsw.Connection, Connection()))
     log.close()
 
 
