@@ -87,43 +87,50 @@ class DurableBroker(Broker):
           MessageTooLarge: it is over the engine's limit.
           BrokerConnectionError: it could not be stored.
         """
-        holder = None
+        answer = message
         in_hand = _message_in_hand(message)
         try:
             to_store, delay = self._before_storing(message, delay, in_hand)
             if to_store is not None:
-                while not self.backend.enqueue(to_store) and to_store.unique_key is not None:
-                    holder = self.backend.holder_of(to_store.unique_key)
-                    if holder is not None or self.backend.get(to_store.message_id) is not None:
+                while not self.backend.enqueue(to_store):
+                    if (in_the_way := self._in_the_way_of(message, to_store)) is not None:
+                        answer = in_the_way
                         break
-                    # Its unique key was another's, whose time is over since: now it can be stored.
         except Exception as error:
             self._could_not_store(message, in_hand, error)
             raise
         self.emit_after("enqueue", message, delay)
-        return self._instead_of(message, holder)
+        return answer
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
-        holder = None
+        answer = message
         in_hand = _message_in_hand(message)
         try:
             to_store, delay = self._before_storing(message, delay, in_hand)
             if to_store is not None:
-                while not await self.backend.enqueue_async(to_store) and to_store.unique_key is not None:
-                    holder = await asyncio.to_thread(self.backend.holder_of, to_store.unique_key)
-                    same = await asyncio.to_thread(self.backend.get, to_store.message_id)
-                    if holder is not None or same is not None:
+                while not await self.backend.enqueue_async(to_store):
+                    in_the_way = await asyncio.to_thread(self._in_the_way_of, message, to_store)
+                    if in_the_way is not None:
+                        answer = in_the_way
                         break
         except Exception as error:
             self._could_not_store(message, in_hand, error)
             raise
         self.emit_after("enqueue", message, delay)
-        return message if holder is None else await asyncio.to_thread(self._instead_of, message, holder)
+        return answer
 
-    def _instead_of(self, message: Message[Any], holder: str | None) -> Message[Any]:
-        """The message that has the unique key, where this one was not stored for that."""
-        if holder is None or holder == message.message_id:
+    def _in_the_way_of(self, message: Message[Any], to_store: QueueMessage) -> Message[Any] | None:
+        """Why a message was not stored: the one that has its unique key, or itself when its id was there.
+
+        None: nothing any more. The key's time is over since, and now the message can be stored.
+        """
+        if to_store.unique_key is None:
+            return message
+        holder = self.backend.holder_of(to_store.unique_key)
+        if holder is None:
+            return None if self.backend.get(to_store.message_id) is None else message
+        if holder == message.message_id:
             return message
         existing = self.backend.get(holder)
         return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
