@@ -78,9 +78,8 @@ class Operation(Generic[T]):
         loop = asyncio.get_running_loop()
         self._future = loop.create_future()
         submit(self)
-        patience = loop.call_later(
-            timeout_s, self._give_up, self._future
-        )  # a quarter of asyncio.timeout's cost
+        # What asyncio.timeout does too, at four times the cost.
+        patience = loop.call_later(timeout_s, self._give_up, self._future)
         try:
             await self._future
         finally:

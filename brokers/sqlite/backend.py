@@ -105,10 +105,9 @@ class SQLiteBackend(OperatorSide):
         # From here on others know that we wait. They look whether someone waits while they have the gate; we
         # say so first, and then look once more, which needs the gate: one of the two sees the other.
         with desk.waiting(queue):
-            heard = desk.doorbell.heard()
             if queue in desk.emptied_queues:
                 desk.emptied_queues.discard(queue)
-                desk.doorbell.wait(heard, min(BREATH_S, timeout_s))
+                desk.doorbell.wait(desk.doorbell.heard(), min(BREATH_S, timeout_s))
             while True:
                 heard = desk.doorbell.heard()
                 deliveries, next_due_at = self._claim(desk, queue, limit)

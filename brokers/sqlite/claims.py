@@ -26,7 +26,7 @@ class Taken(NamedTuple):
       heads: a JSON array; of each message what its row says, and how long its payload is.
       payloads: end to end.
       next_due_at: when the next delayed message, of whatever queue, is due. None: there is none.
-      is_all: nothing was left that could have been taken, had the limit been higher.
+      is_all: it is known that nothing was left.
     """
 
     heads: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,7 +93,10 @@ class Commits:
     def _transact(self, batch: list[Write[Any]]) -> bool:
         """Returns False, with everything rolled back, when an operation raised."""
         connection = self._connection
-        self._be_durable(any([operation.durable for operation in batch]))  # noqa: C419  in a list: faster for few
+        durable = any([operation.durable for operation in batch])  # noqa: C419  in a list: faster for few
+        if durable:
+            self._refuse_a_lost_file()
+        self._be_durable(durable)
         if (whole := in_one_statement(batch)) is not None:
             self._announce()
             return self._tried(batch, whole)
@@ -109,19 +113,17 @@ class Commits:
 
     def _be_durable(self, durable: bool) -> None:
         """FULL syncs the WAL at each commit; NORMAL leaves that to the next FULL one or the checkpoint."""
-        if durable and not self._file_is_there():
-            self._on_lost(self)
-            raise FileNotFoundError("the file was deleted or replaced while it was open")
         if durable != self._durable:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
 
-    def _file_is_there(self) -> bool:
+    def _refuse_a_lost_file(self) -> None:
         """A file that was deleted can still be written to, and what is written is gone with the process."""
-        try:
-            return self._glances.inode() == self._inode
-        except FileNotFoundError:
-            return False
+        with suppress(FileNotFoundError):
+            if self._glances.inode() == self._inode:
+                return
+        self._on_lost(self)
+        raise FileNotFoundError("the file was deleted or replaced while it was open")
 
     def _tried(self, batch: list[Write[Any]], apply: Apply) -> bool:
         """Whether this succeeded. If not, the operation whose fault it is, or else each, is told."""

@@ -54,18 +54,18 @@ class Gate:
         """
         if _flock(self._outer, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
             return False  # someone waits already: no pushing in
-        entered: bool = _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0
-        if not entered and spin_s:
-            entered = self._spin(time.monotonic() + spin_s)
-        _flock(self._outer, fcntl.LOCK_UN)
-        return entered
+        try:
+            return _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0 or self._spin(spin_s)
+        finally:  # an interrupt while spinning must not leave the door shut
+            _flock(self._outer, fcntl.LOCK_UN)
 
-    def _spin(self, until: float) -> bool:
-        while _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
-            if time.monotonic() >= until:
-                return False
+    def _spin(self, spin_s: float) -> bool:
+        until = time.monotonic() + spin_s
+        while time.monotonic() < until:
             _sched_yield()
-        return True
+            if _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0:
+                return True
+        return False
 
     def enter_within(self, timeout_s: float) -> None:
         """Enter, or give up: for callers who may not wait for ever.
