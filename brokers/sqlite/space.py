@@ -30,7 +30,7 @@ def give_back(connection: apsw.Connection, gate: Gate) -> None:
     """
     connection.set_busy_timeout(0)  # nobody shall wait at the gate for a reader to end
     log = path_of_log(Path(connection.filename))
-    copy_log(connection, gate)
+    copy_log(connection)  # most of it, while others write: the first step copies the rest
     for _ in range(STEPS):
         if not gate.try_enter():
             return

@@ -48,6 +48,9 @@ _ZEROS = bytes(STEP_PAGES * PAGE_BYTES)
 #: How long to rest when there was nothing to gain, in seconds: another process is at it, or a snapshot open.
 REST_S = 0.1
 
+#: How long closing waits for what is going on, in seconds.
+CLOSES_WITHIN_S = 10.0
+
 
 class WriteAheadLog:
     """Has done what the log needs, by a thread that lives for as long as it takes.
@@ -83,10 +86,13 @@ class WriteAheadLog:
             _complain(error)
 
     def close(self) -> None:
-        """Wait for what is going on."""
+        """Wait for what is going on, but not for ever: it may wait at the gate for a process that is stopped.
+
+        What goes on after that has its own connection, and disturbs nobody.
+        """
         self._closing.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSES_WITHIN_S)
 
     def _begin(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -99,7 +105,6 @@ class WriteAheadLog:
         try:
             # Both its own: the writer's file descriptors would not exclude it, and its connection is in use.
             with closing(self._connect()) as connection, closing(Gate(self._run_directory)) as gate:
-                connection.pragma("schema_version")  # a connection that has not read yet has no log
                 work(connection, gate)
         except apsw.BusyError:
             self._closing.wait(REST_S)
@@ -108,7 +113,9 @@ class WriteAheadLog:
             self._closing.wait(REST_S)
 
     def _copy(self, connection: apsw.Connection, gate: Gate) -> None:
-        copy_log(connection, gate)
+        copy_log(connection)
+        with gate:
+            copy_log(connection)
         logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         if logged - copied >= PAGES:  # somebody has a snapshot open
             self._closing.wait(REST_S)
@@ -143,15 +150,14 @@ def excess_bytes(log: Path) -> int:
     return max(0, size_of(log) - KEPT_PAGES * PAGE_BYTES)
 
 
-def copy_log(connection: apsw.Connection, gate: Gate) -> None:
-    """Copy all of the log into the database file.
+def copy_log(connection: apsw.Connection) -> None:
+    """Copy what is in the log into the database file. Outside the gate others may commit meanwhile.
 
     Raises:
       apsw.BusyError: another process does.
     """
+    connection.pragma("schema_version")  # a connection that has not read yet has no log, and copies nothing
     connection.wal_checkpoint()
-    with gate:
-        connection.wal_checkpoint()
 
 
 def lengthen(path: Path, pages: int, connection: apsw.Connection, gate: Gate) -> None:
@@ -169,12 +175,13 @@ def lengthen(path: Path, pages: int, connection: apsw.Connection, gate: Gate) ->
     Raises:
       OSError: the disk is full, or fails.
     """
+    length = pages * PAGE_BYTES
     file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        while (missing := pages * PAGE_BYTES - os.fstat(file).st_size) > 0:
+        while os.fstat(file).st_size < length:
             with gate, _nobody_writes(connection):
-                end = os.fstat(file).st_size
-                os.pwrite(file, _ZEROS[:missing], end)
+                end = os.fstat(file).st_size  # anew: it may have grown since
+                os.pwrite(file, _ZEROS[: max(0, length - end)], end)
             os.fdatasync(file)
     finally:
         os.close(file)

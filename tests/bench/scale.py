@@ -17,7 +17,6 @@ from brokers.clock import now_ms
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.caretaker import ROUND_S, THOROUGH_EVERY, bury
 from brokers.sqlite.connection import connect
-from brokers.sqlite.gate import Gate
 from brokers.sqlite.space import STEPS
 from brokers.sqlite.write_ahead_log import copy_log
 
@@ -192,12 +191,11 @@ def _bury_all(deliveries: Sequence[Delivery], connection: object) -> None:
 def _settled_mb(backend: SQLiteBackend) -> float:
     """The size of the database file once all is in it."""
     path = backend.database.path
-    with closing(connect(path)) as connection, closing(Gate(backend.database.run_directory)) as gate:
-        connection.pragma("schema_version")  # a connection that has not read yet has no log
+    with closing(connect(path)) as connection:
         deadline = time.monotonic() + SETTLED_WITHIN_S
         while True:
             try:
-                copy_log(connection, gate)
+                copy_log(connection)
             except apsw.BusyError:  # the engine's own thread is at it
                 assert time.monotonic() < deadline
                 time.sleep(0.05)

@@ -14,6 +14,7 @@ from brokers.backend import QueueMessage
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.arrivals import INLINE_BYTES, Arrival
 from tests.support.messages import QUEUE, claimable, found, stats_of
+from tests.support.sqlite import statements_run
 
 LARGE = b"x" * (INLINE_BYTES + 1)
 
@@ -78,19 +79,11 @@ def test_delays_priorities_large_ones_and_unique_keys_are_kept_apart(backend: SQ
 
 def test_one_statement_is_a_commit_of_its_own(backend: SQLiteBackend) -> None:
     backend.enqueue(message("first"))  # the queue is known from here on
-    statements: list[str] = []
-    connection = backend.database._open().commits._connection
 
-    def note(_: object, statement: str, __: object) -> bool:
-        statements.append(statement.split(maxsplit=1)[0])
-        return True
+    with statements_run(backend.database) as statements:
+        assert backend.enqueue(message("second"))
+        assert not backend.enqueue(message("second"))
 
-    connection.exec_trace = note
-
-    assert backend.enqueue(message("second"))
-    assert not backend.enqueue(message("second"))
-
-    connection.exec_trace = None
     assert statements == ["INSERT", "INSERT"]
 
 

@@ -14,6 +14,7 @@ from brokers.backend import QueueMessage
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.arrivals import INLINE_BYTES
 from tests.support.messages import QUEUE
+from tests.support.sqlite import statements_run
 
 
 class Clock:
@@ -38,18 +39,8 @@ def backend(tmp_path: Path, clock: Clock) -> Iterator[SQLiteBackend]:
         yield backend
 
 
-def store(backend: SQLiteBackend, name: str, **fields: Any) -> None:
-    default: dict[str, Any] = {"payload": b"{}", "priority": 0, "delay_ms": 0}
-    backend.enqueue(
-        QueueMessage(
-            message_id=name,
-            queue=QUEUE,
-            actor="a",
-            unique_key=None,
-            unique_for_ms=0,
-            **default | fields,
-        )
-    )
+def store(backend: SQLiteBackend, name: str, payload: bytes = b"{}", **fields: Any) -> None:
+    backend.enqueue(QueueMessage(name, QUEUE, "actor", payload, **fields))
 
 
 def claimed(backend: SQLiteBackend) -> list[str]:
@@ -58,19 +49,9 @@ def claimed(backend: SQLiteBackend) -> list[str]:
 
 def test_it_is_one_statement(backend: SQLiteBackend) -> None:
     store(backend, "first")
-    statements: list[str] = []
-
-    def note(_: object, statement: str, __: object) -> bool:
-        statements.append(statement.split(maxsplit=1)[0])
-        return True
-
-    connection = backend.database._open().commits._connection
-    connection.execute("PRAGMA synchronous = NORMAL")
-    backend.database._open().commits._durable = False
-    connection.exec_trace = note
-    assert claimed(backend) == ["first"]
-    connection.exec_trace = None
-    assert statements == ["UPDATE"]
+    with statements_run(backend.database) as statements:
+        assert claimed(backend) == ["first"]
+    assert statements == ["PRAGMA", "UPDATE"]  # the claim needs no fsync, and the enqueue before it did
 
 
 def test_the_most_urgent_one_comes_first_and_the_others_together(backend: SQLiteBackend) -> None:
@@ -104,7 +85,7 @@ def test_a_paused_queue_gives_nothing(backend: SQLiteBackend) -> None:
 
 def test_a_large_one_has_its_payload(backend: SQLiteBackend) -> None:
     large = b"x" * (INLINE_BYTES + 1)
-    store(backend, "large", payload=large)
+    store(backend, "large", large)
     [delivery] = backend.dequeue(QUEUE, limit=10, timeout_s=0)
     assert (delivery.message_id, delivery.payload, delivery.deliveries) == ("large", large, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,6 @@ def test_it_sees_which_file_it_is_and_when_it_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("look", [Glances.inode, Glances.changed_ns])
-def test_what_is_not_there_is_an_error_that_names_it(tmp_path: Path, look: object) -> None:
-    assert callable(look)
+def test_what_is_not_there_is_an_error_that_names_it(tmp_path: Path, look: Callable[[Glances], int]) -> None:
     with pytest.raises(FileNotFoundError, match="nothing"):
         look(Glances(tmp_path / "nothing"))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -21,6 +20,7 @@ from brokers.sqlite.gate import Gate
 from brokers.sqlite.schema import Schema
 from brokers.sqlite.write_ahead_log import WriteAheadLog
 from tests.support.messages import PATIENCE_S
+from tests.support.sqlite import snapshot_of
 from tests.support.waiting import eventually
 
 SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT)",))
@@ -66,10 +66,10 @@ def test_the_log_begins_anew_while_others_write(database: Database) -> None:
 def test_commits_do_not_wait_for_the_copying(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     copying, may_go_on = threading.Event(), threading.Event()
 
-    def copy_slowly(connection: apsw.Connection, gate: Gate) -> None:
+    def copy_slowly(connection: apsw.Connection) -> None:
         copying.set()
         assert may_go_on.wait(PATIENCE_S)
-        copy_log(connection, gate)
+        copy_log(connection)
 
     copy_log = write_ahead_log.copy_log
     monkeypatch.setattr(write_ahead_log, "copy_log", copy_slowly)
@@ -86,29 +86,17 @@ def test_commits_do_not_wait_for_the_copying(database: Database, monkeypatch: py
 
 def test_it_waits_for_a_snapshot_to_end(database: Database) -> None:
     add_a_page(database)
-    reading, may_end = threading.Event(), threading.Event()
-
-    def linger(connection: apsw.Connection) -> None:
-        connection.execute("SELECT count(*) FROM thing").fetchall()
-        reading.set()
-        may_end.wait()
-
-    with ThreadPoolExecutor() as pool:
-        try:
-            pool.submit(database.read, linger)
-            assert reading.wait(PATIENCE_S)
-            for _ in range(3 * PAGES):
-                add_a_page(database)
-            assert pages_in_log(database) > 3 * PAGES
-        finally:
-            may_end.set()
+    with snapshot_of(database, "thing"):
+        for _ in range(3 * PAGES):
+            add_a_page(database)
+        assert pages_in_log(database) > 3 * PAGES
     eventually(begins_anew(database))
 
 
 def test_a_copy_that_fails_stops_no_commit(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_connection: apsw.Connection, _gate: Gate) -> None:
+    def fail(_connection: apsw.Connection) -> None:
         raise apsw.IOError("the disk is ill")
 
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
@@ -133,19 +121,20 @@ def test_a_log_that_cannot_be_looked_at_fails_no_commit(tmp_path: Path, error: t
 
 
 def test_closing_waits_for_the_copying(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    copying, ended = threading.Event(), threading.Event()
+    begun: list[str] = []
+    ended: list[str] = []
 
-    def note(connection: apsw.Connection, gate: Gate) -> None:
-        copying.set()
-        copy_log(connection, gate)
-        ended.set()
+    def note(connection: apsw.Connection) -> None:
+        begun.append("copying")
+        copy_log(connection)
+        ended.append("copying")
 
     copy_log = write_ahead_log.copy_log
     monkeypatch.setattr(write_ahead_log, "copy_log", note)
-    while not copying.is_set():
+    while not begun:
         add_a_page(database)
     database.close()
-    assert ended.is_set()
+    assert len(begun) == len(ended) == 2  # outside the gate, and inside
 
 
 def test_the_file_is_made_longer_ahead_of_the_commits(
@@ -168,8 +157,8 @@ def test_zeros_at_the_end_of_the_log_are_nothing_to_whoever_opens_it(database: D
     copied = database.path.with_name("copied.db")
     with closing(connect(database.path)) as connection, closing(Gate(database.run_directory)) as gate:
         write_ahead_log.lengthen(write_ahead_log.path_of_log(database.path), 1_000, connection, gate)
-        for suffix in ("", "-wal"):
-            shutil.copyfile(f"{database.path}{suffix}", f"{copied}{suffix}")
+        for suffix in ("", "-wal"):  # by another process: closing the file in this one would drop its locks
+            subprocess.run(["cp", f"{database.path}{suffix}", f"{copied}{suffix}"], check=True)
     with closing(connect(copied)) as connection:
         assert connection.execute("SELECT count(*) FROM thing").fetchall() == [(20,)]
         assert connection.pragma("integrity_check") == "ok"
