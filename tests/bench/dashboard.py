@@ -39,6 +39,9 @@ PAGE_MS = 200.0
 SCRAPE_MS = 50.0
 SCRAPES = 6
 
+#: How often a worker's rate is measured, with the dashboard open and without.
+TURNS = 7
+
 AN_HOUR_MS = 3_600_000
 
 #: How many messages are stored together.
@@ -77,10 +80,6 @@ class Place:
     settings: Mapping[str, str]
 
 
-#: How often the worker's rate is measured, each with and without.
-TURNS = 7
-
-
 def measure(bench: Bench) -> list[Figure]:
     full = Sizes(1_000_000, 100_000, 100_000, 20_000, samples=40, turns_s=3.0)
     sizes = bench.size(full, Sizes(20_000, 500, 500, 100, samples=5, turns_s=0.1))
@@ -104,7 +103,7 @@ def _figures(bench: Bench, sizes: Sizes, directory: Path, place: Place) -> list[
         worker.result()
         rates: dict[str, list[float]] = {"open": [], "closed": []}
         for number in range(bench.size(TURNS, 2)):
-            # The queue gets shorter, and the work lighter: each goes first as often as the other.
+            # The queue gets shorter, and the work lighter: they take turns at going first.
             for each in ("closed", "open") if number % 2 else ("open", "closed"):
                 with _open(base_url) if each == "open" else nullcontext():
                     rates[each].append(_rate(worker, sizes.turns_s))
