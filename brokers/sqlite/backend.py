@@ -122,18 +122,23 @@ class SQLiteBackend(OperatorSide):
 
     def _claim(self, desk: _Desk, queue: str, limit: int) -> tuple[list[Delivery], int | None]:
         """Messages, and if there are none, when to look again."""
+        first: list[Delivery] = []
         if queue in desk.idle_queues:
-            deliveries, taken = self._take(desk, ClaimOfOne, queue, 1)
+            first, taken = self._take(desk, ClaimOfOne, queue, 1)
             if taken.is_all:
                 desk.emptied_queues.add(queue)
-            elif deliveries:
-                desk.idle_queues.discard(queue)  # the next claim takes all the others
-            if deliveries:
-                return deliveries, None
-        deliveries, taken = self._take(desk, Claim, queue, limit)
-        if deliveries:
+                return first, None
+        others: list[Delivery] = []
+        if len(first) < limit:
+            try:
+                others, taken = self._take(desk, Claim, queue, limit - len(first))
+            except EngineError:
+                for delivery in first:  # the caller learns of the failure, and of no message
+                    self._unclaim(desk.presence.owner, delivery.token)
+                raise
+        if first or others:
             desk.idle_queues.discard(queue)
-        return deliveries, taken.next_due_at
+        return first + others, taken.next_due_at
 
     def _take(self, desk: _Desk, kind: type[Claim], queue: str, limit: int) -> tuple[list[Delivery], Taken]:
         owner, token = desk.presence.owner, next(self._tokens)

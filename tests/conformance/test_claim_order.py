@@ -36,6 +36,13 @@ def test_what_became_due_earlier_goes_first(open_backend: OpenBackend) -> None:
     assert one_by_one == [[urgent], [short], [fresh], [long]]
 
 
+def test_as_many_as_the_limit_after_a_look_in_vain(backend: QueueBackend) -> None:
+    assert claimable(backend) == []
+    message_ids = [stored(backend) for _ in range(5)]
+
+    assert [claimable(backend, limit=3), claimable(backend)] == [message_ids[:3], message_ids[3:]]
+
+
 def test_never_more_than_the_limit(backend: QueueBackend) -> None:
     message_ids = [stored(backend) for _ in range(5)]
 

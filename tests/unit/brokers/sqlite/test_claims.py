@@ -11,8 +11,10 @@ import apsw
 import pytest
 
 from brokers.backend import QueueMessage
+from brokers.errors import EngineError
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.arrivals import INLINE_BYTES
+from brokers.sqlite.claims import Claim, Taken
 from tests.support.messages import QUEUE
 from tests.support.sqlite import statements_run
 
@@ -43,8 +45,8 @@ def store(backend: SQLiteBackend, name: str, payload: bytes = b"{}", **fields: A
     backend.enqueue(QueueMessage(name, QUEUE, "actor", payload, **fields))
 
 
-def claimed(backend: SQLiteBackend) -> list[str]:
-    return [delivery.message_id for delivery in backend.dequeue(QUEUE, limit=10, timeout_s=0)]
+def claimed(backend: SQLiteBackend, *, limit: int = 10) -> list[str]:
+    return [delivery.message_id for delivery in backend.dequeue(QUEUE, limit=limit, timeout_s=0)]
 
 
 def test_it_is_one_statement(backend: SQLiteBackend) -> None:
@@ -54,10 +56,32 @@ def test_it_is_one_statement(backend: SQLiteBackend) -> None:
     assert statements == ["PRAGMA", "UPDATE"]  # the claim needs no fsync, and the enqueue before it did
 
 
-def test_the_most_urgent_one_comes_first_and_the_others_together(backend: SQLiteBackend) -> None:
+def test_the_others_come_with_it(backend: SQLiteBackend) -> None:
     for name, priority in (("b", 5), ("a", 0), ("c", 5)):
         store(backend, name, priority=priority)
-    assert [claimed(backend) for _ in range(3)] == [["a"], ["b", "c"], []]
+    assert [claimed(backend) for _ in range(2)] == [["a", "b", "c"], []]
+
+
+def test_no_more_come_than_were_asked_for(backend: SQLiteBackend) -> None:
+    for name in "abc":
+        store(backend, name)
+    assert [claimed(backend, limit=1) for _ in range(4)] == [["a"], ["b"], ["c"], []]
+
+
+def test_it_goes_back_when_the_others_cannot_be_taken(
+    backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_claim: Claim, _connection: apsw.Connection) -> Taken:
+        raise EngineError("away")
+
+    for name in "ab":
+        store(backend, name)
+    with monkeypatch.context() as patched:
+        patched.setattr(Claim, "apply", fail)
+        with pytest.raises(EngineError, match="away"):
+            claimed(backend)
+    backend.sync()
+    assert sorted(claimed(backend) + claimed(backend)) == ["a", "b"]
 
 
 def test_a_delayed_one_that_is_due_may_be_more_urgent(backend: SQLiteBackend, clock: Clock) -> None:
