@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from .backend import QueueBackend, QueueStats
 
-#: Counting takes at most this share of the time: a million ready messages take SQLite some 40 ms to count.
+#: Counting takes at most this share of the time: a million delayed messages take SQLite some 30 ms to count.
 SHARE = 0.02
 
 #: No count is used for longer than this, in seconds.

@@ -30,11 +30,6 @@ class Arrivals:
     def __init__(self, clock: Callable[[], int], on_stored: Callable[[], None]) -> None:
         self._clock = clock
         self._on_stored = on_stored
-        self._known_queues: set[str] = set()
-
-    def note_committed(self, queue: str) -> None:
-        """This queue is in the file for sure: what is being written may yet be rolled back."""
-        self._known_queues.add(queue)
 
     def store(
         self, connection: apsw.Connection, message: QueueMessage, enqueued_at: int | None = None
@@ -59,7 +54,6 @@ class Arrivals:
             expires_at = now + message.unique_for_ms
             connection.execute(statements.EXPIRE_KEYS, (now,))
             connection.execute(statements.TAKE_KEY, (message.unique_key, message.message_id, expires_at))
-        self._know(connection, message.queue)
         self._on_stored()
         return True
 
@@ -76,22 +70,12 @@ class Arrivals:
         connection.execute(statements.ENQUEUE_ALL, (payloads, json.dumps(heads)))
         count = connection.changes()
         if count:
-            for queue in {m.queue for m in messages}:
-                self._know(connection, queue)
             self._on_stored()
         return [True] * count if count == len(messages) else _which_are_new(connection, messages, count)
-
-    def knows(self, queue: str) -> bool:
-        """Whether this queue is in the file for sure."""
-        return queue in self._known_queues
 
     def announce(self) -> None:
         """Something is going to be stored."""
         self._on_stored()
-
-    def _know(self, connection: apsw.Connection, queue: str) -> None:
-        if queue not in self._known_queues:
-            connection.execute(statements.KNOW_QUEUE, (queue,))
 
 
 def _which_are_new(
@@ -131,11 +115,10 @@ class Arrival(Write[bool]):
 
     @classmethod
     def in_one_statement(cls, operations: Sequence[Any]) -> Apply | None:
-        arrivals: Arrivals = operations[0]._arrivals
         for each in operations:
-            if not each.is_plain or not arrivals.knows(each._message.queue):
+            if not each.is_plain:
                 return None
-        arrivals.announce()
+        operations[0]._arrivals.announce()
         return partial(_store_all, operations)
 
     @classmethod

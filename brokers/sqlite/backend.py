@@ -28,6 +28,7 @@ from .database import WRITE_TIMEOUT_S, Database
 from .doorbell import Doorbell, Street
 from .operators import OperatorSide
 from .presence import Presence
+from .tables import SCHEMA
 from .write import Change, Write
 
 #: After the last message of a queue was taken, how long until looking for more, unless the bell rings, in
@@ -53,7 +54,7 @@ class SQLiteBackend(OperatorSide):
         max_message_bytes: int = 1024 * 1024,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        self._database = Database(path, statements.SCHEMA, before_commit=self._ring)
+        self._database = Database(path, SCHEMA, before_commit=self._ring)
         self._acks = Acks(self._start_ack_batch)
         self._max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
@@ -75,17 +76,11 @@ class SQLiteBackend(OperatorSide):
 
     def enqueue(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        stored = self._database.perform(Arrival(message, self._arrivals))
-        if stored:
-            self._arrivals.note_committed(message.queue)
-        return stored
+        return self._database.perform(Arrival(message, self._arrivals))
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
         self._refuse_too_large(message.queue, message.payload)
-        stored = await self._database.perform_async(Arrival(message, self._arrivals))
-        if stored:
-            self._arrivals.note_committed(message.queue)
-        return stored
+        return await self._database.perform_async(Arrival(message, self._arrivals))
 
     def holder_of(self, unique_key: str) -> str | None:
         return self._database.read(lambda c: holder_of(c, unique_key, self._clock()))
@@ -193,7 +188,6 @@ class SQLiteBackend(OperatorSide):
             )
             if not connection.changes():
                 return  # a stale token
-            connection.execute(statements.KNOW_QUEUE, (queue,))
             if beside is not None:
                 connection.execute(statements.KEEP_BODY, (delivery.key, beside))
             else:

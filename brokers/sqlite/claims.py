@@ -25,7 +25,7 @@ class Taken(NamedTuple):
     Attributes:
       heads: a JSON array; of each message what its row says, and how long its payload is.
       payloads: end to end.
-      next_due_at: when the next delayed message, of whatever queue, is due. None: there is none.
+      next_due_at: when the queue's next delayed message is due. None: there is none.
       is_all: it is known that nothing was left.
     """
 
@@ -59,13 +59,14 @@ class Claim(Write[Taken]):
     def __init__(self, queue: str, limit: int, *, owner: int, token: int, clock: Callable[[], int]) -> None:
         super().__init__(durable=False)
         self._clock = clock
+        self._queue = queue
         self._wanted = {"queue": queue, "limit": limit}
         self._holder = {"owner": owner, "token": token}
 
     def apply(self, connection: apsw.Connection) -> Taken:
         heads, payloads, next_due_at = self._next_ready(connection)
         if next_due_at is not None and next_due_at <= (now := self._clock()):
-            connection.execute(statements.PROMOTE, (now, PROMOTE_LIMIT))
+            connection.execute(statements.PROMOTE, (self._queue, now, PROMOTE_LIMIT))
             heads, payloads, next_due_at = self._next_ready(connection)
         if heads != "[]":
             connection.execute(statements.CLAIM, {**self._holder, "heads": heads})

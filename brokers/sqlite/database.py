@@ -7,7 +7,7 @@ Everything is opened when first used, and opened anew after a fork.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -116,8 +116,8 @@ class Database:
             raise explain(self.path, error) from error
         return result
 
-    def give_back_spare_space(self, threshold_bytes: int) -> None:
-        """Return free pages to the disk, and a long log's, in steps between which others may write.
+    def give_back_spare_space(self, threshold_bytes: int) -> Iterator[None]:
+        """Return free pages to the disk, and a long log's, step by step: others may write in between.
 
         Parameters:
           threshold_bytes: do nothing while less than this could be given back.
@@ -130,7 +130,7 @@ class Database:
             return
         try:
             with closing(Gate(self.run_directory)) as gate, closing(connect(self.path)) as connection:
-                give_back(connection, gate)
+                yield from give_back(connection, gate)
         except apsw.BusyError:
             return  # a reader is at it; the next round will do
         except apsw.Error as error:

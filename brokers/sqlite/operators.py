@@ -130,22 +130,25 @@ def _rows(connection: apsw.Connection, statement: str) -> Any:
 
 
 def _count(connection: apsw.Connection) -> Sequence[QueueStats]:
-    delayed: dict[str, int] = dict(_rows(connection, statements.COUNT_DELAYED))
+    uncounted: dict[str, int] = dict(_rows(connection, statements.COUNT_UNCOUNTED))
     running: dict[str, int] = dict(_rows(connection, statements.COUNT_RUNNING))
-    return [
-        QueueStats(
-            queue=name,
-            ready=_one(connection, statements.COUNT_READY, (name,)),
-            delayed=delayed.get(name, 0),
-            running=running.get(name, 0),
-            dead=_one(connection, statements.COUNT_DEAD, (name,)),
-            done=done,
-            oldest_due_at=_one(connection, statements.OLDEST_DUE, {"queue": name}),
-            paused=bool(paused),
-            died=_died(connection, name),
+    counted = []
+    for name, paused, done, live in _rows(connection, statements.QUEUES):
+        delayed = _one(connection, statements.COUNT_DELAYED, (name,))
+        counted.append(
+            QueueStats(
+                queue=name,
+                ready=live + uncounted.get(name, 0) - delayed - running.get(name, 0),
+                delayed=delayed,
+                running=running.get(name, 0),
+                dead=_one(connection, statements.COUNT_DEAD, (name,)),
+                done=done,
+                oldest_due_at=_one(connection, statements.OLDEST_DUE, {"queue": name}),
+                paused=bool(paused),
+                died=_died(connection, name),
+            )
         )
-        for name, paused, done in _rows(connection, statements.QUEUES)
-    ]
+    return counted
 
 
 def _died(connection: apsw.Connection, queue: str) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -12,12 +13,9 @@ from .write_ahead_log import copy_log, excess_bytes, path_of_log
 #: Freed pages of one step: moving them takes some 20 ms, which a webhook may have to wait.
 PAGES_A_STEP = 500
 
-#: How many steps are made at a time.
-STEPS = 40
 
-
-def give_back(connection: apsw.Connection, gate: Gate) -> None:
-    """Return free pages to the disk, and what the write-ahead log has beyond the length it keeps.
+def give_back(connection: apsw.Connection, gate: Gate) -> Iterator[None]:
+    """Return free pages to the disk, and what the log has beyond the length it keeps, step by step.
 
     Ends when others want to write: space can wait.
 
@@ -31,7 +29,7 @@ def give_back(connection: apsw.Connection, gate: Gate) -> None:
     connection.set_busy_timeout(0)  # nobody shall wait at the gate for a reader to end
     log = path_of_log(Path(connection.filename))
     copy_log(connection)  # most of it, while others write: the first step copies the rest
-    for _ in range(STEPS):
+    while connection.pragma("freelist_count") or excess_bytes(log):
         if not gate.try_enter():
             return
         try:
@@ -40,5 +38,4 @@ def give_back(connection: apsw.Connection, gate: Gate) -> None:
             connection.wal_checkpoint(mode=cut)
         finally:
             gate.leave()
-        if connection.pragma("freelist_count") == 0 and not excess_bytes(log):
-            return
+        yield

@@ -4,96 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .schema import Schema
-
-_VERSION_1 = """
-CREATE TABLE message_queue (
-    id           INTEGER PRIMARY KEY,
-    message_id   TEXT NOT NULL UNIQUE,
-    queue        TEXT NOT NULL,
-    actor        TEXT NOT NULL,
-    state        TEXT NOT NULL CHECK (state IN ('ready', 'delayed', 'running')),
-    priority     INTEGER NOT NULL,
-    due_at       INTEGER NOT NULL,
-    enqueued_at  INTEGER NOT NULL,
-    deliveries   INTEGER NOT NULL DEFAULT 0,
-    crashes      INTEGER NOT NULL DEFAULT 0,
-    owner        INTEGER,           -- running: the process that has it
-    token        INTEGER,           -- running: proves whose delivery it is
-    last_error   TEXT,
-    payload      BLOB               -- NULL: too large to drag through every claim, see message_body
-);
-
--- One small index for each state, so that what lies in one state never slows down another.
-CREATE INDEX message_ready ON message_queue (queue, priority, due_at, id) WHERE state = 'ready';
-CREATE INDEX message_delayed ON message_queue (due_at) WHERE state = 'delayed';
-CREATE INDEX message_running ON message_queue (owner) WHERE state = 'running';
-
-CREATE TABLE message_body (
-    id       INTEGER PRIMARY KEY,
-    payload  BLOB NOT NULL
-);
-CREATE TRIGGER message_body_goes_too AFTER DELETE ON message_queue WHEN old.payload IS NULL
-BEGIN
-    DELETE FROM message_body WHERE id = old.id;
-END;
-
-CREATE TABLE dead_letter (
-    id           INTEGER PRIMARY KEY,
-    message_id   TEXT NOT NULL UNIQUE,
-    queue        TEXT NOT NULL,
-    actor        TEXT NOT NULL,
-    priority     INTEGER NOT NULL,
-    enqueued_at  INTEGER NOT NULL,
-    deliveries   INTEGER NOT NULL,
-    crashes      INTEGER NOT NULL,
-    died_at      INTEGER NOT NULL,
-    reason       TEXT NOT NULL,
-    last_error   TEXT,
-    payload      BLOB NOT NULL
-);
-CREATE INDEX dead_letter_of_queue ON dead_letter (queue, died_at);
-
-CREATE TABLE queue (
-    name    TEXT PRIMARY KEY,
-    paused  INTEGER NOT NULL DEFAULT 0,
-    done    INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-
-CREATE TABLE unique_key (
-    key         TEXT PRIMARY KEY,
-    message_id  TEXT NOT NULL,
-    expires_at  INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX unique_key_expiry ON unique_key (expires_at);
-
-CREATE TABLE write_check (
-    id          INTEGER PRIMARY KEY CHECK (id = 1),
-    checked_at  INTEGER NOT NULL
-);
-"""
-
-_VERSION_2 = """
--- How many messages died, since the beginning.
-CREATE TABLE died (
-    queue   TEXT NOT NULL,
-    reason  TEXT NOT NULL,
-    count   INTEGER NOT NULL,
-    PRIMARY KEY (queue, reason)
-) WITHOUT ROWID;
-
--- With the queue in it, counting the delayed messages of each queue reads nothing but this.
-DROP INDEX message_delayed;
-CREATE INDEX message_delayed ON message_queue (due_at, queue) WHERE state = 'delayed';
-"""
-
-SCHEMA = Schema("queue", (_VERSION_1, _VERSION_2))
-
 #: Store a message unless one of that id is there already.
 ENQUEUE = """
 INSERT INTO message_queue (message_id, queue, actor, state, priority, due_at, enqueued_at, payload)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (message_id) DO NOTHING
 """
 
 #: Store many at once: payloads end to end, and of each message its fields, and where its payload begins and
@@ -102,8 +16,7 @@ ENQUEUE_ALL = """
 INSERT INTO message_queue (message_id, queue, actor, state, priority, due_at, enqueued_at, payload)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
        substr(?, value ->> 7, value ->> 8)
-FROM json_each(?) WHERE true
-ON CONFLICT (message_id) DO NOTHING
+FROM json_each(?)
 """
 
 IDS_BETWEEN = "SELECT message_id FROM message_queue WHERE id > ? AND id <= ?"
@@ -131,23 +44,23 @@ FORGET_BODY = "DELETE FROM message_body WHERE id = ?"
 #: Remember a queue's name, so that it is listed when empty.
 KNOW_QUEUE = "INSERT INTO queue (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
 
-#: Delayed messages whose time has come, a bounded number of them.
+#: A queue's delayed messages whose time has come, a bounded number of them.
 PROMOTE = """
 UPDATE message_queue SET state = 'ready' WHERE id IN (
-    SELECT id FROM message_queue WHERE state = 'delayed' AND due_at <= ? ORDER BY due_at LIMIT ?
+    SELECT id FROM message_queue WHERE state = 'delayed' AND queue = ? AND due_at <= ? ORDER BY due_at LIMIT ?
 )
 """
 
 #: The next messages to run: one walk along the head of the index of ready ones. They come as a single
 #: row, their heads as JSON and their payloads end to end, because for every row this process's writer
 #: would have to win the GIL back from its busy workers (150 rows: 15 ms instead of 2). With them comes
-#: when the next delayed message, of whatever queue, is due.
+#: when the queue's next delayed message is due.
 NEXT_READY = """
 SELECT json_group_array(json_array(id, message_id, deliveries + 1, enqueued_at, due_at, crashes,
                                    length(payload))
                         ORDER BY priority, due_at, id),
        CAST(group_concat(payload, '' ORDER BY priority, due_at, id) AS BLOB),
-       (SELECT due_at FROM message_queue WHERE state = 'delayed' ORDER BY due_at LIMIT 1)
+       (SELECT min(due_at) FROM message_queue WHERE state = 'delayed' AND queue = :queue)
 FROM (
     SELECT id, message_id, deliveries, enqueued_at, due_at, crashes, priority, payload
     FROM message_queue
@@ -173,7 +86,7 @@ WHERE id = (
           AND NOT EXISTS (SELECT 1 FROM queue WHERE name = :queue AND paused)
         ORDER BY priority, due_at, id LIMIT 1
     )
-    AND NOT EXISTS (SELECT 1 FROM message_queue WHERE state = 'delayed' AND due_at <= :now)
+    AND NOT EXISTS (SELECT 1 FROM message_queue WHERE state = 'delayed' AND queue = :queue AND due_at <= :now)
 RETURNING json_array(id, message_id, deliveries, enqueued_at, due_at, crashes, length(payload)), payload,
     NOT EXISTS (
         SELECT 1 FROM message_queue other
@@ -253,13 +166,44 @@ SET state = 'ready', owner = NULL, token = NULL, crashes = crashes + 1, last_err
 WHERE id = ? AND token = ?
 """
 
-QUEUES = "SELECT name, paused, done FROM queue ORDER BY name"
+#: The first and the last spent id, when there are a quarter as many as messages, or a great many.
+WORTH_SWEEPING = """
+SELECT first, last
+FROM (SELECT (SELECT min(number) FROM spent_id) AS first, (SELECT max(number) FROM spent_id) AS last)
+WHERE last - first >= min(?, (SELECT sum(live) FROM queue) / 4)
+"""
 
-COUNT_READY = "SELECT count(*) FROM message_queue WHERE state = 'ready' AND queue = ?"
+#: Spent ids in their order, so many in a row, up to a number.
+SPENT_IN_ORDER = """
+SELECT json_group_array(message_id)
+FROM (
+    SELECT message_id, row_number() OVER (ORDER BY message_id) - 1 AS place FROM spent_id WHERE number <= ?2
+)
+GROUP BY place / ?1
+"""
 
-#: Delayed and running messages are few or unindexed by queue: one pass over the state counts all queues.
-COUNT_DELAYED = "SELECT queue, count(*) FROM message_queue WHERE state = 'delayed' GROUP BY queue"
+#: Take ids out, unless a message has one again.
+FORGET_IDS = """
+DELETE FROM known_id
+WHERE message_id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
+    SELECT 1 FROM message_queue live WHERE live.id = known_id.id AND live.message_id = known_id.message_id
+)
+"""
+
+SWEPT = "DELETE FROM spent_id WHERE number <= ?"
+
+QUEUES = "SELECT name, paused, done, live FROM queue ORDER BY name"
+
+#: The messages that `live` does not count yet.
+COUNT_UNCOUNTED = (
+    "SELECT queue, count(*) FROM message_queue WHERE id > (SELECT up_to FROM counted) GROUP BY queue"
+)
+
+COUNT_DELAYED = "SELECT count(*) FROM message_queue WHERE state = 'delayed' AND queue = ?"
+
+#: Running messages are few, and not indexed by queue: one pass counts them for all queues.
 COUNT_RUNNING = "SELECT queue, count(*) FROM message_queue WHERE state = 'running' GROUP BY queue"
+
 COUNT_DEAD = "SELECT count(*) FROM dead_letter WHERE queue = ?"
 DIED = "SELECT reason, count FROM died WHERE queue = ?"
 
@@ -307,7 +251,7 @@ LIST = {
     "dead": _DEAD + "WHERE queue = ? ORDER BY died_at DESC, id DESC LIMIT ? OFFSET ?",
 }
 
-GET_LIVE = _LIVE + "WHERE message_id = ?"
+GET_LIVE = _LIVE + "WHERE q.id = (SELECT id FROM known_id WHERE message_id = ?1) AND message_id = ?1"
 GET_DEAD = _DEAD + "WHERE message_id = ?"
 
 #: What each field of a dead-letter filter asks for. Only what narrows is asked, so that indexes serve.
@@ -349,7 +293,6 @@ ADOPT = """
 INSERT INTO message_queue
     (message_id, queue, actor, priority, enqueued_at, deliveries, crashes, state, due_at, last_error, payload)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (message_id) DO NOTHING
 """
 ADOPT_DEAD = """
 INSERT INTO dead_letter
@@ -360,7 +303,10 @@ ON CONFLICT (message_id) DO NOTHING
 """
 
 #: A message that is somewhere else now, unless somebody took it up meanwhile.
-REMOVE = "DELETE FROM message_queue WHERE message_id = ? AND state = ?"
+REMOVE = """
+DELETE FROM message_queue
+WHERE id = (SELECT id FROM known_id WHERE message_id = ?1) AND message_id = ?1 AND state = ?2
+"""
 
 #: A dead letter on its way back. It gets a new row, and starts afresh.
 DEAD_LETTER = "SELECT queue, actor, priority, enqueued_at, payload FROM dead_letter WHERE message_id = ?"

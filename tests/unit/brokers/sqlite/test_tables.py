@@ -1,0 +1,239 @@
+"""What the triggers keep: which ids are known, and how many messages each queue has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+
+from brokers.sqlite import SQLiteBackend, tables
+from brokers.sqlite.arrivals import INLINE_BYTES, Arrival
+from brokers.sqlite.database import Database
+from brokers.sqlite.schema import Schema
+from brokers.sqlite.sweep import sweep_spent_ids
+from tests.conformance.test_state_machine import Queue, processes
+from tests.support.engines import SQLiteEngine
+from tests.support.messages import QUEUE, a_message, found, stats_of
+
+#: So many that the ids of those that go are not taken out one by one.
+MANY = 20_000
+
+#: The ids of messages, and those that have none any more.
+KNOWN = "SELECT message_id FROM known_id"
+LIVE = "SELECT message_id FROM message_queue"
+SPENT = "SELECT message_id FROM spent_id"
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[SQLiteBackend]:
+    with closing(SQLiteBackend(tmp_path / "queue.db")) as backend:
+        yield backend
+
+
+def fill(backend: SQLiteBackend, count: int, **fields: int) -> None:
+    arrivals = [Arrival(a_message(payload=b"x", **fields), backend._arrivals) for _ in range(count)]
+    backend.database.write(lambda connection: Arrival.apply_all(connection, arrivals))
+
+
+def acked(backend: SQLiteBackend, count: int) -> list[str]:
+    """The ids of messages that are done now, so many or as many as there are."""
+    deliveries = backend.dequeue(QUEUE, limit=count, timeout_s=0)
+    for delivery in deliveries:
+        backend.ack(delivery)
+    backend.sync()
+    return [delivery.message_id for delivery in deliveries]
+
+
+def ids(backend: SQLiteBackend, query: str) -> set[object]:
+    return {row[0] for row in backend.database.read(lambda c: c.execute(query).fetchall())}
+
+
+def sweep(backend: SQLiteBackend) -> None:
+    for _ in sweep_spent_ids(backend.database):
+        pass
+
+
+# -- ids ----------------------------------------------------------------------------------------------
+
+
+def test_while_there_are_few_an_id_goes_with_its_message(backend: SQLiteBackend) -> None:
+    fill(backend, 3)
+    gone: set[object] = set(acked(backend, 2))
+
+    assert ids(backend, KNOWN) == ids(backend, LIVE)
+    assert not ids(backend, KNOWN) & gone
+    assert not ids(backend, SPENT)
+
+
+def test_of_many_the_ids_are_swept_together(backend: SQLiteBackend) -> None:
+    fill(backend, MANY)
+    gone: set[object] = set(acked(backend, 1_000))
+    sweep(backend)
+    assert ids(backend, SPENT) == gone  # it was not worth it yet
+    assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
+
+    gone |= set(acked(backend, 4_000))
+    sweep(backend)
+    assert not ids(backend, SPENT)
+    assert ids(backend, KNOWN) == ids(backend, LIVE)
+
+
+def test_nothing_is_left_to_sweep_when_all_is_done(backend: SQLiteBackend) -> None:
+    fill(backend, MANY)
+    acked(backend, MANY)
+    sweep(backend)
+
+    assert not ids(backend, KNOWN)
+    assert not ids(backend, SPENT)
+
+
+def test_an_id_that_is_there_again_is_not_swept(backend: SQLiteBackend) -> None:
+    fill(backend, MANY)
+    [again, *_] = acked(backend, 5_000)
+    assert backend.enqueue(a_message(message_id=again, payload=b"again"))
+    assert not backend.enqueue(a_message(message_id=again))
+    sweep(backend)
+
+    assert again in ids(backend, KNOWN)
+    assert found(backend, again).payload == b"again"
+    assert not backend.enqueue(a_message(message_id=again))
+
+
+def test_a_sweep_that_was_broken_off_is_made_again(backend: SQLiteBackend) -> None:
+    fill(backend, MANY)
+    acked(backend, 5_000)
+    steps = sweep_spent_ids(backend.database)
+    next(steps, None)  # the caretaker may have been quicker
+    del steps
+
+    sweep(backend)
+    assert ids(backend, KNOWN) == ids(backend, LIVE)
+    assert not ids(backend, SPENT)
+
+
+# -- counts -------------------------------------------------------------------------------------------
+
+
+def test_counting_takes_no_longer_for_more_messages(backend: SQLiteBackend) -> None:
+    fill(backend, 2_000)
+    few = steps_to_count(backend)
+    fill(backend, 8_000)
+
+    assert stats_of(backend).ready == 10_000
+    assert steps_to_count(backend) <= few
+
+
+def steps_to_count(backend: SQLiteBackend) -> int:
+    """How many steps SQLite's machine takes."""
+    steps = 0
+
+    def step() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    backend.stats()
+    [reader] = backend.database._open().readers
+    reader.set_progress_handler(step, 1)
+    try:
+        backend.stats()
+    finally:
+        reader.set_progress_handler(None)
+    return steps
+
+
+def test_a_flushed_queue_has_none(backend: SQLiteBackend) -> None:
+    fill(backend, 2_500)
+    fill(backend, 10, delay_ms=60_000)
+    backend.flush(QUEUE)
+    assert (stats_of(backend).ready, stats_of(backend).delayed) == (0, 0)
+
+    fill(backend, 1_001)
+    assert stats_of(backend).ready == 1_001
+
+
+# -- in any order, with thresholds that thirty steps reach ----------------------------------------------
+
+
+class TidiedQueue(Queue):
+    """The contract's state machine, and now and then a sweep."""
+
+    backends: list[SQLiteBackend]  # type: ignore[assignment]
+
+    @rule(by=processes)
+    def sweep(self, by: int) -> None:
+        sweep(self.backends[by])
+
+    @invariant()
+    def every_id_without_a_message_will_be_swept(self) -> None:
+        known, live, spent = (ids(self.backends[0], query) for query in (KNOWN, LIVE, SPENT))
+        assert live <= known <= live | spent
+
+
+def test_ids_and_counts_are_right_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    *older, newest = tables.SCHEMA.steps
+    for threshold, small in (("% 1000 = 0", "% 3 = 0"), ("< 10000", "< 2"), (">= 10000", ">= 2")):
+        assert threshold in newest
+        newest = newest.replace(threshold, small)
+    monkeypatch.setattr("brokers.sqlite.backend.SCHEMA", Schema("queue", (*older, newest)))
+    engine = SQLiteEngine(tmp_path)
+    engine.hurry(monkeypatch.setattr)
+    monkeypatch.setattr(TidiedQueue, "engine_beside", engine, raising=False)
+    run_state_machine_as_test(
+        TidiedQueue,
+        settings=settings(
+            max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+# -- from the version before --------------------------------------------------------------------------
+
+OLD_MESSAGE = """
+INSERT INTO message_queue
+    (message_id, queue, actor, state, priority, due_at, enqueued_at, owner, token, payload)
+VALUES (?, ?, 'actor', ?, 0, ?, 1, ?, ?, ?)
+"""
+OLD_BODY = "INSERT INTO message_body SELECT id, ? FROM message_queue WHERE message_id = 'large'"
+OLD_DEAD_LETTER = """
+INSERT INTO dead_letter
+    (message_id, queue, actor, priority, enqueued_at, deliveries, crashes, died_at, reason, payload)
+VALUES ('dead', ?, 'actor', 0, 1, 1, 0, 2, 'failed', x'78')
+"""
+
+
+def test_a_file_of_the_version_before_keeps_its_messages(tmp_path: Path) -> None:
+    path = tmp_path / "queue.db"
+    with closing(Database(path, Schema("queue", tables.SCHEMA.steps[:2]))) as before:
+        before.write(_as_version_2_left_it)
+
+    with closing(SQLiteBackend(path)) as backend:
+        [stats] = [each for each in backend.stats() if each.queue == QUEUE]
+        assert (stats.ready, stats.delayed, stats.running, stats.dead) == (2, 1, 1, 1)
+        assert (stats.done, stats.paused) == (7, False)
+        assert found(backend, "large").payload == b"x" * (INLINE_BYTES + 1)
+        assert not backend.enqueue(a_message(message_id="ready"))
+        backend.report_death(0)  # what runs belongs to no living process
+        assert set(acked(backend, 10)) == {"ready", "large", "running"}
+        assert stats_of(backend).done == 10
+        assert not ids(backend, "SELECT id FROM message_body")
+
+
+def _as_version_2_left_it(connection: apsw.Connection) -> None:
+    rows = [
+        ("ready", "ready", None, None, b"x"),
+        ("large", "ready", None, None, None),
+        ("delayed", "delayed", None, None, b"x"),
+        ("running", "running", 1, 2, b"x"),
+    ]
+    for message_id, state, owner, token, payload in rows:
+        due_at = 2**60 if state == "delayed" else 1
+        connection.execute(OLD_MESSAGE, (message_id, QUEUE, state, due_at, owner, token, payload))
+    connection.execute(OLD_BODY, (b"x" * (INLINE_BYTES + 1),))
+    connection.execute(OLD_DEAD_LETTER, (QUEUE,))
+    connection.execute("INSERT INTO queue (name, done) VALUES (?, 7)", (QUEUE,))
