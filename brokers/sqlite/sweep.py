@@ -1,7 +1,7 @@
 """Sweeping the ids of messages that are gone out of the table of ids, many at a time.
 
 Ids are random: when many messages wait, to take one out is to read, change and log a page for it alone.
-Taken out in their order, a quarter of a million share the pages of a million.
+Taken out in their order, a hundred thousand share the pages of a million.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import apsw
 from . import statements
 from .database import Database
 
-#: The most that are swept at a time: their ids pass through memory, 10 MB of them.
-MOST = 250_000
+#: The most that are swept at a time: their ids pass through memory, 4 MB of them.
+MOST = 100_000
 
 #: How many one transaction sweeps: it takes some 2 ms, which others may have to wait.
 STEP = 500
