@@ -81,8 +81,8 @@ class QueueStats:
     """One queue, counted.
 
     Attributes:
-      oldest_due_at: when the longest waiting ready message became due; None when none waits, or when the
-        engine cannot tell.
+      oldest_due_at: when the longest waiting message became due, be it ready or a delayed one that nobody has
+        made ready; None when none waits, or when the engine cannot tell.
       done: messages finished since the database was made; survives restarts. None: the engine does not count.
       died: how many became dead letters since then, by reason, whatever became of those.
     """

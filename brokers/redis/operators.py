@@ -31,7 +31,7 @@ class OperatorSide:
     _now: Callable[[], Argument]
 
     def stats(self) -> Sequence[QueueStats]:
-        counted = self._database.ask(Command(scripts.STATS, read=_queues))
+        counted = self._database.ask(Command(scripts.STATS, (self._now(),), read=_queues))
         return sorted(counted, key=lambda stats: stats.queue)
 
     def list(self, queue: str, state: State, *, limit: int = 50, offset: int = 0) -> Sequence[StoredMessage]:

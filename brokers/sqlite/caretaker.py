@@ -1,11 +1,11 @@
-"""The thread that looks after things: wake-ups from other processes, dead processes, ids, spare space."""
+"""The thread that looks after things: wake-ups from other processes, dead processes, tidying up."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -15,24 +15,15 @@ from . import statements
 from .database import Database
 from .doorbell import Doorbell
 from .presence import Peer, Presence, peers
-from .sweep import sweep_spent_ids
+from .tidying import Tidying
 
 logger = logging.getLogger(__name__)
 
 #: How often to look for dead processes, in seconds: their messages run again within a second.
 ROUND_S = 0.3
 
-#: A round in so many also looks for leases whose process left no file, and for what has to be tidied up.
+#: A round in so many also looks for leases whose process left no file, and has things tidied up.
 THOROUGH_EVERY = 10
-
-#: How long a round tidies up at most, in seconds, give or take a step.
-TIDIES_FOR_S = 0.1
-
-#: Space worth giving back when the queue is idle.
-SPARE_BYTES = 1_000_000
-
-#: Instead of a step, when there is none.
-_DONE = object()
 
 #: What a dead letter says when its workers died under it.
 DIED = "The worker process died while it ran this message."
@@ -67,6 +58,7 @@ class Caretaker:
         self._clock = clock
         self._on_recovered = on_recovered
         self._stopping = False
+        self._tidying = Tidying(database, self._is_first)
         self._thread = threading.Thread(target=self._run, name="recado-caretaker", daemon=True)
 
     def start(self) -> None:
@@ -78,6 +70,7 @@ class Caretaker:
         self._stopping = True
         self._doorbell.interrupt()
         self._thread.join()
+        self._tidying.stop()
 
     def recover(self, *, thorough: bool = False) -> None:
         """Make the messages of dead processes ready again.
@@ -110,9 +103,12 @@ class Caretaker:
             peer.close()
         return found
 
+    def _is_first(self) -> bool:
+        """Whether of all processes here this one has the lowest number."""
+        return all(self._presence.owner < peer.owner for peer in self._others())
+
     def _run(self) -> None:
         round_at, rounds = time.monotonic() + ROUND_S, 0
-        tidying = self._tidy()
         while not self._stopping:
             self._doorbell.listen(max(0.0, round_at - time.monotonic()))
             if time.monotonic() < round_at:
@@ -121,25 +117,10 @@ class Caretaker:
             thorough = rounds % THOROUGH_EVERY == 0
             try:
                 self.recover(thorough=thorough)
-                if self._go_on(tidying) and thorough:
-                    tidying = self._tidy()
-            except (EngineError, OSError) as error:
+                if thorough:
+                    self._tidying.begin()
+            except (EngineError, OSError, RuntimeError) as error:  # RuntimeError: no more threads
                 logger.warning("Housekeeping has to wait: %s", error)
-        tidying.close()
-
-    def _tidy(self) -> Generator[None, None, None]:
-        """What can wait, in small steps."""
-        if all(self._presence.owner < peer.owner for peer in self._others()):  # one process is enough
-            yield from sweep_spent_ids(self._database)
-        yield from self._database.give_back_spare_space(SPARE_BYTES)
-
-    def _go_on(self, tidying: Iterator[None]) -> bool:
-        """Go on for a while, until the next look for dead processes is due. Returns whether all is done."""
-        ends_at = time.monotonic() + TIDIES_FOR_S
-        while not self._stopping and time.monotonic() < ends_at:
-            if next(tidying, _DONE) is _DONE:
-                return True
-        return False
 
     def _take_over(self, owner: int, running: list[int]) -> None:
         suspects = set(running)

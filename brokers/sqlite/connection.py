@@ -32,9 +32,6 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> aps
     connection.wal_autocheckpoint(MOST_PAGES)
     if read_only:
         connection.pragma("query_only", True)
-    else:
-        # What a statement has changed so far, should it fail halfway: from 16 pages on that would be a file.
-        connection.pragma("temp_store", "MEMORY")
     return connection
 
 

@@ -191,6 +191,9 @@ class Database:
                     self._schema.bring_up_to_date(connection, path=str(self.path))
             finally:
                 gate.leave()
+            # What a statement has changed so far, should it fail halfway: beyond 15 pages it would be a file.
+            # Not before: a migration sorts all there is.
+            connection.pragma("temp_store", "MEMORY")
             commits = Commits(
                 self.path,
                 connection,

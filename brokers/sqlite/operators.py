@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import apsw
@@ -21,9 +22,10 @@ class OperatorSide:
     _database: Database
     _arrivals: Arrivals
     _note_wake: Callable[[], None]
+    _clock: Callable[[], int]
 
     def stats(self) -> Sequence[QueueStats]:
-        return self._database.read(_count)
+        return self._database.read(partial(_count, self._clock()))
 
     def list(self, queue: str, state: State, *, limit: int = 50, offset: int = 0) -> Sequence[StoredMessage]:
         return self._page(statements.LIST[state], (queue, limit, offset))
@@ -65,8 +67,8 @@ class OperatorSide:
 
     def _adopt(self, connection: apsw.Connection, m: StoredMessage) -> int:
         record = (m.message_id, m.queue, m.actor, m.priority, m.enqueued_at, m.deliveries, m.crashes)
-        connection.execute(statements.KNOW_QUEUE, (m.queue,))
         if m.state == "dead":
+            connection.execute(statements.KNOW_QUEUE, (m.queue,))
             return _run(
                 connection, statements.ADOPT_DEAD, (*record, m.died_at, m.reason, m.last_error, m.payload)
             )
@@ -129,7 +131,7 @@ def _rows(connection: apsw.Connection, statement: str) -> Any:
     return connection.execute(statement).fetchall()
 
 
-def _count(connection: apsw.Connection) -> Sequence[QueueStats]:
+def _count(now_ms: int, connection: apsw.Connection) -> Sequence[QueueStats]:
     uncounted: dict[str, int] = dict(_rows(connection, statements.COUNT_UNCOUNTED))
     running: dict[str, int] = dict(_rows(connection, statements.COUNT_RUNNING))
     counted = []
@@ -143,7 +145,7 @@ def _count(connection: apsw.Connection) -> Sequence[QueueStats]:
                 running=running.get(name, 0),
                 dead=_one(connection, statements.COUNT_DEAD, (name,)),
                 done=done,
-                oldest_due_at=_one(connection, statements.OLDEST_DUE, {"queue": name}),
+                oldest_due_at=_one(connection, statements.OLDEST_DUE, {"queue": name, "now": now_ms}),
                 paused=bool(paused),
                 died=_died(connection, name),
             )

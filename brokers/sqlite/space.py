@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
 import apsw
@@ -29,7 +30,8 @@ def give_back(connection: apsw.Connection, gate: Gate) -> Iterator[None]:
     connection.set_busy_timeout(0)  # nobody shall wait at the gate for a reader to end
     log = path_of_log(Path(connection.filename))
     copy_log(connection)  # most of it, while others write: the first step copies the rest
-    while connection.pragma("freelist_count") or excess_bytes(log):
+    free_pages = connection.pragma("freelist_count")
+    for _ in range(max(1, ceil(free_pages / PAGES_A_STEP))):  # not what is freed meanwhile
         if not gate.try_enter():
             return
         try:

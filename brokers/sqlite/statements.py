@@ -41,7 +41,7 @@ INSERT INTO message_body (id, payload) VALUES (?, ?) ON CONFLICT (id) DO UPDATE 
 
 FORGET_BODY = "DELETE FROM message_body WHERE id = ?"
 
-#: Remember a queue's name, so that it is listed when empty.
+#: Have a queue listed that has only dead letters. Where there are messages a trigger does it.
 KNOW_QUEUE = "INSERT INTO queue (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
 
 #: A queue's delayed messages whose time has come, a bounded number of them.
@@ -166,20 +166,21 @@ SET state = 'ready', owner = NULL, token = NULL, crashes = crashes + 1, last_err
 WHERE id = ? AND token = ?
 """
 
-#: The first and the last spent id, when there are a quarter as many as messages, or a great many.
+#: The numbers of the first and the last spent id, when they are a quarter as many as the messages, or many.
 WORTH_SWEEPING = """
 SELECT first, last
 FROM (SELECT (SELECT min(number) FROM spent_id) AS first, (SELECT max(number) FROM spent_id) AS last)
-WHERE last - first >= min(?, (SELECT sum(live) FROM queue) / 4)
+WHERE last - first >= min(:many, (SELECT sum(live) FROM queue) / 4)
 """
 
-#: Spent ids in their order, so many in a row, up to a number.
+#: Spent ids up to a number, in their order, as JSON arrays of so many.
 SPENT_IN_ORDER = """
 SELECT json_group_array(message_id)
 FROM (
-    SELECT message_id, row_number() OVER (ORDER BY message_id) - 1 AS place FROM spent_id WHERE number <= ?2
+    SELECT message_id, row_number() OVER (ORDER BY message_id) - 1 AS place FROM spent_id
+    WHERE number <= :last
 )
-GROUP BY place / ?1
+GROUP BY place / :step
 """
 
 #: Take ids out, unless a message has one again.
@@ -191,6 +192,9 @@ WHERE message_id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (
 """
 
 SWEPT = "DELETE FROM spent_id WHERE number <= ?"
+
+#: How many messages there are: if few are left, the ids of those that go are no longer kept for a sweep.
+COUNT_TOTAL = "UPDATE counted SET total = (SELECT sum(live) FROM queue)"
 
 QUEUES = "SELECT name, paused, done, live FROM queue ORDER BY name"
 
@@ -207,7 +211,7 @@ COUNT_RUNNING = "SELECT queue, count(*) FROM message_queue WHERE state = 'runnin
 COUNT_DEAD = "SELECT count(*) FROM dead_letter WHERE queue = ?"
 DIED = "SELECT reason, count FROM died WHERE queue = ?"
 
-#: The longest wait: the head of each priority, again by hopping.
+#: The longest wait: the head of each priority, again by hopping, and what is due and was not yet made ready.
 OLDEST_DUE = """
 WITH RECURSIVE hop (priority) AS (
     SELECT min(priority) FROM message_queue WHERE state = 'ready' AND queue = :queue
@@ -216,9 +220,13 @@ WITH RECURSIVE hop (priority) AS (
             WHERE state = 'ready' AND queue = :queue AND priority > hop.priority)
     FROM hop WHERE hop.priority IS NOT NULL
 )
-SELECT min((SELECT min(due_at) FROM message_queue
-            WHERE state = 'ready' AND queue = :queue AND priority = hop.priority))
-FROM hop WHERE priority IS NOT NULL
+SELECT min(due_at) FROM (
+    SELECT (SELECT min(due_at) FROM message_queue
+            WHERE state = 'ready' AND queue = :queue AND priority = hop.priority) AS due_at
+    FROM hop WHERE priority IS NOT NULL
+    UNION ALL
+    SELECT min(due_at) FROM message_queue WHERE state = 'delayed' AND queue = :queue AND due_at <= :now
+)
 """
 
 _LIVE = """

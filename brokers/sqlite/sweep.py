@@ -23,7 +23,7 @@ STEP = 500
 
 
 def sweep_spent_ids(database: Database) -> Iterator[None]:
-    """Sweep, step by step, when there are a quarter as many spent ids as messages, or a great many.
+    """Sweep, step by step, when there are a quarter as many spent ids as messages, or `MOST`.
 
     Harmless when two processes do it, or one that is killed halfway: an id is taken out if it has no message,
     and stays noted as spent until then.
@@ -31,28 +31,27 @@ def sweep_spent_ids(database: Database) -> Iterator[None]:
     Raises:
       EngineError: the engine could not.
     """
-    first, last = database.read(_worth_sweeping)
-    if first is None:
+    found = database.read(partial(_row, statements.WORTH_SWEEPING, {"many": MOST}))
+    if found is None:
         return
-    last = min(last, first + MOST - 1)
+    first, last = found[0], min(found[1], found[0] + MOST - 1)
     for ids in database.read(partial(_in_order, last)):
         database.write(partial(_run, statements.FORGET_IDS, (ids,)), durable=False)
         yield
     for number in range(first, last + 1, STEP):
         database.write(partial(_run, statements.SWEPT, (min(last, number + STEP - 1),)), durable=False)
         yield
-
-
-def _worth_sweeping(connection: apsw.Connection) -> tuple[int | None, int]:
-    """The numbers of the first and the last spent id, or None."""
-    row: Any = connection.execute(statements.WORTH_SWEEPING, (MOST,)).fetchone()
-    return row or (None, 0)
+    database.write(partial(_run, statements.COUNT_TOTAL, ()), durable=False)
 
 
 def _in_order(last: int, connection: apsw.Connection) -> list[str]:
     """The ids, as JSON arrays of a step each."""
-    rows: Any = connection.execute(statements.SPENT_IN_ORDER, (STEP, last)).fetchall()
+    rows: Any = connection.execute(statements.SPENT_IN_ORDER, {"last": last, "step": STEP}).fetchall()
     return [ids for (ids,) in rows]
+
+
+def _row(statement: str, bindings: dict[str, Any], connection: apsw.Connection) -> Any:
+    return connection.execute(statement, bindings).fetchone()
 
 
 def _run(statement: str, bindings: tuple[Any, ...], connection: apsw.Connection) -> None:

@@ -93,19 +93,21 @@ CREATE TABLE known_id (
     message_id  TEXT PRIMARY KEY,
     id          INTEGER NOT NULL
 ) WITHOUT ROWID;
--- What a message that goes changes here and below has no constraints: a statement that could fail halfway
--- would keep a copy of every page it changes.
+
+-- Numbers are never used twice: a sweep deletes those up to one, whatever another has deleted meanwhile.
 CREATE TABLE spent_id (
-    number      INTEGER PRIMARY KEY,
+    number      INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id  TEXT
 );
 
--- How many messages each queue has, of those up to a certain id. The others, not many, are counted when
--- somebody asks: if each message that comes were counted at once, its commit would write a page more.
+-- How many messages each queue has, of those up to a certain id; and how many there were in all when that was
+-- counted. Messages after it, not many, are counted when somebody asks: if each message that comes were
+-- counted at once, its commit would write a page more.
 ALTER TABLE queue ADD COLUMN live INTEGER DEFAULT 0;
 CREATE TABLE counted (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
-    up_to  INTEGER NOT NULL
+    up_to  INTEGER NOT NULL,
+    total  INTEGER NOT NULL
 );
 
 CREATE TABLE message_queue_3 (
@@ -137,7 +139,7 @@ CREATE INDEX message_running ON message_queue (owner) WHERE state = 'running';
 INSERT INTO known_id SELECT message_id, id FROM message_queue ORDER BY message_id;
 INSERT INTO queue (name, live) SELECT queue, count(*) FROM message_queue WHERE true GROUP BY queue
 ON CONFLICT (name) DO UPDATE SET live = excluded.live;
-INSERT INTO counted SELECT 1, coalesce(max(id), 0) FROM message_queue;
+INSERT INTO counted SELECT 1, coalesce(max(id), 0), count(*) FROM message_queue;
 
 -- A message of an id that is there already does not come.
 CREATE TRIGGER message_is_known BEFORE INSERT ON message_queue
@@ -149,19 +151,23 @@ BEGIN
     SELECT RAISE(IGNORE);
 END;
 
+-- It gets the id after the last, which may have been counted for a message that is gone.
 CREATE TRIGGER message_comes AFTER INSERT ON message_queue
 BEGIN
     INSERT INTO known_id VALUES (new.message_id, new.id)
     ON CONFLICT (message_id) DO UPDATE SET id = excluded.id;
     INSERT INTO queue (name) VALUES (new.queue) ON CONFLICT (name) DO NOTHING;
-    -- It got the id after the last, which may have been counted for a message that is gone.
-    UPDATE counted SET up_to = new.id - 1 WHERE up_to >= new.id;
-    -- Each thousandth counts all that were not.
+    UPDATE counted SET up_to = new.id - 1 WHERE up_to >= new.id AND new.id % 1000 != 0;
+END;
+
+-- Beside the one above, in whatever order.
+CREATE TRIGGER messages_are_counted AFTER INSERT ON message_queue WHEN new.id % 1000 = 0
+BEGIN
     INSERT INTO queue (name, live)
     SELECT queue, count(*) FROM message_queue
-    WHERE new.id % 1000 = 0 AND id > (SELECT up_to FROM counted) GROUP BY queue
+    WHERE id > (SELECT min(up_to, new.id - 1) FROM counted) GROUP BY queue
     ON CONFLICT (name) DO UPDATE SET live = live + excluded.live;
-    UPDATE counted SET up_to = new.id WHERE new.id % 1000 = 0;
+    UPDATE counted SET up_to = new.id, total = (SELECT sum(live) FROM queue);
 END;
 
 CREATE TRIGGER message_changes_queue AFTER UPDATE OF queue ON message_queue WHEN new.queue != old.queue
@@ -171,15 +177,17 @@ BEGIN
     WHERE name IN (old.queue, new.queue) AND new.id <= (SELECT up_to FROM counted);
 END;
 
+-- No statement in here may break a constraint: a delete that could fail halfway would keep a copy of every
+-- page that it changes, and a queue of a million may be flushed. While there are few messages, their ids
+-- share pages, and go at once.
 CREATE TRIGGER message_goes AFTER DELETE ON message_queue
 BEGIN
     UPDATE queue SET live = live - 1 WHERE name = old.queue AND old.id <= (SELECT up_to FROM counted);
     DELETE FROM message_body WHERE id = old.id AND old.payload IS NULL;
-    -- While there are few, their entries share pages, and go at once.
     DELETE FROM known_id
-    WHERE message_id = iif((SELECT sum(live) FROM queue) < 10000, old.message_id, NULL);
+    WHERE message_id = iif((SELECT total FROM counted) < 10000, old.message_id, NULL);
     INSERT INTO spent_id (message_id)
-    SELECT old.message_id WHERE (SELECT sum(live) FROM queue) >= 10000;
+    SELECT old.message_id FROM counted WHERE total >= 10000;
 END;
 """
 

@@ -213,6 +213,11 @@ class Queue(RuleBasedStateMachine):
             dead = self.model[message_id]
             self.model[message_id] = Modelled(dead.queue, dead.priority, dead.payload, self.now, self.place())
 
+    @rule(by=processes, queue=queues)
+    def flush(self, by: int, queue: str) -> None:
+        self.backends[by].flush(queue)
+        self.model = {mid: known for mid, known in self.model.items() if known.queue != queue}
+
     @rule(by=processes, queue=queues, pause=st.booleans())
     def pause_or_resume(self, by: int, queue: str, pause: bool) -> None:
         if pause:

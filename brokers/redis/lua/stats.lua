@@ -1,9 +1,11 @@
--- Count. Returns for each queue its name, and how many messages are ready, delayed, running, dead and done,
--- when the longest waiting one became due ('' for none), whether it is paused, and how many died of what.
+-- Count. ARGV: again, time. Returns for each queue its name, how many messages are ready, delayed, running, dead
+-- and done, when the longest waiting one became due ('' for none), whether it is paused, and how many died of
+-- what.
 
--- Each priority's head, hopping from one to the next.
-local function oldest_due(ready)
-  local oldest
+-- Each priority's head, hopping from one to the next, and what is due and was not yet made ready.
+local function oldest_due(ready, delayed, now)
+  local overdue = redis.call('ZRANGEBYSCORE', delayed, '-inf', digits(now), 'WITHSCORES', 'LIMIT', 0, 1)
+  local oldest = overdue[2] and tonumber(overdue[2])
   local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
   while head[1] do
     local due = due_of(head[1])
@@ -13,6 +15,7 @@ local function oldest_due(ready)
   return oldest and digits(oldest) or ''
 end
 
+local now = clock(ARGV[2])
 local owners = redis.call('ZRANGE', base .. ':processes', 0, -1)
 local queues, answer = redis.call('HGETALL', base .. ':queues'), {}
 for i = 1, #queues, 2 do
@@ -25,7 +28,7 @@ for i = 1, #queues, 2 do
     running,
     redis.call('ZCARD', key('dead', queue)),
     queues[i + 1],
-    oldest_due(key('ready', queue)),
+    oldest_due(key('ready', queue), key('delayed', queue), now),
     redis.call('SISMEMBER', base .. ':paused', queue),
     redis.call('HGETALL', key('died', queue)),
   }) do

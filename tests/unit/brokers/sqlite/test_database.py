@@ -203,6 +203,19 @@ def test_spare_space_is_given_back(database: Database) -> None:
     assert database.wal_bytes() > 0  # it keeps its length: making it longer costs time
 
 
+def test_a_file_that_cannot_give_anything_back_is_left_alone(tmp_path: Path) -> None:
+    """Another program may have made it, or a dump."""
+    path = tmp_path / "things.db"
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("PRAGMA auto_vacuum = NONE; CREATE TABLE before (name TEXT)")
+    with closing(Database(path, SCHEMA)) as database:
+        add(database, "x" * 3_000_000)
+        database.write(lambda c: c.execute("DELETE FROM thing"))
+        give_back(database)
+
+    assert path.stat().st_size > 3_000_000
+
+
 def test_a_long_log_is_cut(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("brokers.sqlite.write_ahead_log.KEPT_PAGES", 100)
     add(database, "x" * 3_000_000)
