@@ -60,7 +60,7 @@ class Tidying:
                 if self._stopping.wait(time.monotonic() - began):
                     return
                 began = time.monotonic()
-        except EngineError as error:
+        except (EngineError, OSError) as error:
             logger.warning("Tidying up has to wait: %s", error)
 
     def _steps(self) -> Iterator[None]:
