@@ -67,7 +67,7 @@ class Outcome:
 
 
 def measure(bench: Bench) -> list[Figure]:
-    full = Sizes(ready=1_000_000, delayed=100_000, dead=100_000, elsewhere=20_000, samples=300)
+    full = Sizes(ready=1_000_000, delayed=100_000, dead=100_000, elsewhere=20_000, samples=1_000)
     quick = Sizes(ready=5_000, delayed=500, dead=500, elsewhere=100, samples=20)
     sizes = bench.size(full, quick)
     # One run: its samples alternate between the two databases.
@@ -134,13 +134,15 @@ def _measure(directory: Path, sizes: Sizes) -> Outcome:
 
 
 def _compare(full: SQLiteBackend, empty: SQLiteBackend, sizes: Sizes, found: Outcome) -> None:
+    """Everything in turns, so that a machine's whim of a second hits all alike."""
     backends = {"full": full, "empty": empty}
+    costs: dict[tuple[str, int], list[float]] = {(name, batch): [] for name in backends for batch in BATCHES}
+    for _ in range(sizes.samples):
+        for (name, batch), so_far in costs.items():
+            so_far.append(_claim_and_ack(backends[name], batch))
     for batch in BATCHES:
-        costs: dict[str, list[float]] = {name: [] for name in backends}
-        for _ in range(sizes.samples):
-            for name, backend in backends.items():
-                costs[name].append(_claim_and_ack(backend, batch))
-        found.full_us[batch], found.empty_us[batch] = map(statistics.median, costs.values())
+        found.full_us[batch] = statistics.median(costs["full", batch])
+        found.empty_us[batch] = statistics.median(costs["empty", batch])
     enqueues: dict[str, list[float]] = {name: [] for name in backends}
     for _ in range(sizes.samples):
         for name, backend in backends.items():
