@@ -163,6 +163,7 @@ def test_one_process_is_enough(backend: SQLiteBackend) -> None:
     other.stop()
 
     assert ids(backend, SPENT) == gone
+    assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
 
 
 @pytest.mark.parametrize(
