@@ -70,7 +70,7 @@ class Caretaker:
         self._stopping = True
         self._doorbell.interrupt()
         self._thread.join()
-        self._tidying.stop()
+        self._tidying.close()
 
     def recover(self, *, thorough: bool = False) -> None:
         """Make the messages of dead processes ready again.

@@ -1,28 +1,23 @@
 """What can wait: sweeping spent ids, and giving space back to the disk.
 
-It has a thread of its own, which lives for as long as it takes: the caretaker has bells and dead processes to
-listen for meanwhile.
+It is an errand beside the caretaker's work, who has bells and dead processes to listen for meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 
 from ..errors import EngineError
 from .database import Database
+from .errands import Errands
 from .sweep import sweep_spent_ids
 
 logger = logging.getLogger(__name__)
 
 #: Space worth giving back when the queue is idle.
 SPARE_BYTES = 1_000_000
-
-#: How long stopping waits for the step that is being made, in seconds: it may wait at the gate for a process
-#: that is stopped.
-STOPS_WITHIN_S = 10.0
 
 
 class Tidying:
@@ -36,28 +31,22 @@ class Tidying:
     def __init__(self, database: Database, is_first: Callable[[], bool]) -> None:
         self._database = database
         self._is_first = is_first
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._errands = Errands("recado-tidying")
 
     def begin(self) -> None:
         """Look what there is to do, and do it, unless that is going on already."""
-        if self._thread is None or not self._thread.is_alive():
-            thread = threading.Thread(target=self._run, name="recado-tidying", daemon=True)
-            thread.start()
-            self._thread = thread
+        self._errands.begin(self._run)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End after the next step. The rest is done by whoever comes after."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(STOPS_WITHIN_S)
+        self._errands.close()
 
     def _run(self) -> None:
         began = time.monotonic()
         try:
             for _ in self._steps():
                 # Rest for as long as it took: others have the same gate, and their work comes first.
-                if self._stopping.wait(time.monotonic() - began):
+                if self._errands.rest(time.monotonic() - began):
                     return
                 began = time.monotonic()
         except (EngineError, OSError) as error:

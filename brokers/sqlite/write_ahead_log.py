@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import apsw
 
+from .errands import Errands
 from .gate import Gate
 
 logger = logging.getLogger(__name__)
@@ -48,12 +48,9 @@ _ZEROS = bytes(STEP_PAGES * PAGE_BYTES)
 #: How long to rest when there was nothing to gain, in seconds: another process is at it, or a snapshot open.
 REST_S = 0.1
 
-#: How long closing waits for what is going on, in seconds.
-CLOSES_WITHIN_S = 10.0
-
 
 class WriteAheadLog:
-    """Has done what the log needs, by a thread that lives for as long as it takes.
+    """Has done what the log needs.
 
     Parameters:
       database: the database file.
@@ -66,8 +63,7 @@ class WriteAheadLog:
         self._connect = connect
         self._run_directory = run_directory
         self._longer_at = FIRST_PAGES
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._errands = Errands("recado-write-ahead-log")
 
     def after_commit(self, connection: apsw.Connection) -> None:
         """Look how long the log is, which takes a microsecond. For one thread at a time.
@@ -77,29 +73,17 @@ class WriteAheadLog:
         try:
             logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
             if logged - copied >= PAGES:
-                self._begin(self._copy)
+                self._errands.begin(partial(self._run, self._copy))
             elif logged >= self._longer_at:
-                self._begin(partial(self._lengthen, logged))
+                self._errands.begin(partial(self._run, partial(self._lengthen, logged)))
         except apsw.BusyError:
             return  # another process is writing to the log's index: the next commit will look
         except (apsw.Error, RuntimeError) as error:  # RuntimeError: there can be no more threads
             _complain(error)
 
     def close(self) -> None:
-        """Wait for what is going on, but not for ever: it may wait at the gate for a process that is stopped.
-
-        What goes on after that has its own connection, and disturbs nobody.
-        """
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join(CLOSES_WITHIN_S)
-
-    def _begin(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            name = "recado-write-ahead-log"
-            thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-            thread.start()
-            self._thread = thread
+        """Wait for what is going on. If it goes on still, it has its own connection, and disturbs nobody."""
+        self._errands.close()
 
     def _run(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
         try:
@@ -107,10 +91,10 @@ class WriteAheadLog:
             with closing(self._connect()) as connection, closing(Gate(self._run_directory)) as gate:
                 work(connection, gate)
         except apsw.BusyError:
-            self._closing.wait(REST_S)
+            self._errands.rest(REST_S)
         except (apsw.Error, OSError) as error:
             _complain(error)
-            self._closing.wait(REST_S)
+            self._errands.rest(REST_S)
 
     def _copy(self, connection: apsw.Connection, gate: Gate) -> None:
         copy_log(connection)
@@ -118,7 +102,7 @@ class WriteAheadLog:
             copy_log(connection)
         logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         if logged - copied >= PAGES:  # somebody has a snapshot open
-            self._closing.wait(REST_S)
+            self._errands.rest(REST_S)
 
     def _lengthen(self, logged: int, connection: apsw.Connection, gate: Gate) -> None:
         pages = min(KEPT_PAGES, 2 * logged + STEP_PAGES)

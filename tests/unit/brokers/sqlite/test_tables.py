@@ -160,7 +160,7 @@ def test_one_process_is_enough(backend: SQLiteBackend) -> None:
     gone: set[object] = set(acked(backend, 5_000))
     other = Tidying(backend.database, is_first=lambda: False)
     other.begin()
-    other.stop()
+    other.close()
 
     assert ids(backend, SPENT) == gone
     assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
