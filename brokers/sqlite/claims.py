@@ -59,14 +59,13 @@ class Claim(Write[Taken]):
     def __init__(self, queue: str, limit: int, *, owner: int, token: int, clock: Callable[[], int]) -> None:
         super().__init__(durable=False)
         self._clock = clock
-        self._queue = queue
         self._wanted = {"queue": queue, "limit": limit}
         self._holder = {"owner": owner, "token": token}
 
     def apply(self, connection: apsw.Connection) -> Taken:
         heads, payloads, next_due_at = self._next_ready(connection)
         if next_due_at is not None and next_due_at <= (now := self._clock()):
-            connection.execute(statements.PROMOTE, (self._queue, now, PROMOTE_LIMIT))
+            connection.execute(statements.PROMOTE, {**self._wanted, "now": now, "limit": PROMOTE_LIMIT})
             heads, payloads, next_due_at = self._next_ready(connection)
         if heads != "[]":
             connection.execute(statements.CLAIM, {**self._holder, "heads": heads})

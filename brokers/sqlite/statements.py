@@ -47,7 +47,8 @@ KNOW_QUEUE = "INSERT INTO queue (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
 #: A queue's delayed messages whose time has come, a bounded number of them.
 PROMOTE = """
 UPDATE message_queue SET state = 'ready' WHERE id IN (
-    SELECT id FROM message_queue WHERE state = 'delayed' AND queue = ? AND due_at <= ? ORDER BY due_at LIMIT ?
+    SELECT id FROM message_queue WHERE state = 'delayed' AND queue = :queue AND due_at <= :now
+    ORDER BY due_at LIMIT :limit
 )
 """
 
