@@ -19,6 +19,7 @@ from brokers.sqlite.caretaker import bury
 from brokers.sqlite.connection import connect
 from brokers.sqlite.sweep import sweep_spent_ids
 from brokers.sqlite.write_ahead_log import PAGE_BYTES, copy_log
+from tests.support.waiting import eventually
 
 from .contenders import QUEUE, fill, plain
 from .figures import Bar, Figure, figure
@@ -194,15 +195,16 @@ def _settled_mb(backend: SQLiteBackend) -> float:
     """The size of the database file once all is in it."""
     path = backend.database.path
     with closing(connect(path)) as connection:
-        deadline = time.monotonic() + SETTLED_WITHIN_S
-        while True:
-            try:
-                copy_log(connection)
-            except apsw.BusyError:  # the engine's own thread is at it
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            else:
-                return path.stat().st_size / MB
+        eventually(partial(_copied, connection), within_s=SETTLED_WITHIN_S)
+    return path.stat().st_size / MB
+
+
+def _copied(connection: apsw.Connection) -> bool:
+    try:
+        copy_log(connection)
+    except apsw.BusyError:
+        return False  # the engine's own thread is at it
+    return True
 
 
 def _tidy_up(backend: SQLiteBackend, found: Outcome) -> None:
