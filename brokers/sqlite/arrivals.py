@@ -73,10 +73,6 @@ class Arrivals:
             self._on_stored()
         return [True] * count if count == len(messages) else _which_are_new(connection, messages, count)
 
-    def announce(self) -> None:
-        """Something is going to be stored."""
-        self._on_stored()
-
 
 def _which_are_new(
     connection: apsw.Connection, messages: Sequence[QueueMessage], count: int
@@ -118,7 +114,6 @@ class Arrival(Write[bool]):
         for each in operations:
             if not each.is_plain:
                 return None
-        operations[0]._arrivals.announce()
         return partial(_store_all, operations)
 
     @classmethod

@@ -54,13 +54,13 @@ class SQLiteBackend(OperatorSide):
         max_message_bytes: int = 1024 * 1024,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        self._database = Database(path, SCHEMA, before_commit=self._ring)
+        self._database = Database(path, SCHEMA, after_commit=self._ring)
         self._acks = Acks(self._start_ack_batch)
         self._max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._clock = clock
         self._street = Street(self._database.run_directory)
-        self._wakes = False  # touched only while committing, which one thread does at a time
+        self._wakes = False  # touched only while committing or just after, which one thread does at a time
         self._tokens = itertools.count(secrets.randbits(62))
         self._arrivals = Arrivals(clock, self._note_wake)
         self._arriving = threading.Lock()
@@ -97,8 +97,8 @@ class SQLiteBackend(OperatorSide):
             deliveries, _ = self._claim(desk, queue, limit)
             if deliveries:
                 return deliveries
-        # From here on others know that we wait. They look whether someone waits while they have the gate; we
-        # say so first, and then look once more, which needs the gate: one of the two sees the other.
+        # From here on others know that we wait. They look for that after their commits, and we look for
+        # messages after we have said it: one of the two sees the other.
         with desk.waiting(queue):
             if queue in desk.emptied_queues:
                 desk.emptied_queues.discard(queue)
@@ -299,10 +299,10 @@ class SQLiteBackend(OperatorSide):
         self._wakes = True
 
     def _ring(self) -> None:
-        """Just before each commit: if it makes something ready, tell whoever waits.
+        """Just after each commit: if it made something ready, tell whoever waits.
 
-        Before, so that they wake up while the disk syncs. To look they need the gate, which we have until the
-        commit is done: whatever they find, they find it after.
+        Who is going to wait says so, and then looks once more. Either that look comes after the commit, and
+        finds the message, or it came before, and we see here that somebody waits.
         """
         if not self._wakes:
             return

@@ -15,9 +15,6 @@ from .write import Apply, Write
 #: How many delayed messages one claim makes ready at most.
 PROMOTE_LIMIT = 500
 
-#: How long who was woken waits awake for the commit that woke it, in seconds: an fsync or two.
-SPIN_S = 0.001
-
 
 class Taken(NamedTuple):
     """What a claim took, as it came from the database: taking it apart is not the writer's work.
@@ -80,8 +77,6 @@ class ClaimOfOne(Claim):
 
     It takes none when a delayed message is due, which may have to go first.
     """
-
-    spin_s = SPIN_S
 
     def apply(self, connection: apsw.Connection) -> Taken:
         bindings = {**self._wanted, **self._holder, "now": self._clock()}

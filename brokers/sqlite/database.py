@@ -23,6 +23,7 @@ from .commits import Commits
 from .connection import connect, explain
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
+from .log_sync import LogSync
 from .schema import Schema
 from .space import give_back
 from .write import Change, Write
@@ -43,7 +44,7 @@ class Database:
     Parameters:
       path: the file; created when missing.
       schema: the tables this user of the file needs.
-      before_commit: called in each transaction when all is done but the commit itself.
+      after_commit: called after each commit of this process.
 
     Raises:
       UnsupportedDatabase: the path lies on a network filesystem.
@@ -54,7 +55,7 @@ class Database:
         path: str | Path,
         schema: Schema,
         *,
-        before_commit: Callable[[], None] = lambda: None,
+        after_commit: Callable[[], None] = lambda: None,
     ) -> None:
         if str(path) in {"", ":memory:"}:
             raise UnsupportedDatabase("A durable queue needs a file: give a path, not ':memory:'")
@@ -62,7 +63,7 @@ class Database:
         self.run_directory = self.path.with_name(self.path.name + "-run")
         refuse_network_filesystem(self.path)
         self._schema = schema
-        self._before_commit = before_commit
+        self._after_commit = after_commit
         self._opening = threading.Lock()
         self._handles: _Handles | None = None
         abandon_in_children(self)
@@ -73,11 +74,11 @@ class Database:
         Parameters:
           apply: works on the connection. What it raises is raised here, and its changes are undone; it
             may be run a second time when another operation spoiled the transaction.
-          durable: return only when the commit is on disk. Without it a power cut may undo the write,
-            a crash of the process does not.
+          durable: return only when the commit, and all before it, is on disk. Without it a power cut may
+            undo the write, a crash of the process does not.
 
         Raises:
-          EngineError: SQLite could not.
+          EngineError: as of `perform`.
         """
         return self.perform(Change(apply, durable=durable))
 
@@ -85,7 +86,7 @@ class Database:
         """Have an operation done in the next transaction; return its result once that is committed.
 
         Raises:
-          EngineError: SQLite could not.
+          EngineError: SQLite could not. If it is the disk that fails to sync, it may be done all the same.
         """
         result: T = self._open().writer.perform(operation, WRITE_TIMEOUT_S)
         return result
@@ -198,8 +199,9 @@ class Database:
                 self.path,
                 connection,
                 gate,
+                on_failure.enter_context(closing(LogSync(path_of_log(self.path), connection))),
                 WriteAheadLog(self.path, partial(connect, self.path), self.run_directory),
-                before_commit=self._before_commit,
+                after_commit=self._after_commit,
                 on_lost=self._forget,
             )
             on_failure.pop_all()

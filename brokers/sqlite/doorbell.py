@@ -1,6 +1,6 @@
 """Wake-ups between processes: a byte in a FIFO says "look again".
 
-A hint, not a promise: it is sent just before the commit, may come for nothing, and may be lost, in which case
+A hint, not a promise: it is sent just after the commit, may come for nothing, and may be lost, in which case
 the consumers' slow poll finds the message. Only processes with a waiting consumer are rung.
 """
 

@@ -19,10 +19,6 @@ RETRY_S = 0.01
 #: process with busy threads winning the GIL back takes a thousand times longer than the call.
 _flock = ctypes.PyDLL(None).flock
 
-#: sched_yield(2), and letting go of the GIL for it: others go first, threads and processes. `time.sleep(0)`
-#: takes 80 us.
-_sched_yield = ctypes.CDLL(None).sched_yield
-
 
 class Gate:
     """Taken before each write transaction, so that processes queue in the kernel instead of polling.
@@ -44,28 +40,15 @@ class Gate:
         self._inner = os.open(directory / "gate.inner", flags, 0o666)
         abandon_in_children(self)
 
-    def try_enter(self, *, spin_s: float = 0.0) -> bool:
-        """Enter if nobody is inside, or at the inner door. Whoever got True calls `leave`.
-
-        Parameters:
-          spin_s: how long to keep trying, awake: a core that sleeps for as long as another process's commit
-            takes comes back slowly. There is never more than one process that spins, because it keeps the
-            outer door meanwhile.
-        """
+    def try_enter(self) -> bool:
+        """Enter if nobody is inside, or at the inner door. Whoever got True calls `leave`."""
         if _flock(self._outer, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
             return False  # someone waits already: no pushing in
         try:
-            return _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0 or self._spin(spin_s)
-        finally:  # an interrupt while spinning must not leave the door shut
+            is_inside: bool = _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0
+        finally:  # an interrupt must not leave the door shut
             _flock(self._outer, fcntl.LOCK_UN)
-
-    def _spin(self, spin_s: float) -> bool:
-        until = time.monotonic() + spin_s
-        while time.monotonic() < until:
-            _sched_yield()
-            if _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0:
-                return True
-        return False
+        return is_inside
 
     def enter_within(self, timeout_s: float) -> None:
         """Enter, or give up: for callers who may not wait for ever.

@@ -17,13 +17,7 @@ Apply = Callable[[apsw.Connection], Any]
 
 
 class Write(Operation[T]):
-    """Something to be done within the next transaction.
-
-    Attributes:
-      spin_s: how long it may wait for its turn awake, in seconds.
-    """
-
-    spin_s = 0.0
+    """Something to be done within the next transaction."""
 
     def apply(self, connection: apsw.Connection) -> T:
         """Do it. It may be done twice, when the first try was rolled back: no trace outside the database."""
@@ -73,8 +67,9 @@ class Change(Write[T]):
 def in_one_statement(batch: Sequence[Write[Any]]) -> Apply | None:
     """What does a whole batch in one statement; None: it takes more."""
     kind = type(batch[0])
-    if any([type(operation) is not kind for operation in batch]):  # noqa: C419  in a list: faster for few
-        return None
+    for operation in batch:
+        if type(operation) is not kind:
+            return None
     return kind.in_one_statement(batch)
 
 

@@ -53,7 +53,7 @@ def test_it_is_one_statement(backend: SQLiteBackend) -> None:
     store(backend, "first")
     with statements_run(backend.database) as statements:
         assert claimed(backend) == ["first"]
-    assert statements == ["PRAGMA", "UPDATE"]  # the claim needs no fsync, and the enqueue before it did
+    assert statements == ["UPDATE"]
 
 
 def test_the_others_come_with_it(backend: SQLiteBackend) -> None:

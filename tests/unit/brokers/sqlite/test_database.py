@@ -131,13 +131,13 @@ def test_a_reader_cannot_write(database: Database) -> None:
         database.read(lambda c: c.execute("INSERT INTO thing VALUES ('no')"))
 
 
-def test_what_goes_before_a_commit_cannot_stop_it(tmp_path: Path) -> None:
+def test_what_follows_a_commit_cannot_undo_it(tmp_path: Path) -> None:
     """Whoever waits for the next commit would wait in vain."""
 
     def fail() -> None:
         raise OSError("the run directory is gone")
 
-    with closing(Database(tmp_path / "things.db", SCHEMA, before_commit=fail)) as database:
+    with closing(Database(tmp_path / "things.db", SCHEMA, after_commit=fail)) as database:
         add(database, "one")
         insert("other").wait(database.submit, 5)
         assert names(database) == ["one", "other"]
@@ -173,17 +173,16 @@ class TestAFileThatIsNoDatabase:
         assert open_files() <= before
 
 
-def test_a_database_that_was_taken_away_is_not_written_to(database: Database) -> None:
+def test_in_a_database_that_was_taken_away_nothing_is_stored(database: Database) -> None:
     """What is stored in a file without a name is gone with the process: that is no success."""
     add(database, "before")
     for path in database.path.parent.glob("things.db*"):
         if path.is_file():
             path.unlink()
-
-    with suppress(EngineError):
-        add(database, "after")
-        database.close()
-        assert "after" in names(database)
+    with pytest.raises(EngineError, match="deleted or replaced"):
+        add(database, "lost")
+    add(database, "after")
+    assert names(database) == ["after"]
 
 
 def give_back(database: Database) -> None:

@@ -11,6 +11,8 @@ import apsw
 import pytest
 
 from brokers.backend import QueueBackend
+from brokers.sqlite import database
+from brokers.sqlite.log_sync import LogSync
 from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, a_message
 from tests.support.remote import Remote
@@ -29,6 +31,14 @@ class CountingFile(apsw.VFSFile):
         super().xSync(flags)
 
 
+class CountingSync(LogSync):
+    """Ours, in the same way."""
+
+    def finish(self) -> None:
+        _syncs.append("sync")
+        super().finish()
+
+
 class CountingVFS(apsw.VFS):
     def __init__(self) -> None:
         super().__init__("counting", BASE, makedefault=True)
@@ -42,6 +52,7 @@ _vfs: list[CountingVFS] = []
 
 def count_syncs(_: QueueBackend) -> None:
     _vfs.append(CountingVFS())
+    vars(database)["LogSync"] = CountingSync
 
 
 def syncs_so_far(_: QueueBackend) -> int:
@@ -63,6 +74,15 @@ def test_each_enqueue_is_synced(child: Remote) -> None:
     for count in range(1, 4):
         child.backend.enqueue(a_message())
         assert child.run(syncs_so_far) == before + count
+
+
+def test_it_is_known_to_be_there_only_when_it_is_on_disk(child: Remote) -> None:
+    """Who stored it first may still be waiting for the disk."""
+    message = a_message()
+    assert child.backend.enqueue(message)
+    before = child.run(syncs_so_far)
+    assert not child.backend.enqueue(message)
+    assert child.run(syncs_so_far) == before + 1
 
 
 def enqueue_from_threads(backend: QueueBackend) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import threading
 from contextlib import closing
 from multiprocessing.connection import Connection
@@ -11,7 +10,6 @@ from pathlib import Path
 from brokers.sqlite.gate import Gate
 from tests.support.messages import PATIENCE_S
 from tests.support.processes import Process
-from tests.support.waiting import eventually
 
 
 def hold(channel: Connection, directory: Path) -> None:
@@ -57,47 +55,6 @@ def test_who_dies_inside_holds_nothing(tmp_path: Path) -> None:
 
         assert inside.wait(PATIENCE_S)
         waiting.join()
-
-
-def enter_awake(directory: Path, inside: threading.Event) -> threading.Thread:
-    """A thread that waits at the inner door, awake."""
-
-    def spin() -> None:
-        with closing(Gate(directory)) as gate:
-            while not gate.try_enter(spin_s=PATIENCE_S):  # somebody was at the outer door: to look, below
-                pass
-            inside.set()
-
-    thread = threading.Thread(target=spin)
-    thread.start()
-    return thread
-
-
-def is_outer_door_taken(directory: Path) -> bool:
-    with (directory / "gate.outer").open() as door:
-        try:
-            fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
-
-
-def test_who_waits_awake_enters_when_the_other_leaves(tmp_path: Path) -> None:
-    inside = threading.Event()
-    with closing(Gate(tmp_path)) as other:
-        with other:
-            waiting = enter_awake(tmp_path, inside)
-            eventually(lambda: is_outer_door_taken(tmp_path))
-            assert not other.try_enter(spin_s=PATIENCE_S)  # there are never two of them
-            assert not inside.is_set()
-        assert inside.wait(PATIENCE_S)
-        waiting.join()
-
-
-def test_who_waits_awake_gives_up(tmp_path: Path) -> None:
-    with closing(Gate(tmp_path)) as gate, closing(Gate(tmp_path)) as other, other:
-        assert not gate.try_enter(spin_s=0.01)
-        assert not is_outer_door_taken(tmp_path)
 
 
 def test_an_error_inside_opens_it_again(tmp_path: Path) -> None:
