@@ -80,6 +80,8 @@ class Commits:
             outcome = self._attempt(batch)
         finally:
             self._gate.leave()
+        if self._is_unsynced:
+            self._sync.begin()  # not by the writer's thread: it would have to win the GIL back once more
         self._follow_up(batch, outcome)
         return True
 
@@ -161,11 +163,9 @@ class Commits:
     # -- outside -------------------------------------------------------------------------------------
 
     def _follow_up(self, batch: list[Write[Any]], outcome: Outcome) -> None:
-        """What no other process has to wait for. While it is done the disk writes what it was given."""
+        """What no other process has to wait for."""
         if outcome != "done":
             return
-        if self._is_unsynced:
-            self._sync.begin()
         self._announce()
         self._log.after_commit(self._connection)
         durable = [operation for operation in batch if operation.durable]
