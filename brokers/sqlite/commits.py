@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import apsw
 
+from ..errors import EngineError
 from .connection import explain
 from .gate import Gate
 from .glance import Glances
@@ -18,6 +19,9 @@ from .write_ahead_log import WriteAheadLog
 
 logger = logging.getLogger(__name__)
 
+#: How long to wait for a turn to write a log once more that could not be synced, in seconds. The next who
+#: writes does it otherwise.
+TURN_WITHIN_S = 1.0
 
 #: Spoiled: an operation raised. Failed: SQLite did.
 Outcome = Literal["done", "spoiled", "failed"]
@@ -174,7 +178,7 @@ class Commits:
         if durable:
             try:
                 self._get_onto_disk()
-            except (apsw.Error, OSError) as error:
+            except (apsw.Error, OSError, EngineError) as error:
                 self._tell(durable, error)
 
     def _get_onto_disk(self) -> None:
@@ -183,8 +187,14 @@ class Commits:
             try:
                 self._sync.finish()
             except OSError:
-                with self._gate:
-                    self._sync.make_whole()
+                self._make_whole()
+
+    def _make_whole(self) -> None:
+        self._gate.enter_within(TURN_WITHIN_S)  # not for ever: a process may be stopped inside
+        try:
+            self._sync.make_whole()
+        finally:
+            self._gate.leave()
 
     def _announce(self) -> None:
         try:
@@ -204,4 +214,4 @@ class Commits:
 
     def _tell(self, batch: list[Write[Any]], error: Exception) -> None:
         for operation in batch:
-            operation.error = explain(self._path, error)
+            operation.error = error if isinstance(error, EngineError) else explain(self._path, error)

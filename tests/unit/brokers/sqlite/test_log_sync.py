@@ -11,6 +11,7 @@ import pytest
 
 from brokers.errors import EngineError
 from brokers.sqlite.database import Database
+from brokers.sqlite.gate import Gate
 from brokers.sqlite.log_sync import LogSync
 from brokers.sqlite.schema import Schema
 from brokers.sqlite.write import Change
@@ -81,6 +82,25 @@ def test_several_are_told_what_is_there_when_it_is_on_disk(
     database._open().commits.commit(list(looks))
     assert [look.outcome() for look in looks] == [[("there",)]] * 2
     assert len(syncs) == before + 1
+
+
+def test_a_log_waits_for_a_stopped_process_only_so_long(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is inside the gate, and there the log would have to be written once more."""
+    monkeypatch.setattr("brokers.sqlite.commits.TURN_WITHIN_S", 0.01)
+
+    def fail(_: int) -> None:
+        stopped.try_enter()
+        raise OSError("Input/output error")
+
+    add(database, "before")
+    with closing(Gate(database.run_directory)) as stopped, monkeypatch.context() as patch:
+        patch.setattr("brokers.sqlite.log_sync.os.fdatasync", fail)
+        with pytest.raises(EngineError, match="kept the database to itself"):
+            add(database, "not for sure")
+    add(database, "after")
+    assert names(database)[-1] == "after"
 
 
 def test_while_the_disk_fails_nothing_is_stored(
