@@ -23,6 +23,7 @@ from .middleware import stack
 from .replays import as_new
 from .window import Window
 
+#: As Dramatiq's own encoder writes it.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 #: The message that this thread, or this coroutine, is processing.

@@ -16,6 +16,7 @@ and after a power cut nothing behind it would be found. So all that is in the lo
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import os
 from contextlib import suppress
@@ -26,12 +27,15 @@ import apsw
 logger = logging.getLogger(__name__)
 
 #: See sync_file_range(2). It waits for nothing but room in the disk's queue.
-_sync_file_range = ctypes.CDLL(None).sync_file_range
+_sync_file_range = ctypes.CDLL(None, use_errno=True).sync_file_range
 _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 #: From fcntl.h: begin to write, and wait for nothing.
 _SYNC_FILE_RANGE_WRITE = 2
 _TO_ITS_END = 0
+
+#: What it says when it could not write. Anything else: this file system has no such thing.
+_COULD_NOT_WRITE = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
 
 #: How much of the log is written once more at a time, in bytes.
 _CHUNK_BYTES = 1024 * 1024
@@ -52,8 +56,10 @@ class LogSync:
         self._may_have_a_hole = False
 
     def begin(self) -> None:
-        """Have the disk begin with what was written. A hint: `finish` does what is left."""
-        _sync_file_range(self._fd, 0, _TO_ITS_END, _SYNC_FILE_RANGE_WRITE)
+        """Have the disk begin with what was written. `finish` does what is left, and raises what fails."""
+        failed = _sync_file_range(self._fd, 0, _TO_ITS_END, _SYNC_FILE_RANGE_WRITE) != 0
+        if failed and (code := ctypes.get_errno()) in _COULD_NOT_WRITE:
+            self.doubt(OSError(code, os.strerror(code)))  # which `fdatasync` may not tell once more
 
     def finish(self) -> None:
         """Return when all that was written is on disk, whoever wrote it.
@@ -61,6 +67,8 @@ class LogSync:
         Raises:
           OSError: the disk failed. Nothing counts as stored before the log was made whole.
         """
+        if self._may_have_a_hole:
+            raise OSError(errno.EIO, "The log could not be written")
         try:
             os.fdatasync(self._fd)
         except OSError as error:

@@ -11,7 +11,6 @@ import apsw
 import pytest
 
 from brokers.backend import QueueBackend
-from brokers.sqlite import database
 from brokers.sqlite.log_sync import LogSync
 from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, a_message
@@ -52,7 +51,7 @@ _vfs: list[CountingVFS] = []
 
 def count_syncs(_: QueueBackend) -> None:
     _vfs.append(CountingVFS())
-    vars(database)["LogSync"] = CountingSync
+    pytest.MonkeyPatch().setattr("brokers.sqlite.database.LogSync", CountingSync)
 
 
 def syncs_so_far(_: QueueBackend) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -82,6 +85,30 @@ def test_several_are_told_what_is_there_when_it_is_on_disk(
     database._open().commits.commit(list(looks))
     assert [look.outcome() for look in looks] == [[("there",)]] * 2
     assert len(syncs) == before + 1
+
+
+@pytest.mark.parametrize(("code", "times"), [(errno.EIO, 1), (errno.ESPIPE, 0)])
+def test_what_could_not_be_written_early_is_written_once_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch, code: int, times: int
+) -> None:
+    """Unless there was only no way to begin early."""
+    written: list[int] = []
+    pwrite = os.pwrite
+
+    def fail(*_: int) -> int:
+        ctypes.set_errno(code)
+        return -1
+
+    def note(fd: int, data: bytes, offset: int) -> int:
+        written.append(offset)
+        return pwrite(fd, data, offset)
+
+    add(database, "before")
+    monkeypatch.setattr("brokers.sqlite.log_sync._sync_file_range", fail)
+    monkeypatch.setattr("brokers.sqlite.log_sync.os.pwrite", note)
+    add(database, "thing")
+    assert written == [0] * times
+    assert names(database) == ["before", "thing"]
 
 
 def test_a_log_waits_for_a_stopped_process_only_so_long(
