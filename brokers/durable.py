@@ -161,6 +161,7 @@ class DurableBroker(Broker):
 
     def _to_store(self, message: Message[Any], delay: int | None) -> QueueMessage:
         actor = self.actors.get(message.actor_name)
+        unique_key, unique_for_ms = _uniqueness(message, actor)
         return QueueMessage(
             message_id=message.message_id,
             queue=message.queue_name,
@@ -168,8 +169,8 @@ class DurableBroker(Broker):
             payload=_encoded(message),
             priority=actor.priority if actor else 0,
             delay_ms=delay or 0,
-            unique_key=_unique_key(message),
-            unique_for_ms=_unique_for_ms(message, actor),
+            unique_key=unique_key,
+            unique_for_ms=unique_for_ms,
         )
 
     # -- consuming ----------------------------------------------------------------------------------
@@ -297,14 +298,12 @@ def _encoded(message: Message[Any]) -> bytes:
     return message.encode()
 
 
-def _unique_key(message: Any) -> str | None:
-    """An actor's keys are its own."""
+def _uniqueness(message: Message[Any], actor: Actor[Any, Any] | None) -> tuple[str | None, int]:
+    """The unique key, which is its actor's own, and how many milliseconds it stays taken."""
     key = message.options.get("unique_key")
-    return None if key is None else f"{message.actor_name}:{key}"
-
-
-def _unique_for_ms(message: Message[Any], actor: Actor[Any, Any] | None) -> int:
+    if key is None:
+        return None, 0
     unique_for = message.options.get("unique_for") or (actor.options.get("unique_for") if actor else None)
-    if message.options.get("unique_key") is not None and not unique_for:
+    if not unique_for:
         raise ValueError("unique_key needs unique_for, in milliseconds: how long the key stays taken")
-    return int(unique_for or 0)
+    return f"{message.actor_name}:{key}", int(unique_for)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-import apsw
-
 from ..backend import QueueMessage
 from . import statements
-from .write import Apply, Write
+from .connection import Connection
+from .write import Write
 
 #: Payloads above this go beside their row: dragging them through each claim costs more than a second look.
 INLINE_BYTES = 8 * 1024
@@ -31,9 +29,7 @@ class Arrivals:
         self._clock = clock
         self._on_stored = on_stored
 
-    def store(
-        self, connection: apsw.Connection, message: QueueMessage, enqueued_at: int | None = None
-    ) -> bool:
+    def store(self, connection: Connection, message: QueueMessage, enqueued_at: int | None = None) -> bool:
         """Store a message. False: one of its id, or that has its unique key, is there already.
 
         Parameters:
@@ -44,8 +40,19 @@ class Arrivals:
             return False
         state, due_at = when(message.delay_ms, now)
         inline, beside = place(message.payload)
-        record = (message.message_id, message.queue, message.actor, state, message.priority, due_at)
-        connection.execute(statements.ENQUEUE, (*record, now if enqueued_at is None else enqueued_at, inline))
+        connection.at_hand.execute(
+            statements.ENQUEUE,
+            (
+                message.message_id,
+                message.queue,
+                message.actor,
+                state,
+                message.priority,
+                due_at,
+                now if enqueued_at is None else enqueued_at,
+                inline,
+            ),
+        )
         if not connection.changes():
             return False
         if beside is not None:
@@ -57,7 +64,7 @@ class Arrivals:
         self._on_stored()
         return True
 
-    def store_all(self, connection: apsw.Connection, messages: Sequence[QueueMessage]) -> Sequence[bool]:
+    def store_all(self, connection: Connection, messages: Sequence[QueueMessage]) -> Sequence[bool]:
         """Store plain messages in one statement; for each, whether it was not there already."""
         now = self._clock()
         heads, begin = [], 1  # SQL counts bytes from 1
@@ -67,16 +74,14 @@ class Arrivals:
             heads.append((*record, begin, len(m.payload)))
             begin += len(m.payload)
         payloads = b"".join([m.payload for m in messages])
-        connection.execute(statements.ENQUEUE_ALL, (payloads, json.dumps(heads)))
+        connection.at_hand.execute(statements.ENQUEUE_ALL, (payloads, json.dumps(heads)))
         count = connection.changes()
         if count:
             self._on_stored()
         return [True] * count if count == len(messages) else _which_are_new(connection, messages, count)
 
 
-def _which_are_new(
-    connection: apsw.Connection, messages: Sequence[QueueMessage], count: int
-) -> Sequence[bool]:
+def _which_are_new(connection: Connection, messages: Sequence[QueueMessage], count: int) -> Sequence[bool]:
     """After a statement that stored `count` of these: whether it was this one."""
     # The rows of one statement are numbered one after the other. Of two with one id only the first is new.
     last = connection.last_insert_rowid()
@@ -100,36 +105,31 @@ class Arrival(Write[bool]):
     def __init__(self, message: QueueMessage, arrivals: Arrivals) -> None:
         self._message = message
         self._arrivals = arrivals
+        # Nothing has to be stored but its row.
+        self.is_one_statement = message.unique_key is None and len(message.payload) <= INLINE_BYTES
 
-    def apply(self, connection: apsw.Connection) -> bool:
+    def apply(self, connection: Connection) -> bool:
         return self._arrivals.store(connection, self._message)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing has to be stored but its row."""
-        return self._message.unique_key is None and len(self._message.payload) <= INLINE_BYTES
+    @classmethod
+    def are_one_statement(cls, operations: Sequence[Any]) -> bool:
+        return all(map(_is_one_statement, operations))
 
     @classmethod
-    def in_one_statement(cls, operations: Sequence[Any]) -> Apply | None:
-        for each in operations:
-            if not each.is_plain:
-                return None
-        return partial(_store_all, operations)
-
-    @classmethod
-    def apply_all(cls, connection: apsw.Connection, operations: Sequence[Any]) -> None:
-        for is_plain, alike in groupby(operations, key=attrgetter("is_plain")):
-            if is_plain:
-                _store_all(list(alike), connection)
+    def apply_all(cls, connection: Connection, operations: Sequence[Any]) -> None:
+        for is_one_statement, alike in groupby(operations, key=_is_one_statement):
+            arrivals = list(alike)
+            if is_one_statement and len(arrivals) > 1:
+                _store_all(arrivals, connection)
             else:
-                super().apply_all(connection, list(alike))
+                super().apply_all(connection, arrivals)
 
 
-def _store_all(arrivals: Sequence[Arrival], connection: apsw.Connection) -> None:
-    """Store those that are plain."""
-    if len(arrivals) == 1:
-        arrivals[0].result = arrivals[0].apply(connection)
-        return
+_is_one_statement = attrgetter("is_one_statement")
+
+
+def _store_all(arrivals: Sequence[Arrival], connection: Connection) -> None:
+    """Store several that are nothing but their rows."""
     stored = arrivals[0]._arrivals.store_all(connection, [each._message for each in arrivals])
     for each, is_new in zip(arrivals, stored, strict=True):
         each.result = is_new
@@ -145,7 +145,7 @@ def when(delay_ms: int, now: int) -> tuple[str, int]:
     return ("delayed", now + delay_ms) if delay_ms > 0 else ("ready", now)
 
 
-def holder_of(connection: apsw.Connection, unique_key: str, now_ms: int) -> str | None:
+def holder_of(connection: Connection, unique_key: str, now_ms: int) -> str | None:
     """The id of the message that has a unique key now."""
     row: Any = connection.execute(statements.HOLDER_OF_KEY, (unique_key, now_ms)).fetchone()
     return None if row is None else row[0]

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from ..acks import Acks, by_claim
 from ..backend import Delivery, QueueMessage, Reason
 from ..clock import now_ms
@@ -24,6 +22,7 @@ from . import statements
 from .arrivals import Arrival, Arrivals, holder_of, place, when
 from .caretaker import Caretaker, bury
 from .claims import Claim, ClaimOfOne, Taken
+from .connection import Connection
 from .database import WRITE_TIMEOUT_S, Database
 from .doorbell import Doorbell, Street
 from .operators import OperatorSide
@@ -75,18 +74,15 @@ class SQLiteBackend(OperatorSide):
     # -- in -----------------------------------------------------------------------------------------
 
     def enqueue(self, message: QueueMessage) -> bool:
-        self._refuse_too_large(message.queue, message.payload)
+        MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
         return self._database.perform(Arrival(message, self._arrivals))
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
-        self._refuse_too_large(message.queue, message.payload)
+        MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
         return await self._database.perform_async(Arrival(message, self._arrivals))
 
     def holder_of(self, unique_key: str) -> str | None:
         return self._database.read(lambda c: holder_of(c, unique_key, self._clock()))
-
-    def _refuse_too_large(self, queue: str, payload: bytes) -> None:
-        MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
 
     # -- out ----------------------------------------------------------------------------------------
 
@@ -153,7 +149,7 @@ class SQLiteBackend(OperatorSide):
     def _unclaim(self, owner: int, token: int) -> None:
         """A claim failed, or was not answered in time. If it is committed all the same, nobody knows."""
 
-        def apply(connection: apsw.Connection) -> None:
+        def apply(connection: Connection) -> None:
             connection.execute(statements.UNCLAIM, (owner, token))
             self._wakes = True
 
@@ -178,9 +174,9 @@ class SQLiteBackend(OperatorSide):
     def retry(
         self, delivery: Delivery, *, queue: str, payload: bytes, delay_ms: int, error: str | None
     ) -> None:
-        self._refuse_too_large(queue, payload)
+        MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
 
-        def apply(connection: apsw.Connection) -> None:
+        def apply(connection: Connection) -> None:
             state, due_at = when(delay_ms, self._clock())
             inline, beside = place(payload)
             connection.execute(
@@ -197,7 +193,7 @@ class SQLiteBackend(OperatorSide):
         self._settle(delivery, apply)
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
-        def apply(connection: apsw.Connection) -> None:
+        def apply(connection: Connection) -> None:
             state, due_at = when(delay_ms, self._clock()) if delay_ms else ("ready", 0)
             keys = [(state, due_at, delivery.key, delivery.token) for delivery in deliveries]
             connection.executemany(statements.RELEASE, keys)
@@ -207,7 +203,7 @@ class SQLiteBackend(OperatorSide):
         for delivery in deliveries:
             self._at_desk().presence.finished(delivery.key)
 
-    def _settle(self, delivery: Delivery, apply: Callable[[apsw.Connection], None]) -> None:
+    def _settle(self, delivery: Delivery, apply: Callable[[Connection], None]) -> None:
         self._database.write(apply, durable=False)
         self._at_desk().presence.finished(delivery.key)
 
@@ -222,14 +218,14 @@ class SQLiteBackend(OperatorSide):
         self._database.write(lambda c: _run(c, statements.PAUSE, (queue, 1)))
 
     def resume(self, queue: str) -> None:
-        def apply(connection: apsw.Connection) -> None:
+        def apply(connection: Connection) -> None:
             connection.execute(statements.PAUSE, (queue, 0))
             self._wakes = True
 
         self._database.write(apply)
 
     def flush(self, queue: str) -> None:
-        def apply(connection: apsw.Connection) -> None:
+        def apply(connection: Connection) -> None:
             connection.execute(statements.FLUSH_LIVE, (queue,))
             connection.execute(statements.FLUSH_DEAD, (queue,))
 
@@ -321,7 +317,7 @@ class _AckBatch(Write[None]):
         self._acks = acks
         self._deliveries: list[Delivery] = []
 
-    def apply(self, connection: apsw.Connection) -> None:
+    def apply(self, connection: Connection) -> None:
         self._deliveries += self._acks.take()
         for (queue, token), keys in by_claim(self._deliveries).items():
             connection.execute(statements.ACK_ALL, (json.dumps(keys), token))
@@ -355,10 +351,10 @@ class _Desk:
             self.presence.waiting(-1)
 
 
-def _body(key: int, connection: apsw.Connection) -> bytes:
+def _body(key: int, connection: Connection) -> bytes:
     row: Any = connection.execute(statements.BODY, (key,)).fetchone()
     return bytes(row[0])
 
 
-def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:
+def _run(connection: Connection, statement: str, bindings: tuple[Any, ...]) -> None:
     connection.execute(statement, bindings)

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import apsw
-
 from ..errors import EngineError
 from . import statements
+from .connection import Connection
 from .database import Database
 from .doorbell import Doorbell
 from .presence import Peer, Presence, peers
@@ -125,7 +124,7 @@ class Caretaker:
     def _take_over(self, owner: int, running: list[int]) -> None:
         suspects = set(running)
 
-        def apply(connection: apsw.Connection) -> int:
+        def apply(connection: Connection) -> int:
             held: Any = connection.execute(statements.HELD_BY, (owner,)).fetchall()
             for key, token, crashes in held:
                 if key not in suspects:
@@ -150,7 +149,7 @@ class Caretaker:
 
 
 def bury(
-    connection: apsw.Connection, key: int, token: int | None, *, reason: str, error: str | None, now_ms: int
+    connection: Connection, key: int, token: int | None, *, reason: str, error: str | None, now_ms: int
 ) -> None:
     """Move a message, held under `token`, to the dead letters."""
     connection.execute(statements.COUNT_DIED, (reason, key, token))

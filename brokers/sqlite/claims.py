@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
-import apsw
-
 from . import statements
-from .write import Apply, Write
+from .connection import Connection
+from .write import Write
 
 #: How many delayed messages one claim makes ready at most.
 PROMOTE_LIMIT = 500
@@ -59,7 +57,7 @@ class Claim(Write[Taken]):
         self._wanted = {"queue": queue, "limit": limit}
         self._holder = {"owner": owner, "token": token}
 
-    def apply(self, connection: apsw.Connection) -> Taken:
+    def apply(self, connection: Connection) -> Taken:
         heads, payloads, next_due_at = self._next_ready(connection)
         if next_due_at is not None and next_due_at <= (now := self._clock()):
             connection.execute(statements.PROMOTE, {**self._wanted, "now": now, "limit": PROMOTE_LIMIT})
@@ -68,7 +66,7 @@ class Claim(Write[Taken]):
             connection.execute(statements.CLAIM, {**self._holder, "heads": heads})
         return Taken(heads, payloads or b"", next_due_at, is_all=False)
 
-    def _next_ready(self, connection: apsw.Connection) -> Any:
+    def _next_ready(self, connection: Connection) -> Any:
         return connection.execute(statements.NEXT_READY, self._wanted).fetchone()
 
 
@@ -78,14 +76,12 @@ class ClaimOfOne(Claim):
     It takes none when a delayed message is due, which may have to go first.
     """
 
-    def apply(self, connection: apsw.Connection) -> Taken:
+    is_one_statement = True
+
+    def apply(self, connection: Connection) -> Taken:
         bindings = {**self._wanted, **self._holder, "now": self._clock()}
         row: Any = connection.execute(statements.CLAIM_ONE, bindings).fetchall()
         if not row:
             return Taken("[]", b"", None, is_all=False)
         [(head, payload, is_last)] = row
         return Taken(f"[{head}]", payload or b"", None, is_all=bool(is_last))
-
-    @classmethod
-    def in_one_statement(cls, operations: Sequence[Any]) -> Apply | None:
-        return partial(cls.apply_all, operations=operations) if len(operations) == 1 else None

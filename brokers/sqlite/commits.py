@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import apsw
 
 from ..errors import EngineError
-from .connection import explain
+from .connection import Connection, explain
 from .gate import Gate
 from .glance import Glances
 from .log_sync import LogSync
-from .write import Apply, Write, in_one_statement, in_order
+from .write import Write, apply_all, are_one_statement
 from .write_ahead_log import WriteAheadLog
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ TURN_WITHIN_S = 1.0
 
 #: Spoiled: an operation raised. Failed: SQLite did.
 Outcome = Literal["done", "spoiled", "failed"]
+
+_is_durable = attrgetter("durable")
 
 
 class Commits:
@@ -40,7 +43,7 @@ class Commits:
     def __init__(
         self,
         path: Path,
-        connection: apsw.Connection,
+        connection: Connection,
         gate: Gate,
         sync: LogSync,
         log: WriteAheadLog,
@@ -115,25 +118,27 @@ class Commits:
 
     def _transact(self, batch: list[Write[Any]], *, sync_inside: bool) -> bool:
         """Returns False, with everything rolled back, when an operation raised."""
-        is_durable = any([operation.durable for operation in batch])  # noqa: C419  in a list: faster for few
-        if is_durable:
+        is_durable = any(map(_is_durable, batch))
+        if is_durable and self._sync.may_have_a_hole:
             self._sync.make_whole()
-        self._be_synced_by_sqlite(is_durable and sync_inside)
+        by_sqlite = is_durable and sync_inside
+        if by_sqlite != self._is_synced_by_sqlite:
+            self._be_synced_by_sqlite(by_sqlite)
         changes_before = self._connection.total_changes()
         if not self._run(batch):
             return False
         # A commit of nothing is not synced. But what it found may be another's, who still waits for the disk.
         has_changed = self._connection.total_changes() != changes_before
-        self._is_unsynced = is_durable and not (self._is_synced_by_sqlite and has_changed)
+        self._is_unsynced = is_durable and not (by_sqlite and has_changed)
         return True
 
     def _run(self, batch: list[Write[Any]]) -> bool:
+        if are_one_statement(batch):
+            return self._tried(batch)
         connection = self._connection
-        if (whole := in_one_statement(batch)) is not None:
-            return self._tried(batch, whole)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not self._tried(batch, in_order(batch)):
+            if not self._tried(batch):
                 return False
             connection.execute("COMMIT")
             return True
@@ -143,15 +148,14 @@ class Commits:
 
     def _be_synced_by_sqlite(self, by_sqlite: bool) -> None:
         """Whether SQLite itself syncs the log at the end of each commit."""
-        if by_sqlite != self._is_synced_by_sqlite:
-            self._is_synced_by_sqlite = False  # should this be interrupted: better synced twice than never
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if by_sqlite else 'NORMAL'}")
-            self._is_synced_by_sqlite = by_sqlite
+        self._is_synced_by_sqlite = False  # should this be interrupted: better synced twice than never
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if by_sqlite else 'NORMAL'}")
+        self._is_synced_by_sqlite = by_sqlite
 
-    def _tried(self, batch: list[Write[Any]], apply: Apply) -> bool:
-        """Whether this succeeded. If not, the operation whose fault it is, or else each, is told."""
+    def _tried(self, batch: list[Write[Any]]) -> bool:
+        """Whether all succeeded. If not, the operation whose fault it is, or else each, is told."""
         try:
-            apply(self._connection)
+            apply_all(self._connection, batch)
         except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
             self._doubt(error)
             explained = explain(self._path, error) if isinstance(error, apsw.Error) else error

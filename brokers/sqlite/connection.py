@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import apsw
@@ -13,7 +14,16 @@ from .write_ahead_log import KEPT_PAGES, MOST_PAGES, PAGE_BYTES
 BUSY_TIMEOUT_MS = 5_000
 
 
-def connect(path: Path, *, create: bool = False, read_only: bool = False) -> apsw.Connection:
+class Connection(apsw.Connection):
+    """A connection with a cursor at hand: `execute` makes a new one for each statement."""
+
+    @cached_property
+    def at_hand(self) -> apsw.Cursor:
+        """For one statement after the other: each ends the one before, read to its end or not."""
+        return self.cursor()
+
+
+def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Connection:
     """Open a connection.
 
     Parameters:
@@ -22,7 +32,7 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> aps
       read_only: refuse to write.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
-    connection = apsw.Connection(str(path), flags=flags)
+    connection = Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)  # before anything that can meet a lock
     # Plans do not depend on what is bound. Otherwise a statement that asks what is due would be prepared anew
     # for each new time, which takes longer than to run it.

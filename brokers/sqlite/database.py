@@ -20,7 +20,7 @@ from ..errors import EngineError, UnsupportedDatabase
 from ..forks import abandon_in_children
 from ..writer import Writer
 from .commits import Commits
-from .connection import connect, explain
+from .connection import Connection, connect, explain
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
 from .log_sync import LogSync
@@ -68,7 +68,7 @@ class Database:
         self._handles: _Handles | None = None
         abandon_in_children(self)
 
-    def write(self, apply: Callable[[apsw.Connection], T], *, durable: bool = True) -> T:
+    def write(self, apply: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `apply` in the next transaction; return its result once that is committed.
 
         Parameters:
@@ -88,7 +88,8 @@ class Database:
         Raises:
           EngineError: SQLite could not. If it is the disk that fails to sync, it may be done all the same.
         """
-        result: T = self._open().writer.perform(operation, WRITE_TIMEOUT_S)
+        handles = self._handles or self._open()
+        result: T = handles.writer.perform(operation, WRITE_TIMEOUT_S)
         return result
 
     async def perform_async(self, operation: Write[T]) -> T:
@@ -99,7 +100,7 @@ class Database:
         """Hand an operation to the writer without waiting for it."""
         self._open().writer.submit(operation)
 
-    def read(self, apply: Callable[[apsw.Connection], T]) -> T:
+    def read(self, apply: Callable[[Connection], T]) -> T:
         """Run `apply` on a consistent snapshot. Keep it short: an open snapshot holds up checkpoints.
 
         Raises:
@@ -222,9 +223,9 @@ class _Handles:
 
     commits: Commits
     writer: Writer[Write[Any]]
-    readers: list[apsw.Connection]
+    readers: list[Connection]
 
-    def spare_reader(self) -> apsw.Connection | None:
+    def spare_reader(self) -> Connection | None:
         with suppress(IndexError):  # list.pop is atomic; a look before it would not be
             return self.readers.pop()
         return None

@@ -19,6 +19,9 @@ RETRY_S = 0.01
 #: process with busy threads winning the GIL back takes a thousand times longer than the call.
 _flock = ctypes.PyDLL(None).flock
 
+_TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
+_UNLOCK = fcntl.LOCK_UN
+
 
 class Gate:
     """Taken before each write transaction, so that processes queue in the kernel instead of polling.
@@ -42,12 +45,12 @@ class Gate:
 
     def try_enter(self) -> bool:
         """Enter if nobody is inside, or at the inner door. Whoever got True calls `leave`."""
-        if _flock(self._outer, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
+        if _flock(self._outer, _TRY) != 0:
             return False  # someone waits already: no pushing in
         try:
-            is_inside: bool = _flock(self._inner, fcntl.LOCK_EX | fcntl.LOCK_NB) == 0
+            is_inside: bool = _flock(self._inner, _TRY) == 0
         finally:  # an interrupt must not leave the door shut
-            _flock(self._outer, fcntl.LOCK_UN)
+            _flock(self._outer, _UNLOCK)
         return is_inside
 
     def enter_within(self, timeout_s: float) -> None:
@@ -64,12 +67,12 @@ class Gate:
 
     def leave(self) -> None:
         """Let the next one in."""
-        _flock(self._inner, fcntl.LOCK_UN)
+        _flock(self._inner, _UNLOCK)
 
     def __enter__(self) -> None:
         _lock(self._outer)
         _lock(self._inner)
-        _flock(self._outer, fcntl.LOCK_UN)
+        _flock(self._outer, _UNLOCK)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -89,5 +92,5 @@ class Gate:
 
 
 def _lock(fd: int) -> None:
-    if _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:
+    if _flock(fd, _TRY) != 0:
         fcntl.flock(fd, fcntl.LOCK_EX)  # someone has it: now waiting without the GIL is right

@@ -53,7 +53,7 @@ class LogSync:
     def __init__(self, log: Path, connection: apsw.Connection) -> None:
         self._fd = os.open(log, os.O_RDWR | os.O_CLOEXEC)
         self._connection = connection
-        self._may_have_a_hole = False
+        self.may_have_a_hole = False
 
     def begin(self) -> None:
         """Have the disk begin with what was written. `finish` does what is left, and raises what fails."""
@@ -67,7 +67,7 @@ class LogSync:
         Raises:
           OSError: the disk failed. Nothing counts as stored before the log was made whole.
         """
-        if self._may_have_a_hole:
+        if self.may_have_a_hole:
             raise OSError(errno.EIO, "The log could not be written")
         try:
             os.fdatasync(self._fd)
@@ -77,7 +77,7 @@ class LogSync:
 
     def doubt(self, error: Exception) -> None:
         """A sync failed, or may have."""
-        self._may_have_a_hole = True
+        self.may_have_a_hole = True
         logger.warning("The write-ahead log may not be whole on disk, and is written once more: %s", error)
 
     def make_whole(self) -> None:
@@ -86,7 +86,7 @@ class LogSync:
         Raises:
           OSError, apsw.Error: the disk fails still. The next call tries again.
         """
-        if not self._may_have_a_hole:
+        if not self.may_have_a_hole:
             return
         with suppress(OSError):  # each file descriptor tells once of what failed: hear it now
             os.fdatasync(self._fd)
@@ -98,7 +98,7 @@ class LogSync:
         finally:
             self._connection.execute("ROLLBACK")
         os.fdatasync(self._fd)
-        self._may_have_a_hole = False
+        self.may_have_a_hole = False
 
     def close(self) -> None:
         os.close(self._fd)

@@ -8,11 +8,10 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-import apsw
-
 from ..backend import DeadLetterFilter, QueueMessage, QueueStats, State, StoredMessage
 from . import statements
 from .arrivals import Arrivals, place
+from .connection import Connection
 from .database import Database
 
 
@@ -49,7 +48,7 @@ class OperatorSide:
         return int(self._database.read(lambda c: _one(c, statement, _bindings(which)) or 0))
 
     def replay(self, message_id: str, *, payload: bytes | None = None) -> bool:
-        def apply(connection: apsw.Connection) -> bool:
+        def apply(connection: Connection) -> bool:
             row: Any = connection.execute(statements.DEAD_LETTER, (message_id,)).fetchone()
             if row is None:
                 return False
@@ -65,7 +64,7 @@ class OperatorSide:
     def adopt(self, messages: Sequence[StoredMessage]) -> int:
         return self._database.write(lambda c: sum(self._adopt(c, message) for message in messages))
 
-    def _adopt(self, connection: apsw.Connection, m: StoredMessage) -> int:
+    def _adopt(self, connection: Connection, m: StoredMessage) -> int:
         record = (m.message_id, m.queue, m.actor, m.priority, m.enqueued_at, m.deliveries, m.crashes)
         if m.state == "dead":
             connection.execute(statements.KNOW_QUEUE, (m.queue,))
@@ -82,7 +81,7 @@ class OperatorSide:
         return 1
 
     def remove(self, messages: Sequence[StoredMessage]) -> None:
-        def apply(connection: apsw.Connection) -> None:
+        def apply(connection: Connection) -> None:
             for message in messages:
                 if message.state == "dead":
                     connection.execute(statements.EXHUME, (message.message_id,))
@@ -101,7 +100,7 @@ class OperatorSide:
         )
 
 
-def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> int:
+def _run(connection: Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> int:
     """Returns how many rows it changed."""
     connection.execute(statement, bindings)
     return connection.changes()
@@ -127,11 +126,11 @@ def _bindings(which: DeadLetterFilter) -> dict[str, Any]:
     }
 
 
-def _rows(connection: apsw.Connection, statement: str) -> Any:
+def _rows(connection: Connection, statement: str) -> Any:
     return connection.execute(statement).fetchall()
 
 
-def _count(now_ms: int, connection: apsw.Connection) -> Sequence[QueueStats]:
+def _count(now_ms: int, connection: Connection) -> Sequence[QueueStats]:
     uncounted: dict[str, int] = dict(_rows(connection, statements.COUNT_UNCOUNTED))
     running: dict[str, int] = dict(_rows(connection, statements.COUNT_RUNNING))
     counted = []
@@ -153,11 +152,11 @@ def _count(now_ms: int, connection: apsw.Connection) -> Sequence[QueueStats]:
     return counted
 
 
-def _died(connection: apsw.Connection, queue: str) -> dict[str, int]:
+def _died(connection: Connection, queue: str) -> dict[str, int]:
     rows: Any = connection.execute(statements.DIED, (queue,)).fetchall()
     return dict(rows)
 
 
-def _one(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> Any:
+def _one(connection: Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> Any:
     row = connection.execute(statement, bindings).fetchone()
     return row[0] if row else None

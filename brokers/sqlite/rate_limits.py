@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import apsw
 from dramatiq.rate_limits import RateLimiterBackend
 
 from ..clock import now_ms
+from .connection import Connection
 from .database import Database
 from .polling import poll
 from .schema import Schema
@@ -88,7 +88,7 @@ class SQLiteRateLimiterBackend(RateLimiterBackend):
     ) -> bool:
         """Read, decide and write in one transaction. `decide` returns the new value, or None to refuse."""
 
-        def apply(connection: apsw.Connection) -> bool:
+        def apply(connection: Connection) -> bool:
             now = now_ms()
             new = decide(_value(connection, key), lambda other: _value(connection, other))
             connection.execute(EXPIRE, (now,))
@@ -100,7 +100,7 @@ class SQLiteRateLimiterBackend(RateLimiterBackend):
         return self._database.write(apply, durable=False)
 
 
-def _value(connection: apsw.Connection, key: str) -> int | None:
+def _value(connection: Connection, key: str) -> int | None:
     row: Any = connection.execute(GET, (key, now_ms())).fetchone()
     return None if row is None else row[0]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import apsw
 from dramatiq import Encoder
 from dramatiq.results import Missing, ResultBackend, ResultMissing, ResultTimeout
 from dramatiq.results.backend import DEFAULT_TIMEOUT
 
 from ..clock import now_ms
+from .connection import Connection
 from .database import Database
 from .polling import poll
 from .schema import Schema
@@ -90,7 +90,7 @@ class SQLiteResultBackend(ResultBackend):
     def _store(self, message_key: str, result: Any, ttl: int) -> None:
         value, now = self.encoder.encode(result), now_ms()
 
-        def apply(connection: apsw.Connection) -> None:
+        def apply(connection: Connection) -> None:
             connection.execute(EXPIRE, (now,))
             connection.execute(STORE, (message_key, value, now + ttl))
 

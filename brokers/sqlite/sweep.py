@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import apsw
-
 from . import statements
+from .connection import Connection
 from .database import Database
 
 #: The most that are swept at a time: their ids pass through memory, 4 MB of them.
@@ -44,15 +43,15 @@ def sweep_spent_ids(database: Database) -> Iterator[None]:
     database.write(partial(_run, statements.COUNT_TOTAL, ()), durable=False)
 
 
-def _in_order(last: int, connection: apsw.Connection) -> list[str]:
+def _in_order(last: int, connection: Connection) -> list[str]:
     """The ids, as JSON arrays of a step each."""
     rows: Any = connection.execute(statements.SPENT_IN_ORDER, {"last": last, "step": STEP}).fetchall()
     return [ids for (ids,) in rows]
 
 
-def _row(statement: str, bindings: dict[str, Any], connection: apsw.Connection) -> Any:
+def _row(statement: str, bindings: dict[str, Any], connection: Connection) -> Any:
     return connection.execute(statement, bindings).fetchone()
 
 
-def _run(statement: str, bindings: tuple[Any, ...], connection: apsw.Connection) -> None:
+def _run(statement: str, bindings: tuple[Any, ...], connection: Connection) -> None:
     connection.execute(statement, bindings)

@@ -6,34 +6,33 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-import apsw
-
 from ..writer import Operation
+from .connection import Connection
 
 T = TypeVar("T")
 
-#: Works on the connection that writes.
-Apply = Callable[[apsw.Connection], Any]
-
 
 class Write(Operation[T]):
-    """Something to be done within the next transaction."""
+    """Something to be done within the next transaction.
 
-    def apply(self, connection: apsw.Connection) -> T:
+    Attributes:
+      is_one_statement: whether `apply` is just that. Then it needs no begin and no commit, which are two
+        statements more, and in a process with many busy threads each costs a fight for the GIL.
+    """
+
+    is_one_statement = False
+
+    def apply(self, connection: Connection) -> T:
         """Do it. It may be done twice, when the first try was rolled back: no trace outside the database."""
         raise NotImplementedError
 
     @classmethod
-    def in_one_statement(cls, operations: Sequence[Any]) -> Apply | None:  # noqa: ARG003
-        """What does all of these in one statement, which then is the transaction; None: it takes more.
-
-        Begin and commit are two statements more, and in a process with many busy threads each statement costs
-        a fight for the GIL.
-        """
-        return None
+    def are_one_statement(cls, operations: Sequence[Any]) -> bool:  # noqa: ARG003
+        """Whether `apply_all` does these several in one statement."""
+        return False
 
     @classmethod
-    def apply_all(cls, connection: apsw.Connection, operations: Sequence[Any]) -> None:
+    def apply_all(cls, connection: Connection, operations: Sequence[Any]) -> None:
         """Do several of this kind, in order. What one of them raises is its `error`, and raised.
 
         Where a kind can do many in fewer statements, it does.
@@ -54,33 +53,35 @@ class Change(Write[T]):
       durable, lazy: as of any operation.
     """
 
-    def __init__(
-        self, apply: Callable[[apsw.Connection], T], *, durable: bool = True, lazy: bool = False
-    ) -> None:
+    def __init__(self, apply: Callable[[Connection], T], *, durable: bool = True, lazy: bool = False) -> None:
         super().__init__(durable=durable, lazy=lazy)
         self._apply = apply
 
-    def apply(self, connection: apsw.Connection) -> T:
+    def apply(self, connection: Connection) -> T:
         return self._apply(connection)
 
 
-def in_one_statement(batch: Sequence[Write[Any]]) -> Apply | None:
-    """What does a whole batch in one statement; None: it takes more."""
+def are_one_statement(batch: Sequence[Write[Any]]) -> bool:
+    """Whether `apply_all` does a batch in one statement."""
+    if len(batch) == 1:
+        return batch[0].is_one_statement
     kind = type(batch[0])
     for operation in batch:
         if type(operation) is not kind:
-            return None
-    return kind.in_one_statement(batch)
+            return False
+    return kind.are_one_statement(batch)
 
 
-def in_order(batch: Sequence[Write[Any]]) -> Apply:
-    """What does a batch as few statements as may be, those of one kind that follow each other together."""
+def apply_all(connection: Connection, batch: Sequence[Write[Any]]) -> None:
+    """Do a batch in order, those of one kind that follow each other together.
 
-    def apply(connection: apsw.Connection) -> None:
-        for kind, alike in groupby(batch, key=_kind):
-            kind.apply_all(connection, list(alike))
-
-    return apply
+    Raises what one of them raises. If it is known which one that was, it is its `error` too.
+    """
+    if len(batch) == 1:
+        batch[0].result = batch[0].apply(connection)
+        return
+    for kind, alike in groupby(batch, key=_kind):
+        kind.apply_all(connection, list(alike))
 
 
 def _kind(operation: Write[Any]) -> type[Write[Any]]:
