@@ -124,12 +124,12 @@ class Commits:
         by_sqlite = is_durable and sync_inside
         if by_sqlite != self._is_synced_by_sqlite:
             self._be_synced_by_sqlite(by_sqlite)
-        changes_before = self._connection.total_changes()
+        changes_before = self._connection.total_changes() if by_sqlite else 0
         if not self._run(batch):
             return False
         # A commit of nothing is not synced. But what it found may be another's, who still waits for the disk.
-        has_changed = self._connection.total_changes() != changes_before
-        self._is_unsynced = is_durable and not (by_sqlite and has_changed)
+        is_synced = by_sqlite and self._connection.total_changes() != changes_before
+        self._is_unsynced = is_durable and not is_synced
         return True
 
     def _run(self, batch: list[Write[Any]]) -> bool:

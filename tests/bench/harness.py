@@ -89,16 +89,20 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=WORK, ignore_cleanup_errors=True) as path:
             yield Path(path)
 
-    def interleaved(self, contenders: Mapping[str, Callable[[Path], T]]) -> dict[str, list[T]]:
+    def interleaved(
+        self, contenders: Mapping[str, Callable[[Path], T]], *, turns: int = 1
+    ) -> dict[str, list[T]]:
         """Measure all contenders in turn, and again: whatever the machine does meanwhile hits them alike.
 
         Parameters:
           contenders: by name; each is given an empty directory.
+          turns: how many each has in one run. Many short ones, where the machine's own speed changes.
         """
         results: dict[str, list[T]] = {name: [] for name in contenders}
-        for run in range(self.runs):
+        count = self.runs * turns
+        for turn in range(count):
             for name, measure in contenders.items():
-                self.say(f"{name}, run {run + 1} of {self.runs}")
+                self.say(f"{name}, turn {turn + 1} of {count}")
                 with self.directory() as directory:
                     results[name].append(measure(directory))
         return results
