@@ -45,7 +45,7 @@ class OneByOne:
         self._lock.acquire()
 
     def try_begin(self) -> bool:
-        return self._lock.acquire(False)
+        return self._lock.acquire(blocking=False)
 
     def end(self) -> None:
         self._lock.release()

@@ -124,7 +124,7 @@ class Commits:
         by_sqlite = is_durable and sync_inside
         if by_sqlite != self._is_synced_by_sqlite:
             self._be_synced_by_sqlite(by_sqlite)
-        changes_before = self._connection.total_changes() if by_sqlite else 0
+        changes_before = self._connection.total_changes() if by_sqlite else 0  # asked only where it decides
         if not self._run(batch):
             return False
         # A commit of nothing is not synced. But what it found may be another's, who still waits for the disk.

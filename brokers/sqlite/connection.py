@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 
 import apsw
@@ -17,10 +16,20 @@ BUSY_TIMEOUT_MS = 5_000
 class Connection(apsw.Connection):
     """A connection with a cursor at hand: `execute` makes a new one for each statement."""
 
-    @cached_property
+    _at_hand: apsw.Cursor | None = None
+
+    @property
     def at_hand(self) -> apsw.Cursor:
-        """For one statement after the other: each ends the one before, read to its end or not."""
-        return self.cursor()
+        """For statements that return nothing.
+
+        A result that is not read to its end keeps its snapshot open, over commits too, and the cursor's next
+        use cuts it off without a word.
+        """
+        if (
+            self._at_hand is None
+        ):  # no `cached_property`: before Python 3.12 it has a lock, which outlives a fork
+            self._at_hand = self.cursor()
+        return self._at_hand
 
 
 def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Connection:

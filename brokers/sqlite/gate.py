@@ -19,6 +19,7 @@ RETRY_S = 0.01
 #: process with busy threads winning the GIL back takes a thousand times longer than the call.
 _flock = ctypes.PyDLL(None).flock
 
+#: What it is asked for: to lock without waiting, and to unlock.
 _TRY = fcntl.LOCK_EX | fcntl.LOCK_NB
 _UNLOCK = fcntl.LOCK_UN
 

@@ -48,6 +48,9 @@ class LogSync:
       log: the log's file, which is there for as long as a connection to its database is open. SQLite has no
         locks on it that closing it here could drop.
       connection: one that writes to it.
+
+    Attributes:
+      may_have_a_hole: a sync failed, or may have. Nothing counts as stored before the log was made whole.
     """
 
     def __init__(self, log: Path, connection: apsw.Connection) -> None:
@@ -86,8 +89,6 @@ class LogSync:
         Raises:
           OSError, apsw.Error: the disk fails still. The next call tries again.
         """
-        if not self.may_have_a_hole:
-            return
         with suppress(OSError):  # each file descriptor tells once of what failed: hear it now
             os.fdatasync(self._fd)
         self._connection.execute("BEGIN IMMEDIATE")  # nobody writes, also nobody who does not know the gate

@@ -16,8 +16,9 @@ class Write(Operation[T]):
     """Something to be done within the next transaction.
 
     Attributes:
-      is_one_statement: whether `apply` is just that. Then it needs no begin and no commit, which are two
-        statements more, and in a process with many busy threads each costs a fight for the GIL.
+      is_one_statement: whether `apply` is just that, and reads it to its end. Then it is the transaction, and
+        needs no begin and no commit: two statements more, and in a process with many busy threads each costs
+        a fight for the GIL.
     """
 
     is_one_statement = False
@@ -33,7 +34,7 @@ class Write(Operation[T]):
 
     @classmethod
     def apply_all(cls, connection: Connection, operations: Sequence[Any]) -> None:
-        """Do several of this kind, in order. What one of them raises is its `error`, and raised.
+        """Do one or several of this kind, in order. What one of them raises is its `error`, and raised.
 
         Where a kind can do many in fewer statements, it does.
         """
@@ -73,9 +74,9 @@ def are_one_statement(batch: Sequence[Write[Any]]) -> bool:
 
 
 def apply_all(connection: Connection, batch: Sequence[Write[Any]]) -> None:
-    """Do a batch in order, those of one kind that follow each other together.
+    """Do a batch in order, those of one kind that follow each other together; a single one by its `apply`.
 
-    Raises what one of them raises. If it is known which one that was, it is its `error` too.
+    Raises what one of them raises. Where it is one of several, and known which, it is its `error` too.
     """
     if len(batch) == 1:
         batch[0].result = batch[0].apply(connection)

@@ -102,7 +102,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("themes", nargs="*", metavar="theme", help=f"of {', '.join(THEMES)}; all when none")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, only to see that it works")
-    parser.add_argument("--runs", type=int, help="how often each contender has its turn (5; 2 when quick)")
+    parser.add_argument(
+        "--runs", type=int, help="how many runs: in each, all contenders have their turns (5; 2 when quick)"
+    )
     parser.add_argument("--results", type=Path, default=Path("bench-results.json"), help="the results' file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="only print a results file as Markdown")
     options = parser.parse_args()

@@ -69,7 +69,7 @@ class Bench:
     """How to measure.
 
     Attributes:
-      runs: how often each contender has its turn.
+      runs: how many. A contender has one turn in each, or several short ones.
       quick: sizes that only show that everything works.
       say: tells the person at the terminal what is being done.
     """

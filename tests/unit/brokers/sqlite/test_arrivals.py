@@ -87,6 +87,18 @@ def test_one_statement_is_a_commit_of_its_own(backend: SQLiteBackend) -> None:
     assert statements == ["INSERT", "INSERT"]
 
 
+@pytest.mark.parametrize(
+    "takes_more", [message("large", LARGE), message("only", unique_key="key", unique_for_ms=60_000)]
+)
+def test_what_takes_more_than_one_is_a_transaction(backend: SQLiteBackend, takes_more: QueueMessage) -> None:
+    backend.enqueue(message("first"))
+
+    with statements_run(backend.database) as statements:
+        assert backend.enqueue(takes_more)
+
+    assert (statements[0], statements[-1]) == ("BEGIN", "COMMIT")
+
+
 def test_many_threads_get_their_own_answers(backend: SQLiteBackend) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda n: backend.enqueue(message(str(n % 300))), range(600)))
