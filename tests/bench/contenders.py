@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
@@ -18,6 +17,9 @@ from brokers.backend import QueueMessage
 from brokers.clock import now_ms
 from brokers.durable import DurableBroker
 from brokers.sqlite import SQLiteBackend
+from tests.support.waiting import eventually
+
+from .harness import PART_WITHIN_S
 
 Kind = Literal["recado", "recado-redis", "stub", "redis", "dramatiq-sqlite"]
 
@@ -118,8 +120,8 @@ def wait_until_empty(broker: Broker, *, interval_ms: int = 1) -> None:
         case DurableBroker():
             broker.join(QUEUE, interval=interval_ms)
         case _ if hasattr(broker, "db"):  # dramatiq-sqlite has no join
-            while _left_in(broker):
-                time.sleep(interval_ms / 1000)
+            every_s = interval_ms / 1000
+            eventually(lambda: not _left_in(broker), within_s=PART_WITHIN_S, every_s=every_s)
         case _:
             broker.join(QUEUE, interval=interval_ms)  # type: ignore[call-arg]  # RedisBroker's own
 
