@@ -30,6 +30,9 @@ Reason = Literal[
 #: An engine's own name for a message: a row's number, or the message's id itself.
 Key = Any
 
+#: What a message is held by: its key, and the token it was claimed under.
+Lease = tuple[Key, int]
+
 
 class QueueMessage(NamedTuple):
     """A message on its way in."""
@@ -56,6 +59,11 @@ class Delivery(NamedTuple):
     enqueued_at: int
     due_at: int
     crashes: int = 0  # how often its worker died while running it
+
+    @property
+    def lease(self) -> Lease:
+        """Of all deliveries of this message, which one it is. Two may be in one process for a moment."""
+        return self.key, self.token
 
 
 class StoredMessage(NamedTuple):
@@ -126,6 +134,11 @@ class QueueBackend(Protocol):
 
     An engine that has no such thing raises `Unsupported`.
     """
+
+    @property
+    def max_deliveries(self) -> int:
+        """How many workers may die under a message before it is set aside."""
+        ...
 
     def enqueue(self, message: QueueMessage) -> bool:
         """Store a message; return when it would survive kill -9 and power loss.

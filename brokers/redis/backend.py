@@ -67,7 +67,7 @@ class RedisBackend(OperatorSide):
             sentinel_master=sentinel_master,
             timeout_s=timeout_s,
         )
-        self._max_deliveries = max_deliveries
+        self.max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
@@ -145,11 +145,11 @@ class RedisBackend(OperatorSide):
         ]
 
     def started(self, delivery: Delivery) -> None:
-        self._at_desk().marks.set(delivery.token, delivery.message_id)
+        self._at_desk().marks.set(delivery.lease)
 
     def ack(self, delivery: Delivery) -> None:
         self._acks.add(delivery)
-        self._at_desk().marks.clear(delivery.key)
+        self._at_desk().marks.clear(delivery.lease)
 
     def _start_ack_batch(self) -> None:
         self._database.submit(_AckBatch(self._acks, self._at_desk().owner))
@@ -171,11 +171,11 @@ class RedisBackend(OperatorSide):
             arguments += (delivery.queue, delivery.token, delivery.key)
         self._database.ask(Command(scripts.RELEASE, arguments, read=_nothing))
         for delivery in deliveries:
-            self._at_desk().marks.clear(delivery.key)
+            self._at_desk().marks.clear(delivery.lease)
 
     def _settle(self, delivery: Delivery, command: Command[None]) -> None:
         self._database.ask(command)
-        self._at_desk().marks.clear(delivery.key)
+        self._at_desk().marks.clear(delivery.lease)
 
     def _lease(self, delivery: Delivery) -> tuple[Argument, ...]:
         return (self._at_desk().owner, delivery.queue, delivery.token, delivery.key)
@@ -186,7 +186,7 @@ class RedisBackend(OperatorSide):
     # -- the rest -----------------------------------------------------------------------------------
 
     def report_death(self, pid: int) -> None:
-        arguments = (this_host(), pid, self._max_deliveries, DIED)
+        arguments = (this_host(), pid, self.max_deliveries, DIED)
         self._database.ask(Command(scripts.REPORT_DEATH, arguments, read=_nothing))
 
     def check(self, *, timeout_s: float) -> None:
@@ -227,7 +227,7 @@ class RedisBackend(OperatorSide):
                     self._database.server,
                     self._database.base,
                     timeout_s=self._heartbeat_timeout_s,
-                    max_deliveries=self._max_deliveries,
+                    max_deliveries=self.max_deliveries,
                 )
             return self._desk
 

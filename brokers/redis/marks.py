@@ -7,12 +7,14 @@ even if the sender dies at once.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from typing import Any
 
 import redis
 
+from ..backend import Lease
 from .server import Server
 
 logger = logging.getLogger(__name__)
@@ -32,16 +34,18 @@ class Marks:
     def __init__(self, server: Server, key: str) -> None:
         self._server = server
         self._key = key
-        self._places: dict[str, int] = {}
+        self._places: dict[Lease, int] = {}
         self._free: list[int] = []
+        self._more = itertools.count()
         self._connection: Any = None
         self._sending = threading.Lock()
 
-    def set(self, token: int, message_id: str) -> None:
+    def set(self, lease: Lease) -> None:
         """A message begins to run. While the server is away nothing is noted."""
+        message_id, token = lease
         mark = f"{token}:{message_id}"
         with self._sending:
-            place = self._places[message_id] = self._free.pop() if self._free else len(self._places)
+            place = self._places[lease] = self._free.pop() if self._free else next(self._more)
             try:
                 if self._connection is None:
                     self._connection = self._connect()
@@ -52,9 +56,9 @@ class Marks:
                 logger.warning("Could not note that message %s is run: %s", message_id, error)
                 self._disconnect()
 
-    def clear(self, message_id: str) -> None:
+    def clear(self, lease: Lease) -> None:
         """It is no longer run; harmless for a message that never was."""
-        place = self._places.pop(message_id, None)
+        place = self._places.pop(lease, None)
         if place is not None:
             self._free.append(place)
 

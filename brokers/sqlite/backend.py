@@ -55,7 +55,7 @@ class SQLiteBackend(OperatorSide):
     ) -> None:
         self._database = Database(path, SCHEMA, after_commit=self._ring)
         self._acks = Acks(self._start_ack_batch)
-        self._max_deliveries = max_deliveries
+        self.max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._clock = clock
         self._street = Street(self._database.run_directory)
@@ -156,11 +156,11 @@ class SQLiteBackend(OperatorSide):
         self._database.submit(Change(apply, durable=False, lazy=True))
 
     def started(self, delivery: Delivery) -> None:
-        self._at_desk().presence.started(delivery.key, self._clock())
+        self._at_desk().presence.started(delivery.lease, self._clock())
 
     def ack(self, delivery: Delivery) -> None:
         self._acks.add(delivery)
-        self._at_desk().presence.finished(delivery.key)
+        self._at_desk().presence.finished(delivery.lease)
 
     def _start_ack_batch(self) -> None:
         self._database.submit(_AckBatch(self._acks))
@@ -201,11 +201,11 @@ class SQLiteBackend(OperatorSide):
 
         self._database.write(apply, durable=False)
         for delivery in deliveries:
-            self._at_desk().presence.finished(delivery.key)
+            self._at_desk().presence.finished(delivery.lease)
 
     def _settle(self, delivery: Delivery, apply: Callable[[Connection], None]) -> None:
         self._database.write(apply, durable=False)
-        self._at_desk().presence.finished(delivery.key)
+        self._at_desk().presence.finished(delivery.lease)
 
     def sync(self) -> None:
         # Behind them in the writer's queue: `write` might find a way past it.
@@ -283,7 +283,7 @@ class SQLiteBackend(OperatorSide):
                 self._database,
                 presence,
                 doorbell,
-                max_deliveries=self._max_deliveries,
+                max_deliveries=self.max_deliveries,
                 clock=self._clock,
                 on_recovered=self._note_wake,
             )

@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ..backend import Lease
+
 _HEADER = 64
 _PID = struct.Struct("<q")
 _PID_AT = 8
@@ -50,19 +52,20 @@ class Presence:
         self._memory = mmap.mmap(self._fd, _SIZE)
         _PID.pack_into(self._memory, _PID_AT, os.getpid())
         self._free = list(range(_SLOTS - 1, -1, -1))
-        self._slots: dict[int, int] = {}
+        self._slots: dict[Lease, int] = {}
         self._waiting = 0
         self._lock = threading.Lock()
 
-    def started(self, key: int, now_ms: int) -> None:
+    def started(self, lease: Lease, now_ms: int) -> None:
         """A worker thread begins to run this message."""
+        key, _ = lease
         slot = self._free.pop()  # list.pop is atomic
-        self._slots[key] = slot
+        self._slots[lease] = slot
         _SLOT.pack_into(self._memory, _HEADER + slot * _SLOT.size, key, now_ms)
 
-    def finished(self, key: int) -> None:
+    def finished(self, lease: Lease) -> None:
         """It no longer does; harmless for a message that never started."""
-        slot = self._slots.pop(key, None)
+        slot = self._slots.pop(lease, None)
         if slot is not None:
             _SLOT.pack_into(self._memory, _HEADER + slot * _SLOT.size, 0, 0)
             self._free.append(slot)

@@ -85,7 +85,7 @@ class SQSBackend:
             poll_s=poll_s,
         )
         self._visibility_timeout_s = visibility_timeout_s
-        self._max_deliveries = max_deliveries
+        self.max_deliveries = max_deliveries
         self._max_message_bytes = min(max_message_bytes, LARGEST_BYTES)
         self._poll_s = poll_s
         self._begin()
@@ -155,7 +155,7 @@ class SQSBackend:
             if early_ms > EARLY_MS:  # SQS delays for a quarter of an hour at most: once more, then
                 self._replace(delivery, delivery.queue, delivery.payload, early_ms)
                 return False
-            if delivery.deliveries > self._max_deliveries:
+            if delivery.deliveries > self.max_deliveries:
                 self.nack(delivery, reason="max_deliveries", error=None)
                 return False
         except BrokerError as error:  # its lease ends, and whoever receives it next tries again

@@ -18,8 +18,8 @@ def live(channel: Connection, directory: Path) -> None:
     presence = Presence(directory)
     presence.waiting(1)
     for key in (7, 8, 9):
-        presence.started(key, now_ms=1)
-    presence.finished(8)
+        presence.started((key, 1), now_ms=1)
+    presence.finished((8, 1))
     channel.send(presence.owner)
     channel.recv()
 
@@ -86,9 +86,20 @@ def test_it_waits_as_long_as_any_of_its_consumers_does(tmp_path: Path) -> None:
 
 def test_finishing_what_never_started_is_harmless(tmp_path: Path) -> None:
     with closing(Presence(tmp_path)) as presence, closing(Peer(presence.path)) as seen:
-        presence.started(1, now_ms=1)
-        presence.finished(2)
+        presence.started((1, 1), now_ms=1)
+        presence.finished((2, 1))
         assert seen.running() == [1]
+
+
+def test_a_message_that_begins_again_before_it_has_ended_is_still_run(tmp_path: Path) -> None:
+    """It was put back, and claimed once more, before the thread that had it came to say that it is done."""
+    with closing(Presence(tmp_path)) as presence, closing(Peer(presence.path)) as seen:
+        presence.started((1, 1), now_ms=1)
+        presence.started((1, 2), now_ms=2)
+        presence.finished((1, 1))
+        assert seen.running() == [1]
+        presence.finished((1, 2))
+        assert seen.running() == []
 
 
 def test_a_full_disk_cannot_kill_through_the_mapping(tmp_path: Path) -> None:
