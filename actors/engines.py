@@ -46,8 +46,7 @@ def queue_backend(settings: Settings, engine: str) -> QueueBackend:
 def oversight(settings: Settings, broker: DurableBroker) -> Oversight:
     """What messages can know of each other on the broker's engine."""
     if settings.queue_backend == "sqs":
-        longest_run_ms = settings.message_time_limit_ms + int(1_000 * settings.hang_grace_s)
-        return ByClock(longest_run_ms=longest_run_ms)
+        return ByClock(longest_run_ms=int(1_000 * settings.longest_run_s))
     return ByLookup(broker)
 
 

@@ -13,6 +13,7 @@ from dramatiq.errors import ActorNotFound, BrokerConnectionError, DecodeError
 from dramatiq.middleware import SkipMessage
 
 from .backend import Delivery, QueueBackend, Reason
+from .isolation import Isolation
 from .window import Window
 
 logger = logging.getLogger(__name__)
@@ -61,13 +62,23 @@ class DurableConsumer(Consumer):
       backend: the engine.
       queue_name: the queue.
       window: how many messages to hold.
-      timeout_s: how long `next()` may block.
+      isolation: what else is handed out in this process.
+      timeout_s: how long `next()` waits for each of what it needs: room, a message, its turn.
     """
 
-    def __init__(self, backend: QueueBackend, queue_name: str, window: Window, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        backend: QueueBackend,
+        queue_name: str,
+        window: Window,
+        isolation: Isolation,
+        *,
+        timeout_s: float,
+    ) -> None:
         self._backend = backend
         self._queue_name = queue_name
         self._window = window
+        self._isolation = isolation
         self._timeout_s = timeout_s
         self._claimed: deque[Delivery] = deque()
 
@@ -80,13 +91,35 @@ class DurableConsumer(Consumer):
                 message = DurableMessage(delivery, Message.decode(delivery.payload))
             except DecodeError as error:
                 self._set_aside(delivery, "undecodable", _format(error))
-                message = None
+                self._claimed.popleft()
+                continue
+            if not self._may_begin(delivery):
+                return None
             self._claimed.popleft()
-            if message is not None:
-                return message
+            return message
         return None
 
+    def _may_begin(self, delivery: Delivery) -> bool:
+        """Whether the first of those claimed can be handed out. What it would keep waiting others may run."""
+        match self._isolation.enter(delivery):
+            case "in":
+                return True
+            case "alone":
+                self._give_back_all_but(1)
+                return self._isolation.wait_for_others(delivery, timeout_s=self._timeout_s)
+            case "refused":
+                self._give_back_all_but(0)
+                return False
+
+    def _give_back_all_but(self, first: int) -> None:
+        self._release(list(self._claimed)[first:])
+        while len(self._claimed) > first:
+            self._claimed.pop()
+
     def _claim(self) -> None:
+        self._release_left_over()
+        if not self._isolation.wait_until_open(self._timeout_s):
+            return
         room = self._window.wait_for_room(self._timeout_s)
         if room:
             deliveries = self._backend.dequeue(self._queue_name, limit=room, timeout_s=self._timeout_s)
@@ -103,11 +136,10 @@ class DurableConsumer(Consumer):
         message.settled = True
         if failure is None and message.processed and message.retry is None and error is None:
             self._backend.ack(message.delivery)
-            self._window.settled()
+            self._settled(message.delivery)
         elif isinstance(failure, BrokerConnectionError) or not message.processed:
             # Not processed: a late interrupt hit the worker thread between the actor and here.
-            self._backend.release([message.delivery], delay_ms=RELEASE_DELAY_MS)
-            self._window.settled()
+            self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
         elif failure is not None:
             self._set_aside(message.delivery, "undeliverable", _format(failure))
         elif message.retry is not None:
@@ -124,8 +156,7 @@ class DurableConsumer(Consumer):
         message.settled = True
         if isinstance(message.failed_enqueue, BrokerConnectionError):
             # It failed for good, but what should follow could not be stored: come back, and fail again.
-            self._backend.release([message.delivery], delay_ms=RELEASE_DELAY_MS)
-            self._window.settled()
+            self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
         else:
             error = message._exception
             self._set_aside(message.delivery, _reason(error), None if error is None else _format(error))
@@ -135,14 +166,26 @@ class DurableConsumer(Consumer):
         self._release([message.delivery for message in messages])
 
     def close(self) -> None:
-        """Give back what was claimed and not yet handed out."""
-        self._release(list(self._claimed))
+        """Give back what was claimed and not yet handed out. If that fails, the next consumer does."""
+        for delivery in self._claimed:
+            self._isolation.leave(delivery)  # even if the release fails: nobody waits here any more
+        self._window.to_release += self._claimed
         self._claimed.clear()
+        self._release_left_over()
 
-    def _release(self, deliveries: list[Delivery]) -> None:
+    def _release_left_over(self) -> None:
+        left_over, self._window.to_release = self._window.to_release, []
+        try:
+            self._release(left_over)
+        except BrokerConnectionError:
+            self._window.to_release += left_over
+            raise
+
+    def _release(self, deliveries: list[Delivery], *, delay_ms: int = 0) -> None:
         if deliveries:
-            self._backend.release(deliveries)
-            self._window.settled(len(deliveries))
+            self._backend.release(deliveries, delay_ms=delay_ms)
+            for delivery in deliveries:
+                self._settled(delivery, ran=False)
 
     def _retry(self, message: DurableMessage, changed: Any, delay_ms: int) -> None:
         error = None if message._exception is None else _format(message._exception)
@@ -160,11 +203,15 @@ class DurableConsumer(Consumer):
             logger.exception("A retry cannot be stored: message %s is a dead letter", message.message_id)
             self._set_aside(message.delivery, "undeliverable", f"{_format(reason)}\n{error or ''}")
         else:
-            self._window.settled()
+            self._settled(message.delivery)
 
     def _set_aside(self, delivery: Delivery, reason: Reason, error: str | None) -> None:
         self._backend.nack(delivery, reason=reason, error=error)
-        self._window.settled()
+        self._settled(delivery)
+
+    def _settled(self, delivery: Delivery, *, ran: bool = True) -> None:
+        self._window.settled(ran=ran)
+        self._isolation.leave(delivery)
 
 
 def _reason(error: BaseException | None) -> Reason:

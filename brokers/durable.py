@@ -19,6 +19,7 @@ from .consumer import DurableConsumer, DurableMessage
 from .forks import abandon_in_children
 from .hooks import Hooks
 from .interrupts import expose
+from .isolation import PATIENCE_S, Isolation
 from .middleware import stack
 from .replays import as_new
 from .window import Window
@@ -47,26 +48,42 @@ class DurableBroker(Broker):
       given back instead of acked, although Dramatiq itself only logs that failure.
     * A message sent with the option `unique_key` is stored once in `unique_for` milliseconds (an option too,
       of the message or its actor): enqueueing the key again returns the message that has it.
+    * A message under which so many workers died that one more death would set it aside runs alone in its
+      process. Should it wait for another message's result, another process has to run that one.
     * Delays live in the engine, so there are no delay queues and no delayed messages in memory.
 
     Parameters:
       backend: the engine.
       middleware: all middleware of this broker; None for `middleware.stack()`.
+      patience_s: how long others wait for a message that runs alone, and it for them, in seconds: longer than
+        any may run.
     """
 
-    def __init__(self, backend: QueueBackend, *, middleware: list[Middleware] | None = None) -> None:
+    def __init__(
+        self,
+        backend: QueueBackend,
+        *,
+        middleware: list[Middleware] | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         super().__init__(middleware=[])
         self._hooks = Hooks(self.middleware)
         for each in stack() if middleware is None else middleware:
             self.add_middleware(each)
         self.backend = backend
         self.queues: dict[str, Window | None] = {}
+        self._patience_s = patience_s
+        self._isolation = self._isolated()
         self.actor_options |= {"unique_for"}
         abandon_in_children(self)
 
     def abandon(self) -> None:
         """In a forked child: what the parent holds is not held here."""
         self.queues = dict.fromkeys(self.queues)
+        self._isolation = self._isolated()
+
+    def _isolated(self) -> Isolation:
+        return Isolation(self.backend.max_deliveries, patience_s=self._patience_s)
 
     # -- declaring ----------------------------------------------------------------------------------
 
@@ -194,7 +211,7 @@ class DurableBroker(Broker):
             explicit = dramatiq.worker.QUEUE_PREFETCH > 0
             window = Window(prefetch if explicit else prefetch // 2, adaptive=not explicit)
             self.queues[queue_name] = window
-        return DurableConsumer(self.backend, queue_name, window, timeout_s=timeout / 1000)
+        return DurableConsumer(self.backend, queue_name, window, self._isolation, timeout_s=timeout / 1000)
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         if signal == "process_message":

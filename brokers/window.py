@@ -6,6 +6,8 @@ import threading
 import time
 from collections import deque
 
+from .backend import Delivery
+
 #: Hold as many messages as would be run in this time, in seconds: long enough to make claims rare,
 #: short enough that what waits here is never missed by an idle process elsewhere.
 HORIZON_S = 0.05
@@ -29,15 +31,19 @@ class Window:
     Parameters:
       floor: always hold at least this many: the number of worker threads.
       adaptive: grow beyond the floor with the measured rate.
+
+    Attributes:
+      to_release: what a consumer could not give back when it was closed; the next one does.
     """
 
     def __init__(self, floor: int, *, adaptive: bool = True) -> None:
         self._floor = max(1, floor)
         self._limit = self._floor
         self._adaptive = adaptive
+        self.to_release: list[Delivery] = []
         self._claimed = 0
-        self._settled: deque[None] = deque()
-        self._settled_since = 0
+        self._settled: deque[bool] = deque()  # whether it ran
+        self._ran_since = 0
         self._rate = 0.0
         self._measured_at = time.monotonic()
         self._enough = 1
@@ -69,10 +75,10 @@ class Window:
         """So many more are held."""
         self._claimed += count
 
-    def settled(self, count: int = 1) -> None:
-        """So many were acked, dead-lettered, put back or released."""
+    def settled(self, count: int = 1, *, ran: bool = True) -> None:
+        """So many were acked, dead-lettered or put back; or released, which says nothing of their speed."""
         for _ in range(count):
-            self._settled.append(None)
+            self._settled.append(ran)
         if self._waiting and self._has_room():
             with self._room:
                 self._room.notify()
@@ -83,16 +89,15 @@ class Window:
     def _count(self) -> None:
         count = len(self._settled)
         for _ in range(count):
-            self._settled.popleft()
-        # Between these two lines `held` is too large: too careful for a moment, and nobody else claims.
+            self._ran_since += self._settled.popleft()
+        # Up to here `held` was too large: too careful for a moment, and nobody else claims.
         self._claimed -= count
-        self._settled_since += count
 
     def _adapt(self) -> None:
         now = time.monotonic()
         elapsed_s = now - self._measured_at
         if not self._adaptive or elapsed_s < HORIZON_S / 10:
             return
-        self._rate += SMOOTHING * (self._settled_since / elapsed_s - self._rate)
-        self._settled_since, self._measured_at = 0, now
+        self._rate += SMOOTHING * (self._ran_since / elapsed_s - self._rate)
+        self._ran_since, self._measured_at = 0, now
         self._limit = self._floor + min(int(self._rate * HORIZON_S), MAX_HELD - self._floor)

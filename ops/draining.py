@@ -11,8 +11,8 @@ from dramatiq.errors import BrokerConnectionError
 
 logger = structlog.get_logger(__name__)
 
-#: How long a consumer's last look into its queue may take, in seconds.
-LAST_LOOK_S = 5.0
+#: How long a consumer's last look into its queue may take, in seconds: some four waits of one second each.
+LAST_LOOK_S = 8.0
 
 
 def give_back_what_waits(worker: Worker) -> None:

@@ -426,6 +426,11 @@ class Settings(BaseSettings):
         return "sqlite" if self.queue_backend == "sqs" else self.queue_backend
 
     @property
+    def longest_run_s(self) -> float:
+        """How long a message may run before its worker is taken to hang, in seconds."""
+        return self.message_time_limit_ms / 1_000 + self.hang_grace_s
+
+    @property
     def sentinel_addresses(self) -> list[tuple[str, int]]:
         """Where the Sentinels are."""
         pairs = [address.rpartition(":") for address in (self.redis_sentinels or "").split(",") if address]

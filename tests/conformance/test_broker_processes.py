@@ -19,8 +19,11 @@ from tests.support.waiting import eventually
 
 from .conftest import declare, working
 
+#: Long enough for a job that is not held back to be seen running.
+A_MOMENT_S = 0.5
 
-def work(channel: Connection, engine: Engine) -> None:
+
+def work(channel: Connection, engine: Engine, threads: int = 1) -> None:
     """A worker process. Its actor says which job it runs, and ends when it is told to."""
     broker = engine.broker(middleware=[kind() for kind in default_middleware], max_deliveries=2)
 
@@ -29,17 +32,17 @@ def work(channel: Connection, engine: Engine) -> None:
         channel.send(number)
         channel.recv()
 
-    with working(broker, threads=1):
+    with working(broker, threads=threads):
         signal.pause()
 
 
-StartWorker = Callable[[], Process]
+StartWorker = Callable[..., Process]
 
 
 @pytest.fixture
 def start_worker(engine: Engine) -> Iterator[StartWorker]:
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(Process(work, engine))
+        yield lambda threads=1: stack.enter_context(Process(work, engine, threads))
 
 
 @pytest.fixture
@@ -99,3 +102,27 @@ def test_a_job_that_kills_its_workers_becomes_a_dead_letter(
     dead = eventually(lambda: broker.backend.list(QUEUE, "dead"))
     assert [(letter.message_id, letter.reason) for letter in dead] == [(killer, "max_deliveries")]
     assert found(broker.backend, harmless).state == "running"
+
+
+def test_what_runs_beside_a_job_that_kills_its_workers_is_not_taken_for_another(
+    broker: DurableBroker, job: dramatiq.Actor[[int], None], start_worker: StartWorker
+) -> None:
+    killer, harmless = (job.send(number).message_id for number in (1, 2))
+    victim = start_worker(2)
+    assert {victim.receive(), victim.receive()} == {1, 2}
+    victim.kill()
+
+    victim = start_worker(2)
+    first = victim.receive()
+    assert victim.is_silent(A_MOMENT_S), "one more death would set either aside, so each runs alone"
+    if first == 2:
+        victim.send("end")
+        assert victim.receive() == 1
+    victim.kill()
+
+    survivor = start_worker(2)
+    survivor.send("end")
+    eventually(lambda: stats_of(broker.backend).done == 1)
+    assert broker.backend.get(harmless) is None
+    dead = eventually(lambda: broker.backend.list(QUEUE, "dead"))
+    assert [(letter.message_id, letter.reason) for letter in dead] == [(killer, "max_deliveries")]

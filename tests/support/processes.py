@@ -52,6 +52,10 @@ class Process:
         assert self._channel.poll(ANSWER_WITHIN_S), f"nothing from the child within {ANSWER_WITHIN_S:g} s"
         return self._channel.recv()
 
+    def is_silent(self, for_s: float) -> bool:
+        """Whether the child sends nothing for so long."""
+        return not self._channel.poll(for_s)
+
     def kill(self) -> None:
         """SIGKILL: no cleaning up. Returns when it is dead."""
         self._process.kill()

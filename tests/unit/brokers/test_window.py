@@ -69,6 +69,17 @@ def test_it_never_holds_more_than_the_most(time: Time) -> None:
     assert room(window) == MAX_HELD
 
 
+def test_giving_back_is_no_sign_of_speed(time: Time) -> None:
+    window = Window(8)
+    for _ in range(100):
+        held = room(window)
+        window.claimed(held)
+        window.settled(held, ran=False)
+        time.now_s += HORIZON_S
+
+    assert room(window) == 8
+
+
 def test_it_shrinks_when_the_queue_becomes_slow(time: Time) -> None:
     window = Window(8)
     run(window, time, per_s=4_000)

@@ -1,0 +1,200 @@
+"""Who may run beside whom."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from brokers.backend import Delivery
+from brokers.isolation import Isolation
+from tests.support.messages import PATIENCE_S, QUEUE
+from tests.support.waiting import eventually
+
+MAX_DELIVERIES = 5
+
+
+def a_delivery(key: str, *, crashes: int = 0) -> Delivery:
+    return Delivery(key, 1, QUEUE, key, b"", crashes + 1, 0, 0, crashes)
+
+
+A, B = map(a_delivery, "ab")
+SUSPECT, SECOND = (a_delivery(key, crashes=MAX_DELIVERIES - 1) for key in ("suspect", "second"))
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """The door's clock, which goes on only when it is told to."""
+    time = Time()
+    monkeypatch.setattr("brokers.isolation.time.monotonic", time)
+    return time
+
+
+@pytest.fixture
+def isolation() -> Isolation:
+    return Isolation(MAX_DELIVERIES)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        yield pool
+
+
+def is_shut(isolation: Isolation) -> bool:
+    others = {isolation.enter(B), isolation.enter(SECOND)}
+    return others == {"refused"} and not isolation.wait_until_open(0)
+
+
+def test_everybody_runs_beside_everybody(isolation: Isolation) -> None:
+    assert isolation.enter(A) == "in"
+    assert isolation.enter(a_delivery("crashed before", crashes=MAX_DELIVERIES - 2)) == "in"
+    assert isolation.enter(B) == "in"
+    assert isolation.wait_until_open(0)
+
+
+@pytest.mark.parametrize(("max_deliveries", "crashes"), [(2, 1), (5, 4), (5, 7)])
+def test_who_would_not_survive_one_more_crash_is_alone(max_deliveries: int, crashes: int) -> None:
+    isolation = Isolation(max_deliveries)
+    suspect = a_delivery("suspect", crashes=crashes)
+    assert isolation.enter(suspect) == "alone"
+
+
+@pytest.mark.parametrize(("max_deliveries", "crashes"), [(1, 0), (2, 0), (5, 3)])
+def test_who_would_survive_it_is_not(max_deliveries: int, crashes: int) -> None:
+    isolation = Isolation(max_deliveries)
+    other = a_delivery("no suspect", crashes=crashes)
+    assert isolation.enter(other) == "in"
+
+
+def test_a_suspect_waits_for_those_who_run_already(isolation: Isolation) -> None:
+    assert isolation.enter(A) == "in"
+    assert isolation.enter(B) == "in"
+    assert isolation.enter(SUSPECT) == "alone"
+    assert not isolation.wait_for_others(SUSPECT, timeout_s=0)
+    isolation.leave(A)
+    assert not isolation.wait_for_others(SUSPECT, timeout_s=0)
+    isolation.leave(B)
+    assert isolation.enter(SUSPECT) == "alone", "it may ask again"
+    assert isolation.wait_for_others(SUSPECT, timeout_s=0)
+
+
+def test_nobody_enters_while_a_suspect_is_there_or_waits(isolation: Isolation) -> None:
+    assert isolation.enter(A) == "in"
+    assert isolation.enter(SUSPECT) == "alone"
+    assert is_shut(isolation)
+    isolation.leave(A)
+    assert is_shut(isolation)
+    assert isolation.wait_for_others(SUSPECT, timeout_s=0)
+    assert is_shut(isolation)
+    isolation.leave(SUSPECT)
+    assert isolation.wait_until_open(0)
+    assert isolation.enter(B) == "in"
+
+
+def test_suspects_are_there_one_after_the_other(isolation: Isolation) -> None:
+    for suspect, other in ((SUSPECT, SECOND), (SECOND, SUSPECT)):
+        assert isolation.enter(suspect) == "alone"
+        assert isolation.wait_for_others(suspect, timeout_s=0)
+        assert isolation.enter(other) == "refused"
+        isolation.leave(suspect)
+
+
+def test_a_suspect_that_is_given_back_keeps_nobody_out(isolation: Isolation) -> None:
+    assert isolation.enter(A) == "in"
+    assert isolation.enter(SUSPECT) == "alone"
+    isolation.leave(SUSPECT)
+    assert isolation.enter(B) == "in"
+
+
+def test_leaving_without_having_entered_changes_nothing(isolation: Isolation) -> None:
+    assert isolation.enter(SUSPECT) == "alone"
+    isolation.leave(A)
+    assert isolation.enter(B) == "refused"
+
+
+def test_another_delivery_of_the_same_message_is_another(isolation: Isolation) -> None:
+    assert isolation.enter(A) == "in"
+    assert isolation.enter(A._replace(token=2)) == "in"
+    assert isolation.enter(SUSPECT) == "alone"
+    isolation.leave(A)
+    assert not isolation.wait_for_others(SUSPECT, timeout_s=0)
+
+
+@pytest.mark.parametrize("step", ["the last one leaves", "the suspect leaves"])
+def test_who_waits_is_let_in_at_once(isolation: Isolation, pool: ThreadPoolExecutor, step: str) -> None:
+    assert isolation.enter(A) == "in"
+    assert isolation.enter(SUSPECT) == "alone"
+    wait: Callable[[], bool]
+    if step == "the last one leaves":
+        leaves, wait = A, lambda: isolation.wait_for_others(SUSPECT, timeout_s=2 * PATIENCE_S)
+    else:
+        leaves, wait = SUSPECT, lambda: isolation.wait_until_open(2 * PATIENCE_S)
+    waiting = pool.submit(wait)
+    eventually(waiting.running)
+    isolation.leave(leaves)
+    assert waiting.result(PATIENCE_S)
+
+
+def test_who_runs_for_too_long_is_not_waited_for(time: Time) -> None:
+    isolation = Isolation(MAX_DELIVERIES, patience_s=30)
+    assert isolation.enter(A) == "in"
+    assert isolation.enter(SUSPECT) == "alone"
+    time.now_s += 29
+    assert not isolation.wait_for_others(SUSPECT, timeout_s=0)
+    time.now_s += 1
+    assert isolation.enter(B) == "refused", "the door is the suspect's until it has begun"
+    assert isolation.wait_for_others(SUSPECT, timeout_s=0)
+    isolation.leave(SUSPECT)
+
+    assert isolation.enter(SECOND) == "alone"
+    assert isolation.wait_for_others(SECOND, timeout_s=0), "the next suspect does not wait for the same again"
+
+
+def test_a_suspect_that_runs_for_too_long_is_not_waited_for(time: Time) -> None:
+    isolation = Isolation(MAX_DELIVERIES, patience_s=30)
+    assert isolation.enter(SUSPECT) == "alone"
+    time.now_s += 20
+    assert isolation.wait_for_others(SUSPECT, timeout_s=0)
+    time.now_s += 29
+    assert not isolation.wait_until_open(0)
+    time.now_s += 1
+    assert isolation.wait_until_open(0)
+    assert isolation.enter(B) == "in"
+    assert isolation.enter(SECOND) == "alone"
+    assert not isolation.wait_for_others(SECOND, timeout_s=0), "B is waited for, as ever"
+    isolation.leave(B)
+    assert isolation.wait_for_others(SECOND, timeout_s=0), "the first suspect is not"
+
+
+def test_a_crowd_at_the_door(isolation: Isolation, pool: ThreadPoolExecutor) -> None:
+    """Whatever the order: who is alone is alone, and everybody gets in."""
+    deliveries = [a_delivery(str(n), crashes=0 if n % 5 else MAX_DELIVERIES - 1) for n in range(500)]
+    inside: set[str] = set()
+
+    def visit(delivery: Delivery) -> bool:
+        """Whether it had company."""
+        while (entry := isolation.enter(delivery)) == "refused":
+            assert isolation.wait_until_open(PATIENCE_S)
+        if entry == "alone":
+            assert isolation.wait_for_others(delivery, timeout_s=PATIENCE_S)
+        inside.add(delivery.message_id)
+        company = len(inside)
+        threading.Event().wait(0.0005)
+        company = max(company, len(inside))
+        inside.discard(delivery.message_id)
+        isolation.leave(delivery)
+        return company > 1
+
+    had_company = dict(zip(deliveries, pool.map(visit, deliveries, timeout=PATIENCE_S), strict=True))
+    assert not any(had_company[delivery] for delivery in deliveries if delivery.crashes)
