@@ -13,6 +13,8 @@ from brokers.isolation import Isolation
 from tests.support.messages import PATIENCE_S, QUEUE
 from tests.support.waiting import eventually
 
+from .conftest import Time
+
 MAX_DELIVERIES = 5
 
 
@@ -22,22 +24,6 @@ def a_delivery(key: str, *, crashes: int = 0) -> Delivery:
 
 A, B = map(a_delivery, "ab")
 SUSPECT, SECOND = (a_delivery(key, crashes=MAX_DELIVERIES - 1) for key in ("suspect", "second"))
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    """The door's clock, which goes on only when it is told to."""
-    time = Time()
-    monkeypatch.setattr("brokers.isolation.time.monotonic", time)
-    return time
 
 
 @pytest.fixture

@@ -9,21 +9,7 @@ import pytest
 from brokers.window import HORIZON_S, MAX_HELD, Window
 from tests.support.messages import PATIENCE_S
 
-
-class Time:
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    """The window's clock, which goes on only when it is told to."""
-    time = Time()
-    monkeypatch.setattr("brokers.window.time.monotonic", time)
-    return time
+from .conftest import Time
 
 
 def room(window: Window) -> int:
