@@ -99,16 +99,22 @@ class Isolation:
 
     def _is_open(self) -> bool:
         alone = self._alone
-        if alone is not None and alone.lease in self._inside and self._is_patience_over():
-            logger.warning("Message %s runs alone for too long: others run beside it", alone.message_id)
-            self._inside.discard(alone.lease)  # so that no other suspect waits for it again
-            self._alone = None
-            self._changed.notify_all()
-        return self._alone is None
+        if alone is None:
+            return True
+        # Who waits is let in when its patience ends. If it still waits as long again after that, its consumer
+        # is gone, and it would keep others out for ever.
+        more_s = 0.0 if alone.lease in self._inside else self._patience_s
+        if time.monotonic() < self._until_s + more_s:
+            return False
+        logger.warning("Message %s is alone for too long: others run beside it", alone.message_id)
+        self._inside.discard(alone.lease)  # so that no other suspect waits for it again
+        self._alone = None
+        self._changed.notify_all()
+        return True
 
     def _is_left_to(self, suspect: Delivery) -> bool:
         others = len(self._inside)
-        if others and self._is_patience_over():
+        if others and time.monotonic() >= self._until_s:
             logger.warning(
                 "Message %s should run alone, but %d others run for too long", suspect.message_id, others
             )
@@ -117,6 +123,3 @@ class Isolation:
 
     def _be_patient(self) -> None:
         self._until_s = time.monotonic() + self._patience_s
-
-    def _is_patience_over(self) -> bool:
-        return time.monotonic() >= self._until_s

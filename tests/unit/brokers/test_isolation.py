@@ -163,6 +163,18 @@ def test_a_suspect_that_runs_for_too_long_is_not_waited_for(time: Time) -> None:
     assert isolation.wait_for_others(SECOND, timeout_s=0), "the first suspect is not"
 
 
+def test_a_suspect_that_nobody_asks_for_any_more_is_forgotten(time: Time) -> None:
+    isolation = Isolation(MAX_DELIVERIES, patience_s=30)
+    assert isolation.enter(SUSPECT) == "alone"
+    time.now_s += 59
+    assert is_shut(isolation)
+    time.now_s += 1
+    assert isolation.wait_until_open(0)
+    assert isolation.enter(SUSPECT) == "alone", (
+        "should it be asked for after all, it waits for its turn again"
+    )
+
+
 def test_a_crowd_at_the_door(isolation: Isolation, pool: ThreadPoolExecutor) -> None:
     """Whatever the order: who is alone is alone, and everybody gets in."""
     deliveries = [a_delivery(str(n), crashes=0 if n % 5 else MAX_DELIVERIES - 1) for n in range(500)]
