@@ -177,8 +177,8 @@ class DurableConsumer(Consumer):
         left_over, self._window.to_release = self._window.to_release, []
         try:
             self._release(left_over)
-        except BrokerConnectionError:
-            self._window.to_release += left_over
+        except BaseException:
+            self._window.to_release += left_over  # whatever it was: they are still this process's
             raise
 
     def _release(self, deliveries: list[Delivery], *, delay_ms: int = 0) -> None:
