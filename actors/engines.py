@@ -53,7 +53,7 @@ def oversight(settings: Settings, broker: DurableBroker) -> Oversight:
 def conversation_store(settings: Settings, engine: str) -> ConversationStore:
     """The store of that name, whether or not it is the one in use."""
     if engine == "redis":
-        from .conversations.redis import RedisConversationStore  # noqa: PLC0415
+        from .conversations.redis import RedisConversationStore  # noqa: PLC0415  as above
 
         return RedisConversationStore(
             namespace=f"{settings.redis_namespace}-conversations",

@@ -29,8 +29,8 @@ from .startup import Announcement
 #: Where Twilio reports on deliveries, below PUBLIC_BASE_URL.
 STATUS_CALLBACK_PATH = "/webhooks/twilio/status"
 
-#: A worker that hangs gets time to end by itself before it is killed, in seconds.
-END_WITHIN_S = 30.0
+#: How long a worker that hangs may still be there, in seconds: it is killed when another has taken its place.
+REPLACED_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _broker(settings: Settings, conversations: ConversationStore) -> DurableBrok
             Announcement(settings),
             Exposition(settings, conversations),
         ],
-        patience_s=settings.longest_run_s + END_WITHIN_S,
+        patience_s=settings.longest_run_s + REPLACED_WITHIN_S,
     )
 
 
