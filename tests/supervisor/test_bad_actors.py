@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support.waiting import eventually
@@ -33,8 +35,9 @@ def test_a_message_that_ruins_workers_is_set_aside_and_others_are_served(
 
     ruinous = stage.enqueue(QUEUE, deed)
     served = 0
+    deadline = time.monotonic() + WITHIN_S
     while not stage.dead_letters(deed):
-        assert served < 1_000, "it should have been set aside long ago"
+        assert time.monotonic() < deadline, "it should have been set aside long ago"
         stage.enqueue(QUEUE, "do_well", str(served))
         served += 1
         eventually(lambda: len(set(stage.lines("well"))) == served, within_s=WITHIN_S, every_s=0.1)  # noqa: B023
