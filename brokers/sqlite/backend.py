@@ -252,12 +252,10 @@ class SQLiteBackend(OperatorSide):
 
     def abandon(self) -> None:
         """In a forked child: it is another process, with a presence of its own when it consumes."""
-        if self._desk is not None:
-            self._desk.presence.disown()
-            self._desk.doorbell.disown()
         self._desk = None
         self._arriving = threading.Lock()
         self._acks = Acks(self._start_ack_batch)
+        self._street.close()
         self._street = Street(self._database.run_directory)
         self._tokens = itertools.count(secrets.randbits(62))
 

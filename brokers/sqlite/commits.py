@@ -108,8 +108,9 @@ class Commits:
     def _attempt(self, batch: list[Write[Any]], *, sync_inside: bool) -> Outcome:
         """One transaction. Failed is the engine, and all are told."""
         try:
-            if not self._transact(batch, sync_inside=sync_inside):
-                return "spoiled"
+            with self._connection.in_use:
+                if not self._transact(batch, sync_inside=sync_inside):
+                    return "spoiled"
         except (apsw.Error, OSError) as error:
             self._doubt(error)
             self._tell(batch, error)
@@ -177,7 +178,8 @@ class Commits:
         if outcome != "done":
             return
         self._announce()
-        self._log.after_commit(self._connection)
+        with self._connection.in_use:
+            self._log.after_commit(self._connection)
         durable = [operation for operation in batch if operation.durable]
         if durable:
             try:
@@ -196,7 +198,8 @@ class Commits:
     def _make_whole(self) -> None:
         self._gate.enter_within(TURN_WITHIN_S)  # not for ever: a process may be stopped inside
         try:
-            self._sync.make_whole()
+            with self._connection.in_use:
+                self._sync.make_whole()
         finally:
             self._gate.leave()
 

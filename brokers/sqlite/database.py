@@ -34,8 +34,8 @@ T = TypeVar("T")
 #: How long a caller waits for its commit, in seconds, before it is told that the database is stuck.
 WRITE_TIMEOUT_S = 10.0
 
-#: Inherited connections of a parent process: neither used nor closed, only kept from being collected.
-_abandoned: list[Any] = []
+#: Handles of files that were deleted or replaced: neither used nor closed, only kept from being collected.
+_lost: list[Any] = []
 
 
 class Database:
@@ -110,7 +110,8 @@ class Database:
         try:
             connection = handles.spare_reader() or connect(self.path, read_only=True)
             try:
-                with connection:  # a savepoint: every statement sees the same state
+                # A savepoint, so that every statement sees the same state.
+                with connection.in_use, connection:
                     result = apply(connection)
             finally:
                 handles.readers.append(connection)
@@ -157,9 +158,7 @@ class Database:
                 reader.close()
 
     def abandon(self) -> None:
-        """In a forked child: forget the parent's connections and locks."""
-        if self._handles is not None:
-            _abandoned.append(self._handles)
+        """In a forked child: forget the parent's handles, which abandon what they inherited themselves."""
         self._opening = threading.Lock()
         self._handles = None
 
@@ -187,15 +186,16 @@ class Database:
             # Two processes that create the file together would find it locked.
             gate.enter_within(WRITE_TIMEOUT_S)
             try:
-                connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
-                connection.pragma("journal_mode", "WAL")
-                with connection:
-                    self._schema.bring_up_to_date(connection, path=str(self.path))
+                with connection.in_use:
+                    connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
+                    connection.pragma("journal_mode", "WAL")
+                    with connection:
+                        self._schema.bring_up_to_date(connection, path=str(self.path))
+                    # What a statement has changed so far, should it fail halfway: beyond 15 pages it would be
+                    # a file. Not before: a migration sorts all there is.
+                    connection.pragma("temp_store", "MEMORY")
             finally:
                 gate.leave()
-            # What a statement has changed so far, should it fail halfway: beyond 15 pages it would be a file.
-            # Not before: a migration sorts all there is.
-            connection.pragma("temp_store", "MEMORY")
             commits = Commits(
                 self.path,
                 connection,
@@ -213,7 +213,7 @@ class Database:
         """The file is not the one we opened: open what is there now when it is next needed."""
         with self._opening:
             if self._handles is not None and self._handles.commits is commits:
-                _abandoned.append(self._handles)
+                _lost.append(self._handles)
                 self._handles = None
 
 

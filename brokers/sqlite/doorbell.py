@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ..forks import abandon_in_children, closed, opening
 from .glance import Glances
 from .presence import Peer, Presence, peers
 
@@ -33,8 +34,10 @@ class Doorbell:
     def __init__(self, presence: Presence) -> None:
         self._path = presence.path.with_suffix(".fifo")
         os.mkfifo(self._path, 0o666)
-        # Opened for writing too, so that it never reports an end of file when the last ringer leaves.
-        self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        with opening:
+            # Opened for writing too, so that it never reports an end of file when the last ringer leaves.
+            self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            abandon_in_children(self)
         self._changed = threading.Condition()
         self._rings = 0
 
@@ -69,11 +72,12 @@ class Doorbell:
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
-        os.close(self._fd)
+        self.abandon()
 
-    def disown(self) -> None:
+    def abandon(self) -> None:
         """In a forked child: close the inherited end, and leave the parent's FIFO where it is."""
-        os.close(self._fd)
+        with opening:
+            self._fd = closed(self._fd)
 
 
 class Street:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import EngineError
-from ..forks import abandon_in_children
+from ..forks import abandon_in_children, closed, opening
 
 #: Between two tries to enter without queueing, in seconds.
 RETRY_S = 0.01
@@ -40,9 +40,11 @@ class Gate:
 
     def __init__(self, directory: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._outer = os.open(directory / "gate.outer", flags, 0o666)
-        self._inner = os.open(directory / "gate.inner", flags, 0o666)
-        abandon_in_children(self)
+        self._outer = self._inner = -1
+        with opening:
+            abandon_in_children(self)
+            self._outer = os.open(directory / "gate.outer", flags, 0o666)
+            self._inner = os.open(directory / "gate.inner", flags, 0o666)
 
     def try_enter(self) -> bool:
         """Enter if nobody is inside, or at the inner door. Whoever got True calls `leave`."""
@@ -82,10 +84,8 @@ class Gate:
 
     def close(self) -> None:
         """Leave, if inside, and let go of the files."""
-        for fd in (self._outer, self._inner):
-            if fd >= 0:
-                os.close(fd)
-        self._outer = self._inner = -1
+        with opening:
+            self._outer, self._inner = closed(self._outer), closed(self._inner)
 
     def abandon(self) -> None:
         """In a forked child: it shares the locks, and were the parent to die inside, would keep them."""

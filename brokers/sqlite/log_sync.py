@@ -24,6 +24,8 @@ from pathlib import Path
 
 import apsw
 
+from ..forks import abandon_in_children, closed, opening
+
 logger = logging.getLogger(__name__)
 
 #: See sync_file_range(2). It waits for nothing but room in the disk's queue.
@@ -54,7 +56,9 @@ class LogSync:
     """
 
     def __init__(self, log: Path, connection: apsw.Connection) -> None:
-        self._fd = os.open(log, os.O_RDWR | os.O_CLOEXEC)
+        with opening:
+            self._fd = os.open(log, os.O_RDWR | os.O_CLOEXEC)
+            abandon_in_children(self)
         self._connection = connection
         self.may_have_a_hole = False
 
@@ -102,4 +106,9 @@ class LogSync:
         self.may_have_a_hole = False
 
     def close(self) -> None:
-        os.close(self._fd)
+        with opening:
+            self._fd = closed(self._fd)
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the file."""
+        self.close()

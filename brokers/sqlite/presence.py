@@ -27,6 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..backend import Lease
+from ..forks import abandon_in_children, closed, opening
 
 _HEADER = 64
 _PID = struct.Struct("<q")
@@ -48,8 +49,10 @@ class Presence:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.owner, self.path, self._fd = _claim_new_file(directory)
-        self._memory = mmap.mmap(self._fd, _SIZE)
+        with opening:
+            self.owner, self.path, self._fd = _claim_new_file(directory)
+            self._memory = mmap.mmap(self._fd, _SIZE)
+            abandon_in_children(self)
         _PID.pack_into(self._memory, _PID_AT, os.getpid())
         self._free = list(range(_SLOTS - 1, -1, -1))
         self._slots: dict[Lease, int] = {}
@@ -79,13 +82,13 @@ class Presence:
     def close(self) -> None:
         """Leave. Another process finds nothing to take over."""
         self.path.unlink(missing_ok=True)
-        self._memory.close()
-        os.close(self._fd)
+        self.abandon()
 
-    def disown(self) -> None:
+    def abandon(self) -> None:
         """In a forked child: let go of the lock, which belongs to the parent, without releasing it."""
-        self._memory.close()  # which has a file descriptor of its own, and so would keep the lock
-        os.close(self._fd)
+        with opening:
+            self._memory.close()  # which has a file descriptor of its own, and so would keep the lock
+            self._fd = closed(self._fd)
 
 
 class Peer:
@@ -101,12 +104,14 @@ class Peer:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.owner = int(path.stem, 16)
-        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            self._memory = mmap.mmap(self._fd, _SIZE)
-        except ValueError:  # not yet at its full size: its owner is just arriving
-            os.close(self._fd)
-            raise FileNotFoundError(path) from None
+        with opening:
+            self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self._memory = mmap.mmap(self._fd, _SIZE)
+            except ValueError:  # not yet at its full size: its owner is just arriving
+                os.close(self._fd)
+                raise FileNotFoundError(path) from None
+            abandon_in_children(self)
 
     @property
     def pid(self) -> int:
@@ -129,8 +134,13 @@ class Peer:
         return [key for key, _ in pairs if key]
 
     def close(self) -> None:
-        self._memory.close()
-        os.close(self._fd)
+        with opening:
+            self._memory.close()
+            self._fd = closed(self._fd)
+
+    def abandon(self) -> None:
+        """In a forked child: it may have been found dead, and the child would go on holding its lock."""
+        self.close()
 
 
 def peers(directory: Path, own: int | None) -> Iterator[Peer]:

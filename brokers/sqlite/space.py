@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 
+from .connection import Connection
 from .gate import Gate
 from .write_ahead_log import copy_log, excess_bytes, path_of_log
 
@@ -15,7 +16,7 @@ from .write_ahead_log import copy_log, excess_bytes, path_of_log
 PAGES_A_STEP = 500
 
 
-def give_back(connection: apsw.Connection, gate: Gate) -> Iterator[None]:
+def give_back(connection: Connection, gate: Gate) -> Iterator[None]:
     """Return free pages to the disk, and what the log has beyond the length it keeps, step by step.
 
     Ends when others want to write: space can wait.
@@ -27,17 +28,19 @@ def give_back(connection: apsw.Connection, gate: Gate) -> Iterator[None]:
     Raises:
       apsw.BusyError: somebody reads; the next round will do.
     """
-    connection.set_busy_timeout(0)  # nobody shall wait at the gate for a reader to end
-    log = path_of_log(Path(connection.filename))
-    free_pages = connection.pragma("freelist_count")
+    with connection.in_use:
+        connection.set_busy_timeout(0)  # nobody shall wait at the gate for a reader to end
+        log = path_of_log(Path(connection.filename))
+        free_pages = connection.pragma("freelist_count")
     for _ in range(max(1, ceil(free_pages / PAGES_A_STEP))):  # not what is freed meanwhile
         copy_log(connection)  # with all the disk has to do for it outside the gate
         if not gate.try_enter():
             return
         try:
-            connection.execute(f"PRAGMA incremental_vacuum({PAGES_A_STEP})").fetchall()
-            if excess_bytes(log):
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            with connection.in_use:
+                connection.execute(f"PRAGMA incremental_vacuum({PAGES_A_STEP})").fetchall()
+                if excess_bytes(log):
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         finally:
             gate.leave()
         yield

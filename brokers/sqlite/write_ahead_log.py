@@ -17,11 +17,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
 from .errands import Errands
 from .gate import Gate
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +62,14 @@ class WriteAheadLog:
       run_directory: where the gate is.
     """
 
-    def __init__(self, database: Path, connect: Callable[[], apsw.Connection], run_directory: Path) -> None:
+    def __init__(self, database: Path, connect: Callable[[], Connection], run_directory: Path) -> None:
         self._path = path_of_log(database)
         self._connect = connect
         self._run_directory = run_directory
         self._longer_at = FIRST_PAGES
         self._errands = Errands("recado-write-ahead-log")
 
-    def after_commit(self, connection: apsw.Connection) -> None:
+    def after_commit(self, connection: Connection) -> None:
         """Look how long the log is, which takes a microsecond. For one thread at a time.
 
         It never raises: what was committed before is committed.
@@ -85,7 +89,7 @@ class WriteAheadLog:
         """Wait for what is going on. If it goes on still, it has its own connection, and disturbs nobody."""
         self._errands.close()
 
-    def _run(self, work: Callable[[apsw.Connection, Gate], None]) -> None:
+    def _run(self, work: Callable[[Connection, Gate], None]) -> None:
         try:
             # Both its own: the writer's file descriptors would not exclude it, and its connection is in use.
             with closing(self._connect()) as connection, closing(Gate(self._run_directory)) as gate:
@@ -96,15 +100,16 @@ class WriteAheadLog:
             _complain(error)
             self._errands.rest(REST_S)
 
-    def _copy(self, connection: apsw.Connection, gate: Gate) -> None:
+    def _copy(self, connection: Connection, gate: Gate) -> None:
         copy_log(connection)
         with gate:
             copy_log(connection)
-        logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        with connection.in_use:
+            logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         if logged - copied >= PAGES:  # somebody has a snapshot open
             self._errands.rest(REST_S)
 
-    def _lengthen(self, logged: int, connection: apsw.Connection, gate: Gate) -> None:
+    def _lengthen(self, logged: int, connection: Connection, gate: Gate) -> None:
         pages = min(KEPT_PAGES, 2 * logged + STEP_PAGES)
         # Before it is done: should the disk be full, each commit would try again.
         self._longer_at = pages - STEP_PAGES if pages < KEPT_PAGES else MOST_PAGES
@@ -134,17 +139,18 @@ def excess_bytes(log: Path) -> int:
     return max(0, size_of(log) - KEPT_PAGES * PAGE_BYTES)
 
 
-def copy_log(connection: apsw.Connection) -> None:
+def copy_log(connection: Connection) -> None:
     """Copy what is in the log into the database file. Outside the gate others may commit meanwhile.
 
     Raises:
       apsw.BusyError: another process does.
     """
-    connection.pragma("schema_version")  # a connection that has not read yet has no log, and copies nothing
-    connection.wal_checkpoint()
+    with connection.in_use:
+        connection.pragma("schema_version")  # before it has read, it has no log, and would copy nothing
+        connection.wal_checkpoint()
 
 
-def lengthen(path: Path, pages: int, connection: apsw.Connection, gate: Gate) -> None:
+def lengthen(path: Path, pages: int, connection: Connection, gate: Gate) -> None:
     """Give the log's file its place on the disk, with zeros at its end.
 
     They say nothing to SQLite, as what is left of an older log does not: each page carries a checksum of all
@@ -172,10 +178,11 @@ def lengthen(path: Path, pages: int, connection: apsw.Connection, gate: Gate) ->
 
 
 @contextmanager
-def _nobody_writes(connection: apsw.Connection) -> Iterator[None]:
+def _nobody_writes(connection: Connection) -> Iterator[None]:
     """Also nobody who does not know the gate: a shell, a backup that is restored."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
+    with connection.in_use:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")

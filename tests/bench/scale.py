@@ -16,7 +16,7 @@ from brokers.backend import Delivery
 from brokers.clock import now_ms
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.caretaker import bury
-from brokers.sqlite.connection import connect
+from brokers.sqlite.connection import Connection, connect
 from brokers.sqlite.sweep import sweep_spent_ids
 from brokers.sqlite.write_ahead_log import PAGE_BYTES, copy_log
 from tests.support.waiting import eventually
@@ -199,7 +199,7 @@ def _settled_mb(backend: SQLiteBackend) -> float:
     return path.stat().st_size / MB
 
 
-def _copied(connection: apsw.Connection) -> bool:
+def _copied(connection: Connection) -> bool:
     try:
         copy_log(connection)
     except apsw.BusyError:

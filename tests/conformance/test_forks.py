@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import product
 from operator import methodcaller
 from pathlib import Path
 
@@ -29,10 +32,15 @@ def adopt() -> Iterator[Adopt]:
     with ExitStack() as stack:
 
         def adopt(pid: int) -> int:
-            stack.callback(os.kill, pid, signal.SIGKILL)
+            stack.callback(kill, pid)
             return pid
 
         yield adopt
+
+
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def in_a_fork(function: Callable[[QueueBackend], None], backend: QueueBackend) -> int:
@@ -153,3 +161,135 @@ def test_a_child_does_not_keep_what_its_parent_died_in_the_midst_of(
 
     message_id = stored(backend)
     assert claimed(backend).message_id == message_id
+
+
+#: How a process may end.
+ENDS: dict[str, Callable[[QueueBackend], None]] = {}
+
+
+def an_end(function: Callable[[QueueBackend], None]) -> Callable[[QueueBackend], None]:
+    ENDS[function.__name__] = function
+    return function
+
+
+@an_end
+def by_exit(backend: QueueBackend) -> None:
+    sys.exit(0)
+
+
+@an_end
+def by_close_and_exit(backend: QueueBackend) -> None:
+    backend.close()
+    sys.exit(0)
+
+
+@an_end
+def by_exit_at_once(backend: QueueBackend) -> None:
+    os._exit(0)
+
+
+@an_end
+def by_kill(backend: QueueBackend) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fork_a_sender(end: str, directory: Path, backend: QueueBackend) -> int:
+    """Fork a child that sends half of its messages, waits to be told, and sends the rest; return its id."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            send(20, backend)
+            (directory / "half").touch()
+            (directory / "go on").read_text()  # a FIFO: until the test writes to it
+            send(20, backend)
+            (directory / "all").touch()
+            ENDS[end](backend)
+        except Exception:  # noqa: BLE001
+            (directory / "all").write_text(traceback.format_exc())
+            os._exit(1)
+    return pid
+
+
+def send(count: int, backend: QueueBackend) -> None:
+    for _ in range(count):
+        stored(backend)
+
+
+@pytest.mark.parametrize("ends", list(product(ENDS, ENDS)), ids="-then-".join)
+def test_what_a_child_sends_is_kept_however_parent_and_child_end(
+    spawn: Spawn,
+    open_backend: OpenBackend,
+    adopt: Adopt,
+    tmp_path: Path,
+    ends: tuple[str, str],
+) -> None:
+    parents_end, childs_end = ends
+    os.mkfifo(tmp_path / "go on")
+    parent = spawn()
+    stored(parent.backend)
+    child = adopt(parent.run(partial(fork_a_sender, childs_end, tmp_path)))
+    eventually((tmp_path / "half").exists)
+
+    parent.begin(ENDS[parents_end])
+    eventually(lambda: not parent.is_alive())
+    passer_by = open_backend()
+    assert stats_of(passer_by).ready == 21
+    passer_by.close()
+
+    (tmp_path / "go on").write_text("now")
+    eventually((tmp_path / "all").exists)
+    assert (tmp_path / "all").read_text() == ""
+    eventually(partial(is_gone, child))
+    assert stats_of(open_backend()).ready == 41
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process ended that is nobody's child any more."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+#: How many children, one after the other.
+FORKS = 250
+
+
+def fork_while_others_write(forks: int, backend: QueueBackend) -> tuple[int, list[int]]:
+    """Fork children that send a message each, while threads go on storing and counting.
+
+    Returns how many messages were stored, and the exit codes of the children that failed.
+    """
+    stopping, written = threading.Event(), [0, 0]
+
+    def write(number: int) -> None:
+        while not stopping.is_set():
+            stored(backend)
+            written[number] += 1
+
+    def count() -> None:
+        while not stopping.is_set():
+            backend.stats()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in (0, 1)]
+    threads.append(threading.Thread(target=count))
+    for thread in threads:
+        thread.start()
+    try:
+        codes = [in_a_fork(partial(send, 1), backend) for _ in range(forks)]
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    return sum(written) + codes.count(0), [code for code in codes if code]
+
+
+def test_threads_that_write_during_a_fork_harm_neither_process(
+    spawn: Spawn, open_backend: OpenBackend
+) -> None:
+    parent = spawn()
+    count, failed = parent.run(partial(fork_while_others_write, FORKS))
+
+    assert failed == []
+    assert stats_of(open_backend()).ready == count

@@ -124,9 +124,8 @@ class SQLiteEngine(Engine):
         backend.close()
         if desk is not None:
             # Its files stay, and nobody holds its lock any more: just what the kernel leaves of a process.
-            desk.doorbell.disown()
-            desk.presence.disown()
-            desk.presence._memory.close()
+            desk.doorbell.abandon()
+            desk.presence.abandon()
 
     def recover(self, backend: QueueBackend) -> None:
         assert isinstance(backend, SQLiteBackend)

@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import apsw
 import pytest
 
 from brokers.sqlite import write_ahead_log
-from brokers.sqlite.connection import connect
+from brokers.sqlite.connection import Connection, connect
 from brokers.sqlite.database import Database
 from brokers.sqlite.gate import Gate
 from brokers.sqlite.schema import Schema
@@ -66,7 +66,7 @@ def test_the_log_begins_anew_while_others_write(database: Database) -> None:
 def test_commits_do_not_wait_for_the_copying(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     copying, may_go_on = threading.Event(), threading.Event()
 
-    def copy_slowly(connection: apsw.Connection) -> None:
+    def copy_slowly(connection: Connection) -> None:
         copying.set()
         assert may_go_on.wait(PATIENCE_S)
         copy_log(connection)
@@ -111,12 +111,12 @@ def test_a_copy_that_fails_stops_no_commit(
 def test_a_log_that_cannot_be_looked_at_fails_no_commit(tmp_path: Path, error: type[Exception]) -> None:
     """Busy: the look comes between the two writes of the index's header. Eight processes found it."""
 
-    class Connection:
+    class Unreadable:
         def wal_checkpoint(self, **_: object) -> tuple[int, int]:
             raise error("no")
 
     log = WriteAheadLog(tmp_path / "things.db", lambda: pytest.fail("there is no reason to"), tmp_path)
-    log.after_commit(cast(apsw.Connection, Connection()))
+    log.after_commit(cast(Any, Unreadable()))
     log.close()
 
 
@@ -124,7 +124,7 @@ def test_closing_waits_for_the_copying(database: Database, monkeypatch: pytest.M
     begun: list[str] = []
     ended: list[str] = []
 
-    def note(connection: apsw.Connection) -> None:
+    def note(connection: Connection) -> None:
         begun.append("copying")
         copy_log(connection)
         ended.append("copying")
