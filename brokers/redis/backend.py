@@ -21,13 +21,23 @@ from .desk import Desk, Outlook, this_host
 from .durability import Durability
 from .heart import DIED
 from .operators import OperatorSide
-from .scripts import Argument
+from .scripts import Argument, encoded, name_of
 from .server import Address
 
 logger = logging.getLogger(__name__)
 
 #: How often to look for messages without being called, in seconds, should a call have been lost.
 SLOW_POLL_S = 5.0
+
+#: What dead letters say that are not whole. Only a server that may evict keys loses any of a message.
+LOST_RECORD = (
+    "Redis has lost the record of this message, or a part of it: when it came, and how often it was tried. "
+    "Set maxmemory-policy to noeviction, and see that nothing else changes these keys. Then replay it."
+)
+LOST_PAYLOAD = (
+    "Redis has lost the payload of this message: what it said is gone. Set maxmemory-policy to noeviction, "
+    "and see that nothing else changes these keys."
+)
 
 #: How many messages one claim takes at most: what a script may do without holding up the server for long.
 CLAIM_LIMIT = 500
@@ -127,22 +137,30 @@ class RedisBackend(OperatorSide):
             outlook.found_nothing(heard, self._now_s() + min(due_in_s, SLOW_POLL_S))
             return []
         outlook.found_something()
-        return [
-            Delivery(
-                key=message_id.decode(),
-                token=token,
-                queue=queue,
-                message_id=message_id.decode(),
-                payload=payload,
-                deliveries=int(deliveries),
-                enqueued_at=int(enqueued_at),
-                due_at=int(due_at),
-                crashes=int(crashes),
-            )
-            for message_id, payload, deliveries, crashes, enqueued_at, due_at in zip(
-                *[iter(fields)] * 6, strict=True
-            )
-        ]
+        records = zip(*[iter(fields)] * 6, strict=True)
+        return [*filter(None, (self._delivery(desk, queue, token, *record) for record in records))]
+
+    def _delivery(
+        self, desk: Desk, queue: str, token: int, message_id: bytes, payload: bytes | None, *numbers: Any
+    ) -> Delivery | None:
+        """A message of a claim; None when it is not whole, and a dead letter by now."""
+        name = name_of(message_id)
+        try:
+            deliveries, crashes, enqueued_at, due_at = map(int, numbers)
+        except (TypeError, ValueError):
+            self._set_aside(desk, queue, token, message_id, LOST_RECORD)
+            return None
+        if payload is None:
+            self._set_aside(desk, queue, token, message_id, LOST_PAYLOAD)
+            return None
+        return Delivery(message_id, token, queue, name, payload, deliveries, enqueued_at, due_at, crashes)
+
+    def _set_aside(self, desk: Desk, queue: str, token: int, message_id: bytes, why: str) -> None:
+        logger.error("Message %r is a dead letter: %s", message_id, why)  # it may be no text
+        reason: Reason = "undecodable"
+        arguments = (self._now(), desk.owner, queue, token, message_id, reason, why)
+        # Should it fail, the message stays held until this process ends, and is then found like this again.
+        self._database.submit(Command(scripts.NACK, arguments, read=_nothing, lazy=True))
 
     def started(self, delivery: Delivery) -> None:
         self._at_desk().marks.set(delivery.lease)
@@ -245,7 +263,7 @@ class _AckBatch(Command[None]):
         self._deliveries += self._acks.take()
         arguments: list[Argument] = [self._owner]
         for (queue, token), keys in by_claim(self._deliveries).items():
-            arguments += (queue, token, len(keys), *keys)
+            arguments += (encoded(queue), token, len(keys), *keys)
         return arguments
 
 
@@ -254,4 +272,4 @@ def _nothing(_: Any) -> None:
 
 
 def _text(answer: bytes | None) -> str | None:
-    return None if answer is None else answer.decode()
+    return None if answer is None else name_of(answer)

@@ -15,6 +15,7 @@ from typing import Any
 
 import redis
 
+from .scripts import name_of
 from .server import Server, explained
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class Bell:
                 pinged = False
                 kind, *_, said = line.read_response()
                 if kind == b"message":
-                    self.ring(said.decode())
+                    self.ring(name_of(said))
             elif pinged:
                 raise redis.ConnectionError("the line is dead: a ping was not answered")
             else:

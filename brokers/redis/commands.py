@@ -10,7 +10,7 @@ from ..errors import EngineError
 from ..writer import Operation
 from . import scripts
 from .durability import Fsync
-from .scripts import Argument, Call, Script, new_call
+from .scripts import Argument, Call, Script, encoded, new_call
 from .server import Server, explained
 
 T = TypeVar("T")
@@ -115,10 +115,6 @@ class Committer:
         """Commit one operation: the server makes nobody wait for others."""
         self.commit([command])
         return True
-
-
-def encoded(argument: Argument) -> Argument:
-    return argument.encode() if isinstance(argument, str) else argument
 
 
 def _enqueue(stores: Sequence[Store]) -> Call:

@@ -19,6 +19,10 @@ BEATS_IN_TIMEOUT = 5
 #: How long after a failed beat it is tried again, in seconds.
 RETRY_S = 0.5
 
+#: How many of the server's keys are looked at for messages that no queue names, at one beat of all processes
+#: together: it holds up the server for a millisecond.
+LOOK_AT = 1_000
+
 #: What a dead letter says when its workers died under it.
 DIED = "The worker process died while it ran this message."
 
@@ -46,6 +50,8 @@ class Heart:
             *(owner, host, pid),
             *(int(timeout_s * 1000), max_deliveries, DIED),
         )
+        timeout_ms = int(timeout_s * 1000)
+        self._look: Sequence[Argument] = ("", LOOK_AT, timeout_ms // BEATS_IN_TIMEOUT, timeout_ms)
         self._timeout_s = timeout_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recado-heart", daemon=True)
@@ -69,10 +75,11 @@ class Heart:
         Raises:
           EngineError: the server is away.
         """
-        answer = self._server.run([Call(scripts.BEAT, self._arguments)])[0]
-        if isinstance(answer, Exception):
-            raise explained(answer)
-        known, *dead = answer
+        answers = self._server.run([Call(scripts.BEAT, self._arguments), Call(scripts.ORPHANS, self._look)])
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise explained(answer)
+        (known, *dead), orphans = answers
         if not known and not first:
             logger.warning(
                 "This process was silent for more than %g s and counted as dead: its messages run elsewhere",
@@ -81,6 +88,12 @@ class Heart:
         for owner, count in zip(dead[::2], dead[1::2], strict=True):
             logger.warning(
                 "Process %s fell silent holding %d message(s): they are back", owner.decode(), count
+            )
+        if orphans:
+            logger.error(
+                "Redis has lost keys of Recado's: %d message(s) were in no queue, and are back. See that "
+                "maxmemory-policy is noeviction.",
+                orphans,
             )
 
     def _run(self) -> None:

@@ -43,7 +43,7 @@ class Marks:
     def set(self, lease: Lease) -> None:
         """A message begins to run. While the server is away nothing is noted."""
         message_id, token = lease
-        mark = f"{token}:{message_id}"
+        mark = b"%d:%b" % (token, message_id)
         with self._sending:
             place = self._places[lease] = self._free.pop() if self._free else next(self._more)
             try:

@@ -12,7 +12,7 @@ from ..backend import DeadLetterFilter, QueueStats, State, StoredMessage
 from . import scripts
 from .commands import Command
 from .database import Database
-from .scripts import Argument, new_call
+from .scripts import Argument, name_of, new_call
 
 #: Answers with so many messages, or deletions of so many, hold up the server for a millisecond at most.
 PAGE = 200
@@ -115,7 +115,7 @@ class OperatorSide:
             arguments = (queue, offset, FIND_PAGE, *criteria)
             count, *page = self._database.ask(Command(scripts.FIND_DEAD, arguments, read=list))
             for message_id, died_at in zip(page[::2], page[1::2], strict=True):
-                yield -int(died_at), message_id.decode()
+                yield -int(died_at), name_of(message_id)
             offset += count
             if count < FIND_PAGE:
                 return
@@ -169,7 +169,7 @@ def _queues(answer: list[Any]) -> Sequence[QueueStats]:
         name, ready, delayed, running, dead, done, oldest, paused, died = answer[at : at + QUEUE_FIELDS]
         queues.append(
             QueueStats(
-                queue=name.decode(),
+                queue=name_of(name),
                 ready=ready,
                 delayed=delayed,
                 running=running,
@@ -178,7 +178,8 @@ def _queues(answer: list[Any]) -> Sequence[QueueStats]:
                 oldest_due_at=int(oldest) if oldest else None,
                 paused=bool(paused),
                 died={
-                    reason.decode(): int(count) for reason, count in zip(died[::2], died[1::2], strict=True)
+                    name_of(reason): _number(count)
+                    for reason, count in zip(died[::2], died[1::2], strict=True)
                 },
             )
         )
@@ -193,17 +194,25 @@ def _message(fields: Sequence[Any]) -> StoredMessage:
     message_id, state, queue, actor, payload, priority, deliveries, crashes = fields[:8]
     enqueued_at, due_at, error, reason, died_at = fields[8:]
     return StoredMessage(
-        message_id=message_id.decode(),
-        queue=queue.decode(),
-        actor=actor.decode(),
+        message_id=name_of(message_id),
+        queue=name_of(queue),
+        actor=name_of(actor),
         state=state.decode(),
         payload=payload,
-        priority=int(priority),
-        deliveries=int(deliveries),
-        crashes=int(crashes),
-        enqueued_at=int(enqueued_at),
-        due_at=int(died_at or due_at),
-        last_error=error.decode() if error else None,
-        reason=reason.decode() if reason else None,
-        died_at=int(died_at) if died_at else None,
+        priority=_number(priority),
+        deliveries=_number(deliveries),
+        crashes=_number(crashes),
+        enqueued_at=_number(enqueued_at),
+        due_at=_number(died_at or due_at),
+        last_error=error.decode(errors="replace") if error else None,
+        reason=name_of(reason) if reason else None,
+        died_at=_number(died_at) if died_at else None,
     )
+
+
+def _number(field: bytes | int) -> int:
+    """A number of a message that may not be whole: it is shown all the same."""
+    try:
+        return int(field)
+    except ValueError:
+        return 0

@@ -27,6 +27,20 @@ class Call(NamedTuple):
     arguments: Sequence[Argument]
 
 
+def name_of(argument: bytes) -> str:
+    """A name or an id as a text. On the server it is bytes, in UTF-8 or not; `encoded` reverses this."""
+    return argument.decode(errors="surrogateescape")
+
+
+def encoded(argument: Argument) -> bytes | int:
+    """An argument as the server takes it.
+
+    Raises:
+      UnicodeEncodeError: a text has half a surrogate pair, and is not what `name_of` made of bytes.
+    """
+    return argument.encode(errors="surrogateescape") if isinstance(argument, str) else argument
+
+
 def new_call() -> str:
     """A name for one call, by which the server knows it when it is repeated."""
     return secrets.token_hex(8)
@@ -55,10 +69,11 @@ LEAVE = load("leave")
 LIST = load("show", "list")
 NACK = load("nack")
 NOTHING = load("nothing")
-PAUSE = load("pause")
 RELEASE = load("release")
 REMOVE = load("remove")
 REPLAY = load("store", "replay")
+ORPHANS = load("orphans")
+PAUSE = load("pause")
 REPORT_DEATH = load("report_death")
 RETRY = load("retry")
 SHOW_DEAD = load("show", "show_dead")

@@ -8,7 +8,7 @@ while i <= #ARGV do
   local queue, token, count = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local held = held_key(queue, owner)
   local ids = {unpack(ARGV, i + 3, i + 2 + count)}
-  local tokens = redis.call('HMGET', held, unpack(ids))
+  local tokens = ask('HMGET', held, unpack(ids))
   local done, keys = {}, {}
   for j, id in ipairs(ids) do
     if tokens[j] == token then
@@ -18,9 +18,9 @@ while i <= #ARGV do
     end
   end
   if #done > 0 then
-    redis.call('HDEL', held, unpack(done))
-    redis.call('UNLINK', unpack(keys))
-    redis.call('HINCRBY', base .. ':queues', queue, #done)
+    ask('HDEL', held, unpack(done))
+    ask('UNLINK', unpack(keys))
+    ask('HINCRBY', base .. ':queues', queue, #done)
   end
   i = i + 3 + count
 end

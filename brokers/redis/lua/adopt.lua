@@ -5,14 +5,14 @@
 local function adopt_dead(i)
   local id, queue = ARGV[i], ARGV[i + 2]
   local letter = key('dead-letter', id)
-  if redis.call('EXISTS', letter) == 1 then return false end
-  redis.call('HSETNX', base .. ':queues', queue, 0)
-  redis.call('HSET', letter, 'queue', queue, 'actor', ARGV[i + 3], 'priority', ARGV[i + 5],
+  if ask('EXISTS', letter) == 1 then return false end
+  ask('HSETNX', base .. ':queues', queue, 0)
+  ask('HSET', letter, 'queue', queue, 'actor', ARGV[i + 3], 'priority', ARGV[i + 5],
     'deliveries', ARGV[i + 6], 'crashes', ARGV[i + 7], 'enqueued', ARGV[i + 8], 'due', ARGV[i + 9],
     'reason', ARGV[i + 11], 'died', ARGV[i + 12])
-  if ARGV[i + 10] ~= '' then redis.call('HSET', letter, 'error', ARGV[i + 10]) end
-  redis.call('SET', key('dead-payload', id), ARGV[i + 4])
-  redis.call('ZADD', key('dead', queue), ARGV[i + 12], id)
+  if ARGV[i + 10] ~= '' then ask('HSET', letter, 'error', ARGV[i + 10]) end
+  ask('SET', key('dead-payload', id), ARGV[i + 4])
+  ask('ZADD', key('dead', queue), ARGV[i + 12], id)
   return true
 end
 

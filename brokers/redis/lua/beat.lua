@@ -5,11 +5,11 @@
 although_memory_is_full()
 local now, owner = clock(''), ARGV[2]
 local processes = base .. ':processes'
-local known = redis.call('ZADD', processes, digits(now), owner) == 0
-if not known then redis.call('HSET', key('process', owner), 'host', ARGV[3], 'pid', ARGV[4]) end
+local known = ask('ZADD', processes, digits(now), owner) == 0
+ask('HSET', key('process', owner), 'host', ARGV[3], 'pid', ARGV[4])
 local answer = {known and 1 or 0}
 local silent_since = digits(now - tonumber(ARGV[5]))
-for _, other in ipairs(redis.call('ZRANGEBYSCORE', processes, '-inf', '(' .. silent_since)) do
+for _, other in ipairs(ask('ZRANGEBYSCORE', processes, '-inf', '(' .. silent_since)) do
   answer[#answer + 1] = other
   answer[#answer + 1] = take_over(other, now, true, tonumber(ARGV[6]), ARGV[7])
 end

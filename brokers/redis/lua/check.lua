@@ -1,3 +1,3 @@
 -- Prove that the server takes writes. ARGV: again.
 
-redis.call('SET', base .. ':checked', digits(clock('')))
+ask('SET', base .. ':checked', digits(clock('')))

@@ -22,7 +22,14 @@
 --   {ns}:unique:<key>          string  <expires>:<id> of the message that has this unique key
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence keeps messages in order
 --                                      that come in one millisecond
+--   {ns}:astray                zset    messages that no set names. Score: when that was noticed. Member: id
+--   {ns}:looked, {ns}:look-at  string  when orphans.lua last looked, and where it goes on
 --   {ns}:checked               string  when the server last proved that it takes writes
+--
+-- A server that may evict keys can lose any of these, and somebody else's program can change them. Whatever a key
+-- holds, no script may fail halfway, and no message may suffer but the one whose own keys it is: see ask() in
+-- base.lua, place_of() for a message whose hash is not whole, and orphans.lua for one that no set names any more.
+-- Ids are bytes, whatever they are: they are never formatted with %s, which ends at a NUL.
 
 local function held_key(queue, owner)
   return key('held', queue) .. ':' .. owner
@@ -32,24 +39,34 @@ end
 local function wake(queue, count)
   local waiting = key('waiting', queue)
   while count > 0 do
-    local owner = redis.call('SPOP', waiting)
+    local owner = ask('SPOP', waiting)
     if not owner then return end
-    if redis.call('PUBLISH', key('bell', owner), queue) > 0 then count = count - 1 end
+    if ask('PUBLISH', key('bell', owner), queue) > 0 then count = count - 1 end
   end
 end
 
 -- Members of a ready set, and where they keep their parts.
-local function member_of(id, seq, due) return string.format('%013.0f:%012.0f:%s', due, seq, id) end
-local function due_of(member) return tonumber(string.sub(member, 1, 13)) end
+local function member_of(id, seq, due) return string.format('%013.0f:%012.0f:', due, seq) .. id end
+local function due_of(member) return number(string.sub(member, 1, 13)) or 0 end
 local function id_of(member) return string.sub(member, 28) end
+
+-- Where a message belongs, as its hash says. Where that is not whole, the message is ready, and when it is
+-- claimed it is found to be not whole, and becomes a dead letter.
+local function place_of(id, queue, now)
+  local fields = ask('HMGET', key('message', id), 'queue', 'priority', 'seq', 'due')
+  return {
+    id = id, queue = fields[1] or queue, priority = number(fields[2]) or 0, seq = number(fields[3]) or 0,
+    due = number(fields[4]) or now,
+  }
+end
 
 -- Make a message wait until it is due. One that is due before all others wakes every process, because each of
 -- them waits until the next is due.
 local function delay(m)
   local delayed = key('delayed', m.queue)
-  redis.call('ZADD', delayed, digits(m.due), m.id)
-  if redis.call('ZRANGE', delayed, 0, 0)[1] == m.id then
-    wake(m.queue, redis.call('SCARD', key('waiting', m.queue)))
+  ask('ZADD', delayed, digits(m.due), m.id)
+  if ask('ZRANGE', delayed, 0, 0)[1] == m.id then
+    wake(m.queue, ask('SCARD', key('waiting', m.queue)))
   end
 end
 
@@ -68,35 +85,44 @@ local function line_up_all(messages, now)
     end
   end
   for queue, members in pairs(ready) do
-    redis.call('ZADD', key('ready', queue), unpack(members))
+    ask('ZADD', key('ready', queue), unpack(members))
     wake(queue, #members / 2)
   end
 end
 
-local function line_up(id, queue, priority, seq, due, now)
-  line_up_all({{id = id, queue = queue, priority = priority, seq = seq, due = due}}, now)
+local function line_up(m, now)
+  line_up_all({m}, now)
 end
 
 -- Put a held message back as it was, due no earlier than `due`. The caller lets go of it.
-local function put_back(id, due, now)
-  local message = key('message', id)
-  local fields = redis.call('HMGET', message, 'queue', 'priority', 'seq', 'due')
-  local latest = math.max(due, tonumber(fields[4]))
-  redis.call('HSET', message, 'due', digits(latest))
-  line_up(id, fields[1], fields[2], tonumber(fields[3]), latest, now)
+local function put_back(id, queue, due, now)
+  local m = place_of(id, queue, now)
+  m.due = math.max(due, m.due)
+  ask('HSET', key('message', id), 'due', digits(m.due))
+  line_up(m, now)
 end
 
--- Make a live message a dead letter; one that died before under this id is forgotten.
+-- Make a live message a dead letter, with as much of it as there is; one that died before under this id is
+-- forgotten.
 local function bury(id, queue, reason, error, now)
-  local letter = key('dead-letter', id)
-  local former_queue = redis.call('HGET', letter, 'queue')
-  if former_queue then redis.call('ZREM', key('dead', former_queue), id) end
-  redis.call('RENAME', key('message', id), letter)
-  redis.call('RENAME', key('payload', id), key('dead-payload', id))
-  redis.call('HSET', letter, 'reason', reason, 'died', digits(now))
-  if error ~= '' then redis.call('HSET', letter, 'error', error) end
-  redis.call('ZADD', key('dead', queue), digits(now), id)
-  redis.call('HINCRBY', key('died', queue), reason, 1)
+  local message, letter = key('message', id), key('dead-letter', id)
+  local payload, dead_payload = key('payload', id), key('dead-payload', id)
+  local former_queue = ask('HGET', letter, 'queue')
+  local fields = ask('HMGET', message, 'queue', 'actor', 'priority', 'deliveries', 'crashes', 'enqueued', 'due')
+  if former_queue and not fields[1] and ask('EXISTS', payload) == 0 then
+    ask('UNLINK', message)  -- nothing is left of it: its dead letter is it already
+    return
+  end
+  if former_queue then ask('ZREM', key('dead', former_queue), id) end
+  if ask('EXISTS', message) == 1 then ask('RENAME', message, letter) else ask('DEL', letter) end
+  ask('HSET', letter, 'queue', fields[1] or queue, 'actor', fields[2] or '', 'priority', number(fields[3]) or 0,
+    'deliveries', number(fields[4]) or 0, 'crashes', number(fields[5]) or 0,
+    'enqueued', digits(number(fields[6]) or now), 'due', digits(number(fields[7]) or now),
+    'reason', reason, 'died', digits(now))
+  if error ~= '' then ask('HSET', letter, 'error', error) end
+  if ask('EXISTS', payload) == 1 then ask('RENAME', payload, dead_payload) else ask('DEL', dead_payload) end
+  ask('ZADD', key('dead', queue), digits(now), id)
+  ask('HINCRBY', key('died', queue), reason, 1)
 end
 
 -- Give back what a process held. When it died, what it was running has one crash more to its name.
@@ -104,32 +130,32 @@ end
 local function take_over(owner, now, died, max_deliveries, why)
   local suspects = {}
   if died then
-    for _, mark in ipairs(redis.call('HVALS', key('started', owner))) do suspects[mark] = true end
+    for _, mark in ipairs(ask('HVALS', key('started', owner))) do suspects[mark] = true end
   end
   local total = 0
-  for _, queue in ipairs(redis.call('HKEYS', base .. ':queues')) do
-    redis.call('SREM', key('waiting', queue), owner)
-    local held = redis.call('HGETALL', held_key(queue, owner))
-    redis.call('DEL', held_key(queue, owner))
+  for _, queue in ipairs(ask('HKEYS', base .. ':queues')) do
+    ask('SREM', key('waiting', queue), owner)
+    local held = ask('HGETALL', held_key(queue, owner))
+    ask('DEL', held_key(queue, owner))
     for i = 1, #held, 2 do
       local id, token = held[i], held[i + 1]
       local message = key('message', id)
       if suspects[token .. ':' .. id] then
-        local crashes = redis.call('HINCRBY', message, 'crashes', 1)
+        local crashes = ask('HINCRBY', message, 'crashes', 1)
         if crashes >= max_deliveries then
           bury(id, queue, 'max_deliveries', why, now)
         else
-          redis.call('HSET', message, 'error', why)
-          put_back(id, 0, now)
+          ask('HSET', message, 'error', why)
+          put_back(id, queue, 0, now)
         end
       else
-        redis.call('HINCRBY', message, 'deliveries', -1)
-        put_back(id, 0, now)
+        ask('HINCRBY', message, 'deliveries', -1)
+        put_back(id, queue, 0, now)
       end
     end
     total = total + #held / 2
   end
-  redis.call('DEL', key('started', owner), key('process', owner))
-  redis.call('ZREM', base .. ':processes', owner)
+  ask('DEL', key('started', owner), key('process', owner))
+  ask('ZREM', base .. ':processes', owner)
   return total
 end

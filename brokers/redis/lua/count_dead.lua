@@ -2,5 +2,5 @@
 -- not matter.
 
 local queue, since, before = ARGV[2], ARGV[3], ARGV[4]
-return redis.call('ZCOUNT', key('dead', queue), since == '' and '-inf' or since,
+return ask('ZCOUNT', key('dead', queue), since == '' and '-inf' or since,
   before == '' and '+inf' or '(' .. before)

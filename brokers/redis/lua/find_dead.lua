@@ -8,20 +8,20 @@ local text, text_in_json = ARGV[9], ARGV[10]
 
 local function has_text(id, error)
   if error and string.find(error, text, 1, true) then return true end
-  local payload = redis.call('GET', key('dead-payload', id)) or ''
+  local payload = ask('GET', key('dead-payload', id)) or ''
   return string.find(payload, text, 1, true) or string.find(payload, text_in_json, 1, true)
 end
 
 local function matches(id)
   if actor == '' and reason == '' and text == '' then return true end
-  local fields = redis.call('HMGET', key('dead-letter', id), 'actor', 'reason', 'error')
+  local fields = ask('HMGET', key('dead-letter', id), 'actor', 'reason', 'error')
   return (actor == '' or fields[1] == actor) and (reason == '' or fields[2] == reason)
     and (text == '' or has_text(id, fields[3]))
 end
 
 local newest = before == '' and '+inf' or '(' .. before
 local oldest = since == '' and '-inf' or since
-local page = redis.call('ZREVRANGEBYSCORE', key('dead', queue), newest, oldest, 'WITHSCORES', 'LIMIT', offset, limit)
+local page = ask('ZREVRANGEBYSCORE', key('dead', queue), newest, oldest, 'WITHSCORES', 'LIMIT', offset, limit)
 local answer = {#page / 2}
 for i = 1, #page, 2 do
   if matches(page[i]) then

@@ -8,23 +8,23 @@ local queue, room = ARGV[2], LIMIT
 -- Delete what a set names, as far as there is room, and those kinds of keys of each.
 local function forget(set, to_id, ...)
   if room == 0 then return end
-  local members, keys = redis.call('ZRANGE', set, 0, room - 1), {}
+  local members, keys = ask('ZRANGE', set, 0, room - 1), {}
   if #members == 0 then return end
   for _, member in ipairs(members) do
     for _, kind in ipairs({...}) do keys[#keys + 1] = key(kind, to_id(member)) end
   end
-  redis.call('UNLINK', unpack(keys))
-  redis.call('ZREM', set, unpack(members))
+  ask('UNLINK', unpack(keys))
+  ask('ZREM', set, unpack(members))
   room = room - #members
 end
 
 local function itself(member) return member end
 
-for _, owner in ipairs(redis.call('ZRANGE', base .. ':processes', 0, -1)) do
-  for _, id in ipairs(redis.call('HKEYS', held_key(queue, owner))) do
-    redis.call('UNLINK', key('message', id), key('payload', id))
+for _, owner in ipairs(ask('ZRANGE', base .. ':processes', 0, -1)) do
+  for _, id in ipairs(ask('HKEYS', held_key(queue, owner))) do
+    ask('UNLINK', key('message', id), key('payload', id))
   end
-  redis.call('DEL', held_key(queue, owner))
+  ask('DEL', held_key(queue, owner))
 end
 forget(key('ready', queue), id_of, 'message', 'payload')
 forget(key('delayed', queue), itself, 'message', 'payload')

@@ -1,6 +1,6 @@
 -- Which message has a unique key now. ARGV: again, time, key. Returns its id, or nothing.
 
-local taken = redis.call('GET', key('unique', ARGV[3]))
+local taken = ask('GET', key('unique', ARGV[3]))
 if not taken then return false end
 local expires, id = string.match(taken, '^(%d+):(.*)$')
-return tonumber(expires) > clock(ARGV[2]) and id
+return (number(expires) or 0) > clock(ARGV[2]) and id

@@ -7,9 +7,9 @@ local answer = {}
 
 local function running()
   local ids = {}
-  for _, owner in ipairs(redis.call('ZRANGE', base .. ':processes', 0, -1)) do
-    for _, id in ipairs(redis.call('HKEYS', held_key(queue, owner))) do
-      ids[#ids + 1] = {seq = tonumber(redis.call('HGET', key('message', id), 'seq')), id = id}
+  for _, owner in ipairs(ask('ZRANGE', base .. ':processes', 0, -1)) do
+    for _, id in ipairs(ask('HKEYS', held_key(queue, owner))) do
+      ids[#ids + 1] = {seq = number(ask('HGET', key('message', id), 'seq')) or 0, id = id}
     end
   end
   table.sort(ids, function(a, b) return a.seq < b.seq end)
@@ -22,14 +22,14 @@ local ids
 if last < first then
   return answer
 elseif state == 'ready' then
-  ids = redis.call('ZRANGE', key('ready', queue), first, last)
+  ids = ask('ZRANGE', key('ready', queue), first, last)
   for i, member in ipairs(ids) do ids[i] = id_of(member) end
 elseif state == 'delayed' then
-  ids = redis.call('ZRANGE', key('delayed', queue), first, last)
+  ids = ask('ZRANGE', key('delayed', queue), first, last)
 elseif state == 'dead' then
-  ids = redis.call('ZREVRANGE', key('dead', queue), first, last)
+  ids = ask('ZREVRANGE', key('dead', queue), first, last)
 else
   ids = running()
 end
-for _, id in ipairs(ids) do show(answer, id, state) end
+for _, id in ipairs(ids) do show(answer, id, state, queue) end
 return answer

@@ -7,9 +7,9 @@ local due = delay > 0 and now + delay or 0
 for i = 5, #ARGV, 3 do
   local queue, token, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local held = held_key(queue, owner)
-  if redis.call('HGET', held, id) == token then
-    redis.call('HDEL', held, id)
-    redis.call('HINCRBY', key('message', id), 'deliveries', -1)
-    put_back(id, due, now)
+  if ask('HGET', held, id) == token then
+    ask('HDEL', held, id)
+    ask('HINCRBY', key('message', id), 'deliveries', -1)
+    put_back(id, queue, due, now)
   end
 end

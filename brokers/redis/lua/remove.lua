@@ -5,17 +5,16 @@ although_memory_is_full()
 for i = 2, #ARGV, 2 do
   local id, state = ARGV[i], ARGV[i + 1]
   if state == 'dead' then
-    local queue = redis.call('HGET', key('dead-letter', id), 'queue')
-    if queue then redis.call('ZREM', key('dead', queue), id) end
-    redis.call('UNLINK', key('dead-letter', id), key('dead-payload', id))
+    local queue = ask('HGET', key('dead-letter', id), 'queue')
+    if queue then ask('ZREM', key('dead', queue), id) end
+    ask('UNLINK', key('dead-letter', id), key('dead-payload', id))
   else
-    local message = redis.call('HMGET', key('message', id), 'queue', 'due', 'seq')
-    local removed = 0
-    if message[1] and state == 'delayed' then
-      removed = redis.call('ZREM', key('delayed', message[1]), id)
-    elseif message[1] then
-      removed = redis.call('ZREM', key('ready', message[1]), member_of(id, message[3], message[2]))
+    local m, removed = place_of(id, '', 0), 0
+    if state == 'delayed' then
+      removed = ask('ZREM', key('delayed', m.queue), id)
+    else
+      removed = ask('ZREM', key('ready', m.queue), member_of(id, m.seq, m.due))
     end
-    if removed == 1 then redis.call('UNLINK', key('message', id), key('payload', id)) end
+    if removed == 1 then ask('UNLINK', key('message', id), key('payload', id)) end
   end
 end

@@ -4,14 +4,14 @@
 local now, call, id = clock(ARGV[2]), ARGV[3], ARGV[4]
 if former_answer(call) then return 1 end
 local letter = key('dead-letter', id)
-local fields = redis.call('HMGET', letter, 'queue', 'actor', 'priority', 'enqueued')
+local fields = ask('HMGET', letter, 'queue', 'actor', 'priority', 'enqueued')
 if not fields[1] then return 0 end
 local stored = store({
-  id = id, queue = fields[1], actor = fields[2], priority = fields[3], due = now,
-  payload = ARGV[6] == '1' and ARGV[5] or redis.call('GET', key('dead-payload', id)) or '',
-  enqueued = tonumber(fields[4]), deliveries = 0, crashes = 0, error = '', unique_key = '',
+  id = id, queue = fields[1], actor = fields[2] or '', priority = number(fields[3]) or 0, due = now,
+  payload = ARGV[6] == '1' and ARGV[5] or ask('GET', key('dead-payload', id)) or '',
+  enqueued = number(fields[4]) or now, deliveries = 0, crashes = 0, error = '', unique_key = '',
 }, now)
 if not stored then return 0 end
-redis.call('UNLINK', letter, key('dead-payload', id))
-redis.call('ZREM', key('dead', fields[1]), id)
+ask('UNLINK', letter, key('dead-payload', id))
+ask('ZREM', key('dead', fields[1]), id)
 return receipted(call, 1)

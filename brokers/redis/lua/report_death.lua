@@ -3,8 +3,8 @@
 
 although_memory_is_full()
 local total = 0
-for _, owner in ipairs(redis.call('ZRANGE', base .. ':processes', 0, -1)) do
-  local process = redis.call('HMGET', key('process', owner), 'host', 'pid')
+for _, owner in ipairs(ask('ZRANGE', base .. ':processes', 0, -1)) do
+  local process = ask('HMGET', key('process', owner), 'host', 'pid')
   if process[1] == ARGV[2] and process[2] == ARGV[3] then
     total = total + take_over(owner, clock(''), true, tonumber(ARGV[4]), ARGV[5])
   end

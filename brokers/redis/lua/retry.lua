@@ -5,14 +5,13 @@ although_memory_is_full()
 local now = clock(ARGV[2])
 local owner, queue, token, id, new_queue = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local held = held_key(queue, owner)
-if redis.call('HGET', held, id) ~= token then return 0 end
-redis.call('HDEL', held, id)
+if ask('HGET', held, id) ~= token then return 0 end
+ask('HDEL', held, id)
 local message = key('message', id)
 local due = now + tonumber(ARGV[9])
-redis.call('HSET', message, 'queue', new_queue, 'due', digits(due), 'crashes', 0, 'error', ARGV[10])
-if ARGV[10] == '' then redis.call('HDEL', message, 'error') end
-redis.call('SET', key('payload', id), ARGV[8])
-local fields = redis.call('HMGET', message, 'priority', 'seq')
-redis.call('HSETNX', base .. ':queues', new_queue, 0)
-line_up(id, new_queue, fields[1], tonumber(fields[2]), due, now)
+ask('HSET', message, 'queue', new_queue, 'due', digits(due), 'crashes', 0, 'error', ARGV[10])
+if ARGV[10] == '' then ask('HDEL', message, 'error') end
+ask('SET', key('payload', id), ARGV[8])
+ask('HSETNX', base .. ':queues', new_queue, 0)
+line_up(place_of(id, new_queue, now), now)
 return 1

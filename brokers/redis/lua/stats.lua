@@ -4,33 +4,33 @@
 
 -- Each priority's head, hopping from one to the next, and what is due and was not yet made ready.
 local function oldest_due(ready, delayed, now)
-  local overdue = redis.call('ZRANGEBYSCORE', delayed, '-inf', digits(now), 'WITHSCORES', 'LIMIT', 0, 1)
-  local oldest = overdue[2] and tonumber(overdue[2])
-  local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
+  local overdue = ask('ZRANGEBYSCORE', delayed, '-inf', digits(now), 'WITHSCORES', 'LIMIT', 0, 1)
+  local oldest = number(overdue[2])
+  local head = ask('ZRANGE', ready, 0, 0, 'WITHSCORES')
   while head[1] do
     local due = due_of(head[1])
     if not oldest or due < oldest then oldest = due end
-    head = redis.call('ZRANGEBYSCORE', ready, '(' .. head[2], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    head = ask('ZRANGEBYSCORE', ready, '(' .. head[2], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   end
   return oldest and digits(oldest) or ''
 end
 
 local now = clock(ARGV[2])
-local owners = redis.call('ZRANGE', base .. ':processes', 0, -1)
-local queues, answer = redis.call('HGETALL', base .. ':queues'), {}
+local owners = ask('ZRANGE', base .. ':processes', 0, -1)
+local queues, answer = ask('HGETALL', base .. ':queues'), {}
 for i = 1, #queues, 2 do
   local queue, running = queues[i], 0
-  for _, owner in ipairs(owners) do running = running + redis.call('HLEN', held_key(queue, owner)) end
+  for _, owner in ipairs(owners) do running = running + ask('HLEN', held_key(queue, owner)) end
   for _, figure in ipairs({
     queue,
-    redis.call('ZCARD', key('ready', queue)),
-    redis.call('ZCARD', key('delayed', queue)),
+    ask('ZCARD', key('ready', queue)),
+    ask('ZCARD', key('delayed', queue)),
     running,
-    redis.call('ZCARD', key('dead', queue)),
-    queues[i + 1],
+    ask('ZCARD', key('dead', queue)),
+    number(queues[i + 1]) or 0,
     oldest_due(key('ready', queue), key('delayed', queue), now),
-    redis.call('SISMEMBER', base .. ':paused', queue),
-    redis.call('HGETALL', key('died', queue)),
+    ask('SISMEMBER', base .. ':paused', queue),
+    ask('HGETALL', key('died', queue)),
   }) do
     answer[#answer + 1] = figure
   end

@@ -5,8 +5,8 @@
 local function stored_before(messages)
   local names, before = {}, {}
   for i, m in ipairs(messages) do names[i] = key('message', m.id) end
-  if redis.call('EXISTS', unpack(names)) > 0 then
-    for i, m in ipairs(messages) do before[m.id] = redis.call('EXISTS', names[i]) == 1 end
+  if ask('EXISTS', unpack(names)) > 0 then
+    for i, m in ipairs(messages) do before[m.id] = ask('EXISTS', names[i]) == 1 end
   end
   return before
 end
@@ -14,10 +14,10 @@ end
 -- Take a message's unique key, if it has one. Returns false when another has it.
 local function take_unique_key(m, now)
   if m.unique_key == '' then return true end
-  local taken = redis.call('GET', key('unique', m.unique_key))
-  if taken and tonumber(string.match(taken, '^%d+')) > now then return false end
+  local taken = ask('GET', key('unique', m.unique_key))
+  if taken and (number(string.match(taken, '^%d+')) or 0) > now then return false end
   local holder = digits(now + m.unique_for) .. ':' .. m.id
-  redis.call('SET', key('unique', m.unique_key), holder, 'PX', math.max(1, m.unique_for))
+  ask('SET', key('unique', m.unique_key), holder, 'PX', math.max(1, m.unique_for))
   return true
 end
 
@@ -33,20 +33,20 @@ local function store_all(messages, now)
     end
   end
   if #new == 0 then return answers end
-  local seq = redis.call('INCRBY', base .. ':sequence', #new) - #new
+  local seq = ask('INCRBY', base .. ':sequence', #new) - #new
   local payloads, queues, now_digits = {}, {}, digits(now)
   local function time(at) return at == now and now_digits or digits(at) end
   for i, m in ipairs(new) do
     m.seq = seq + i
-    redis.call('HSET', key('message', m.id), 'queue', m.queue, 'actor', m.actor, 'priority', m.priority,
+    ask('HSET', key('message', m.id), 'queue', m.queue, 'actor', m.actor, 'priority', m.priority,
       'seq', m.seq, 'due', time(m.due), 'enqueued', time(m.enqueued),
       'deliveries', m.deliveries, 'crashes', m.crashes)
-    if m.error ~= '' then redis.call('HSET', key('message', m.id), 'error', m.error) end
+    if m.error ~= '' then ask('HSET', key('message', m.id), 'error', m.error) end
     payloads[2 * i - 1], payloads[2 * i] = key('payload', m.id), m.payload
     queues[m.queue] = true
   end
-  redis.call('MSET', unpack(payloads))
-  for queue in pairs(queues) do redis.call('HSETNX', base .. ':queues', queue, 0) end
+  ask('MSET', unpack(payloads))
+  for queue in pairs(queues) do ask('HSETNX', base .. ':queues', queue, 0) end
   line_up_all(new, now)
   return answers
 end
