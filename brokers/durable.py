@@ -185,7 +185,7 @@ class DurableBroker(Broker):
             actor=message.actor_name,
             payload=_encoded(message),
             priority=actor.priority if actor else 0,
-            delay_ms=delay or 0,
+            delay_ms=int(delay or 0),  # engines count in whole milliseconds
             unique_key=unique_key,
             unique_for_ms=unique_for_ms,
         )

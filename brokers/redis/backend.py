@@ -15,7 +15,7 @@ from ..backend import Delivery, QueueMessage, Reason
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from . import scripts
-from .commands import Command, Store
+from .commands import Command, Store, encoded
 from .database import Database
 from .desk import Desk, Outlook, this_host
 from .durability import Durability
@@ -246,7 +246,7 @@ class _AckBatch(Command[None]):
         arguments: list[Argument] = [self._owner]
         for (queue, token), keys in by_claim(self._deliveries).items():
             arguments += (queue, token, len(keys), *keys)
-        return arguments
+        return [encoded(argument) for argument in arguments]
 
 
 def _nothing(_: Any) -> None:
