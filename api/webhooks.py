@@ -21,7 +21,7 @@ from actors.spans import note
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
 
-from .bodies import BodyTooLarge, BrokenBody, parse, read_body, to_payload
+from .bodies import BodyTooLarge, BrokenBody, ClientGone, parse, read_body, to_payload
 from .parameters import Malformed, check_parameters
 from .signature import SignatureCheck
 
@@ -136,6 +136,8 @@ async def _read(request: Request, signatures: SignatureCheck | None) -> dict[str
         check_parameters(payload)
     except BodyTooLarge as error:
         raise Refused(413, "too_large", "The body is larger than any webhook of Twilio's.") from error
+    except ClientGone as error:
+        raise Refused(400, "disconnected", "The connection was closed in the middle of the body.") from error
     except BrokenBody as error:
         raise Refused(400, "broken", f"The body cannot be read: {error}.") from error
     except Malformed as error:

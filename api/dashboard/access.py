@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
 from ops.settings import Settings
 
+from ..addresses import split_address
 from .sessions import Role, Sessions, same
 
 #: The cookie of who is signed in.
@@ -154,10 +154,8 @@ def _is_in(host: str, networks: list[Network]) -> bool:
 
 
 def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    parts = split_address(f"//{host}")
+    return "" if parts is None else parts.hostname or ""
 
 
 def _secret(value: object) -> str | None:

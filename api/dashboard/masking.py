@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -70,21 +69,6 @@ def _masked_value(value: Any, name: str) -> Any:
         return mask_text(value)
     is_long = isinstance(value, int | float) and _digits(value) >= _LEAST_DIGITS
     return masked(str(value)) if is_long else value
-
-
-def readable(payload: bytes, *, reveal: bool = False) -> str:
-    """A payload as people read it: JSON indented, anything else as the text it is.
-
-    Parameters:
-      payload: of a message.
-      reveal: as it is, nothing masked.
-    """
-    try:
-        value = json.loads(payload)
-    except ValueError:
-        text = payload.decode(errors="replace")
-        return text if reveal else mask_text(text)
-    return json.dumps(value if reveal else mask(value), indent=2, ensure_ascii=False)
 
 
 def _digits(number: float) -> int:

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api.bodies import BrokenBody
+from api.bodies import BrokenBody, ClientGone
 from brokers.errors import Unsupported
 
 from . import audit_page, conversations, dead_letters, messages, overview, queues
@@ -141,6 +141,8 @@ class Routes:
             except NotFromHere as error:
                 text = f"Nothing was done: {error}. Open the page anew and try again."
                 return await self._notice(403, "Nothing was done", text)
+            except ClientGone:
+                return Response(status_code=400)
             except BrokenBody as error:
                 return await self._notice(400, "Nothing was done", f"The form cannot be read: {error}.")
 

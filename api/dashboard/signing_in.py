@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ..addresses import split_address
 from .access import SESSION_COOKIE, Access, is_direct
 from .audit import AuditLog
 from .csrf import BROWSER_COOKIE, Csrf
@@ -105,6 +104,8 @@ class SigningIn:
 
 def safe_target(address: str) -> str:
     """Where to go after signing in: a page of ours, whatever the form says."""
-    parts = urlsplit(address)
+    parts = split_address(address)
+    if parts is None:
+        return HOME
     is_ours = not parts.scheme and not parts.netloc and address.startswith("/dashboard/")
     return address if is_ours and "\\" not in address and address.isprintable() else HOME

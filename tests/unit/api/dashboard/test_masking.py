@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from api.dashboard.masking import mask, mask_address, mask_text, readable
+from api.dashboard.masking import mask, mask_address, mask_text
 
 NUMBER = "+5511900001234"
 MASKED = "+55•••••••34"
@@ -92,15 +90,3 @@ def test_numbers_that_are_numbers_are_masked_too() -> None:
         "none": None,
         "list": [MASKED, 3],
     }
-
-
-def test_a_payload_is_readable_masked_and_as_it_is() -> None:
-    payload = json.dumps({"Body": f"Olá {NUMBER}"}).encode()
-
-    assert readable(payload) == f'{{\n  "Body": "Olá {MASKED}"\n}}'
-    assert NUMBER in readable(payload, reveal=True)
-
-
-def test_what_is_no_json_is_masked_as_text() -> None:
-    assert readable(b"\xff call " + NUMBER.encode()) == f"\N{REPLACEMENT CHARACTER} call {MASKED}"
-    assert NUMBER in readable(NUMBER.encode(), reveal=True) + NUMBER
