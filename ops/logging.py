@@ -43,6 +43,13 @@ _QUIET_AND_BELOW = tuple(f"{name}." for name in _QUIET)
 _NUMBER = re.compile(r"(\+|%2[Bb])(\d\d)\d{4,11}(\d\d)\b")
 
 
+#: An e-mail address. Some channels know contacts by theirs.
+_MAIL = re.compile(
+    r"""(\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|(?<![\w.%+\\-])[^\W_])"""  # an escape of JSON's stays whole
+    r"(?:[\w.%+-]|\\u[0-9a-fA-F]{4}){0,63}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+)
+
+
 class _WithoutContents(logging.Filter):
     """Dramatiq logs messages with their arguments, which here is what customers wrote, and from where.
 
@@ -95,7 +102,7 @@ def _plain_traceback(output: TextIO, exc_info: Any) -> None:
 
 
 def _without_secrets(renderer: Any, *, dots: str) -> Any:
-    """Make a renderer of lines in which no telephone number and no credentials of a URL can be read.
+    """Make a renderer of lines in which no number, no e-mail address and no credentials of a URL can be read.
 
     Errors of libraries quote both.
 
@@ -106,6 +113,7 @@ def _without_secrets(renderer: Any, *, dots: str) -> Any:
 
     def render(logger: Any, name: str, event: Any) -> str:
         line = without_credentials(renderer(logger, name, event))
+        line = _MAIL.sub(rf"\1{dots}", line)
         return _NUMBER.sub(rf"\1\2{dots}\3", line)
 
     return render

@@ -68,14 +68,16 @@ class Visit:
         return min(int(value), most) if len(value) <= MOST_DIGITS else most
 
     def text(self) -> str:
-        """What is searched for in the text of messages.
+        """Return what is searched for in the text of messages.
 
         Raises:
-          NotAllowed: a viewer searches for digits, and so could find out a number that is masked.
+          NotAllowed: a viewer searches for what is masked, and so could find it out.
         """
         wanted = self.get("text")
-        if not self.visitor.may_act and any(character.isdigit() for character in wanted):
-            raise NotAllowed("Viewers cannot search for digits: that would tell them masked numbers.")
+        if not self.visitor.may_act and any(each.isdigit() or each == "@" for each in wanted):
+            raise NotAllowed(
+                "Viewers cannot search for digits or an @: that would tell them masked numbers and addresses."
+            )
         return wanted
 
 

@@ -117,3 +117,28 @@ def test_no_credentials_and_no_bodies_can_be_read_whatever_the_level(log_format:
     assert "redis://cache.example.com:6379/0" in ended.stderr
     assert ended.stderr.count("what went wrong in ") == 6
     assert "its details" in ended.stderr
+
+
+MAILS = """
+import logging, sys
+import structlog
+from ops.logging import configure_logging
+from ops.settings import Settings
+
+configure_logging(Settings(_env_file=None, log_format=sys.argv[1]))
+structlog.get_logger("ours").warning("refused", error="joana@example.com\\njoana@example.com is not valid")
+logging.getLogger("theirs").error("no answer to %s", "\\u00e9joana.silva@example.com.br")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_e_mail_address_can_be_read_whoever_logs_it(log_format: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", MAILS, log_format], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert [part for part in ("joana", "example.com") if part in ended.stderr] == []
+    if log_format == "json":
+        refused, unanswered = (json.loads(line) for line in ended.stderr.splitlines())
+        assert refused["error"] == "j•••••••\n••••••• is not valid"
+        assert unanswered["event"] == "no answer to é•••••••"
