@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
 
+from brokers.errors import EngineError
 from ops.settings import Settings
 
 from ..addresses import split_address
@@ -84,7 +85,10 @@ class Access:
             is_operator = not self._operators or user in self._operators
             return Visitor(user, "operator" if is_operator else "viewer")
         if self.has_passwords:
-            session = self._sessions.read(request.cookies.get(SESSION_COOKIE, ""))
+            try:
+                session = self._sessions.read(request.cookies.get(SESSION_COOKIE, ""))
+            except EngineError as error:
+                raise Closed(f"It cannot be told who signed out, so nobody is let in: {error}") from error
             if session is None:
                 raise SignInFirst
             return Visitor(session.role, session.role, signed_in=True)

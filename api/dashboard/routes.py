@@ -207,9 +207,16 @@ class Routes:
             context = {"title": "Not signed in", "text": f"It cannot be written down who signs in: {error}"}
             return html("closed.html", context, status=503)
 
+    def _signed_out(self, request: Request) -> Response:
+        try:
+            return self._signing_in.sign_out(request)
+        except BrokerError as error:
+            text = f"It cannot be written down that this session is over, so it goes on: {error}"
+            return html("closed.html", {"title": "Not signed out", "text": text}, status=503)
+
     async def _logout(self, request: Request) -> Response:
         await self._visit(request, self._access.visitor(request), self._browser(request))
-        return self._signing_in.sign_out()
+        return await self._desk.aside(partial(self._signed_out, request))
 
     async def _notice(self, status: int, title: str, text: str) -> Response:
         """For those who may see nothing else."""
