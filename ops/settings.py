@@ -230,6 +230,10 @@ class Settings(BaseSettings):
     # Running
     api_host: str = Field("127.0.0.1", description="the address the API listens on")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="the port the API listens on")
+    api_request_timeout_s: PositiveFloat = Field(
+        15.0,
+        description="how long a client may take to send a whole request, in seconds; then it is hung up on",
+    )
     worker_threads: PositiveInt = Field(8, description="messages one worker process handles at a time")
     workers: PositiveInt = Field(2, description="worker processes `recado up` keeps running")
     workers_max: PositiveInt | None = Field(
