@@ -15,7 +15,7 @@ from .context import about_contact, about_reply
 from .conversations import DELIVERY_RANK, Reply
 from .later import come_back
 from .measures import DELIVERIES, REPLIES, REPLY_SECONDS
-from .messages import text_of
+from .messages import InvalidMessage, text_of
 from .named import named
 from .sender import NotSentEver, NotSentYet, PerhapsSent
 from .services import services
@@ -136,9 +136,13 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str) -> None:
     Parameters:
       payload: the parameters of Twilio's status callback.
       reply_id: the reply it was sent for.
+
+    Raises:
+      InvalidMessage: the payload does not say which message of Twilio's it is about.
     """
-    status, code = payload.get("MessageStatus", ""), payload.get("ErrorCode")
-    sid = payload.get("MessageSid", "")
+    sid, status, code = (text_of(payload, name) for name in ("MessageSid", "MessageStatus", "ErrorCode"))
+    if not sid:
+        raise InvalidMessage("The status callback lacks MessageSid")
     about_contact(text_of(payload, "To"), reply_id=reply_id, sid=sid)
     error = f"Twilio's error {code}, see {TWILIO_ERRORS}/{code}" if code else None
     moved = services().conversations.record_delivery(reply_id, sid=sid, status=status, error=error)

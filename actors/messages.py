@@ -62,7 +62,7 @@ class InboundMessage:
     @property
     def is_opt_out(self) -> bool:
         """STOP, START or HELP, which Twilio answers itself (and refuses any answer of ours: error 21610)."""
-        return bool(self.payload.get("OptOutType"))
+        return bool(text_of(self.payload, "OptOutType"))
 
     @property
     def conversation(self) -> str:
@@ -82,11 +82,15 @@ def masked(address: str) -> str:
 
 
 def text_of(payload: Payload, name: str) -> str:
-    """A parameter that ought to be a text; empty when it is missing, the first when it was repeated."""
-    value = payload.get(name, "")
+    """Return a parameter that ought to be a text; the first value when it was repeated.
+
+    Empty when it is missing, or is nothing that can be read as a text: null, an object, a list of lists.
+    """
+    value = payload.get(name)
     if isinstance(value, list):  # repeated; or from a JSON body, in which it may be empty
-        value = value[0] if value else ""
-    return value if isinstance(value, str) else str(value)
+        value = value[0] if value else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if isinstance(value, str) else str(value) if is_number else ""
 
 
 def _count(text: str) -> int:

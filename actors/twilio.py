@@ -29,6 +29,13 @@ TWILIO_API = "https://api.twilio.com"
 PACED = {14107, 21611, 63018, 30022}
 PACE_MS = 30_000
 
+#: Statuses by which a request was certainly refused, before a message was made of it. All others leave it
+#: open, 4xx among them: 408 and 425 ask for the request again, 409 and 423 speak of another one, and 499 is
+#: a proxy's, when its client had left while Twilio was at it.
+REFUSALS = frozenset(
+    {400, 401, 402, 403, 404, 405, 406, 407, 410, 411, 413, 414, 415, 416, 417, 422, 428, 429, 431, 451}
+)
+
 #: An operator has to mend the account first: 20003 credentials, 30002 account suspended.
 OPERATOR = {20003, 30002}
 
@@ -152,7 +159,7 @@ def _meaning_of(error: Exception, http_client: _HttpClient) -> SendError:
     # TwilioRestException and TwilioServiceException have nothing but these names in common.
     status, code = getattr(error, "status", None), getattr(error, "code", None)
     message = f"Twilio answered {status}, error {code}: {getattr(error, 'msg', None) or error}"
-    if status is None or not 400 <= status < 500:
+    if status not in REFUSALS:
         return PerhapsSent(message)
     if status == 429:
         return NotSentYet(message, delay_ms=_seconds_to_ms(http_client.retry_after))

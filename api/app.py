@@ -20,6 +20,7 @@ from brokers.collectors import SpoolCollector
 from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 from brokers.sqlite import SQLiteBackend
+from ops.credentials import without_credentials
 from ops.metrics import Machine
 from ops.settings import Settings
 
@@ -59,7 +60,7 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
         parts.broker.backend.check(timeout_s=OPEN_WITHIN_S)
         if pages is not None:
             pages.start()
-        logger.info("API started", public_base_url=parts.settings.public_base_url)
+        logger.info("API started", public_base_url=without_credentials(parts.settings.public_base_url or ""))
         yield
         if pages is not None:
             await asyncio.to_thread(pages.close)  # which waits for whoever just looks at the queue

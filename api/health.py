@@ -33,14 +33,14 @@ def health_routes(backend: QueueBackend, machine: Machine, spool: SpooledBackend
     def ready() -> JSONResponse:
         try:
             backend.check(timeout_s=READY_WITHIN_S)
+            if spool is None or (trouble := spool.trouble) is None:
+                return JSONResponse({"status": "ok"})
+            # Webhooks are welcome all the same: a load balancer should go on sending them. But not while the
+            # spool cannot be read, because what is stored there could not be forwarded.
+            spooled = spool.depth().messages
+            return JSONResponse({"status": "degraded", "why": trouble, "spooled_messages": spooled})
         except BrokerError as error:
             return JSONResponse({"status": "unavailable", "why": str(error)}, status_code=503)
-        if spool is not None and (trouble := spool.trouble) is not None:
-            # Webhooks are welcome all the same: a load balancer should go on sending them.
-            return JSONResponse(
-                {"status": "degraded", "why": trouble, "spooled_messages": spool.depth().messages}
-            )
-        return JSONResponse({"status": "ok"})
 
     @router.get("/metrics")
     def metrics() -> Response:

@@ -15,13 +15,14 @@ from prometheus_client import Counter, Histogram
 
 from actors import process_ai_response, record_delivery_status
 from actors.context import about_contact
-from actors.messages import InboundMessage, InvalidMessage
+from actors.messages import InboundMessage, InvalidMessage, text_of
 from actors.named import named
 from actors.spans import note
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
 
-from .bodies import BodyTooLarge, BrokenBody, parse, read_body, to_payload
+from .bodies import BodyTooLarge, BrokenBody, ClientGone, parse, read_body, to_payload
+from .parameters import Malformed, check_parameters
 from .signature import SignatureCheck
 
 logger = structlog.get_logger(__name__)
@@ -108,7 +109,7 @@ def inbound_message(payload: dict[str, Any]) -> Message[Any]:
 
 def delivery_status(reply_id: str, payload: dict[str, Any]) -> Message[Any]:
     """The queue message for a status callback. It names our reply in its URL."""
-    missing = [name for name in ("MessageSid", "MessageStatus") if not payload.get(name)]
+    missing = [name for name in ("MessageSid", "MessageStatus") if not text_of(payload, name)]
     if not reply_id:
         missing.append("the reply's id in the URL (?reply=...)")
     if missing:
@@ -131,11 +132,17 @@ async def _read(request: Request, signatures: SignatureCheck | None) -> dict[str
                 "The signature does not match. Check TWILIO_AUTH_TOKEN, and that PUBLIC_BASE_URL is the "
                 "address Twilio was given.",
             )
-        return to_payload(content)
+        payload = to_payload(content)
+        check_parameters(payload)
     except BodyTooLarge as error:
         raise Refused(413, "too_large", "The body is larger than any webhook of Twilio's.") from error
+    except ClientGone as error:
+        raise Refused(400, "disconnected", "The connection was closed in the middle of the body.") from error
     except BrokenBody as error:
         raise Refused(400, "broken", f"The body cannot be read: {error}.") from error
+    except Malformed as error:
+        raise Refused(400, "malformed", f"{error}. Twilio sends no such webhook.") from error
+    return payload
 
 
 async def _store(broker: DurableBroker, message: Message[Any]) -> None:

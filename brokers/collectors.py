@@ -89,7 +89,11 @@ class SpoolCollector(Collector):
         self._spool = spool
 
     def collect(self) -> Iterator[Metric]:
-        depth = self._spool.depth()
+        try:
+            depth = self._spool.depth()
+        except EngineError as error:
+            logger.warning("The spool cannot be counted: %s", error)
+            return
         yield GaugeMetricFamily(
             "recado_spool_messages", "Messages that wait for the queue to be back.", depth.messages
         )

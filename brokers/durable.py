@@ -11,7 +11,7 @@ from typing import Any
 import dramatiq
 from dramatiq import Actor, Broker, Message, Middleware
 from dramatiq.common import current_millis
-from dramatiq.errors import QueueJoinTimeout, QueueNotFound
+from dramatiq.errors import DecodeError, QueueJoinTimeout, QueueNotFound
 from dramatiq.middleware import MiddlewareError
 
 from .backend import QueueBackend, QueueMessage
@@ -185,7 +185,7 @@ class DurableBroker(Broker):
             actor=message.actor_name,
             payload=_encoded(message),
             priority=actor.priority if actor else 0,
-            delay_ms=delay or 0,
+            delay_ms=int(delay or 0),  # engines count in whole milliseconds
             unique_key=unique_key,
             unique_for_ms=unique_for_ms,
         )
@@ -253,9 +253,11 @@ class DurableBroker(Broker):
         stored = self.backend.get(message_id)
         if stored is None or stored.state != "dead":
             return False
-        if stored.reason == "undecodable":
-            return self.backend.replay(message_id)
-        return self.backend.replay(message_id, payload=as_new(stored.payload))
+        try:
+            payload = as_new(stored.payload)
+        except DecodeError:  # no message, or one that this process cannot read: it is replayed as it is
+            payload = None
+        return self.backend.replay(message_id, payload=payload)
 
     def flush(self, queue_name: str) -> None:
         """Delete every message of a queue, dead letters included."""

@@ -43,6 +43,7 @@ def api(
             create_app(supervisor=partial(status_if_any, settings.run_directory)),
             host=host or settings.api_host,
             port=settings.api_port if port is None else port,
+            request_within_s=settings.api_request_timeout_s,
         )
     )
 

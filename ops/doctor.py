@@ -8,6 +8,7 @@ from typing import NamedTuple
 import httpx
 from dramatiq.errors import BrokerError
 
+from .credentials import without_credentials
 from .settings import Settings, SettingsError, load_settings
 from .webhook import MESSAGES_PATH, message_parameters, signed
 
@@ -43,13 +44,17 @@ _CONVERSATIONS_REMEDY = {"sqlite": "Check CONVERSATIONS_SQLITE_DB_PATH.", "redis
 
 
 def examine() -> list[Finding]:
-    """Run all checks. Without valid settings there is nothing else to check."""
+    """Run all checks. Without valid settings there is nothing else to check.
+
+    What is found names the URLs that were tried, without user and password.
+    """
     try:
         settings = load_settings(serving=True)
     except SettingsError as error:
         return [Finding(False, "settings", str(error))]
     checks: list[Callable[[Settings], Iterator[Finding]]] = [_queue, _conversations, _api, _twilio, _model]
-    return [Finding(True, "settings"), *(finding for check in checks for finding in check(settings))]
+    found = [Finding(True, "settings"), *(finding for check in checks for finding in check(settings))]
+    return [Finding(ok, without_credentials(what), without_credentials(remedy)) for ok, what, remedy in found]
 
 
 def _queue(settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import structlog
 from dramatiq import Message, MessageProxy
 
+from .credentials import without_credentials
 from .settings import Settings
 
 #: What every record goes through, whether it came from structlog or from the standard library.
@@ -21,36 +22,67 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
-#: Loggers that say at INFO what we say better, or that would print what they are sent.
+#: Loggers that say at INFO what we say better, and print at DEBUG what they send and get: texts of customers.
 _QUIET = (
+    "aiohttp",
+    "boto3",
     "botocore",
     "httpx",
     "httpx2",
     "httpcore",
     "openai",
-    "twilio.http_client",
+    "requests",
+    "twilio",
     "urllib3",
     "uvicorn.access",
 )
+_QUIET_AND_BELOW = tuple(f"{name}." for name in _QUIET)
 
 
 #: A telephone number, as it is or within a URL. Errors of Twilio's quote the number they are about.
 _NUMBER = re.compile(r"(\+|%2[Bb])(\d\d)\d{4,11}(\d\d)\b")
 
 
+#: An e-mail address. Some channels know contacts by theirs.
+_MAIL = re.compile(
+    r"""(\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]|(?<![\w.%+\\-])[^\W_])"""  # an escape of JSON's stays whole
+    r"(?:[\w.%+-]|\\u[0-9a-fA-F]{4}){0,63}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+)
+
+
 class _WithoutContents(logging.Filter):
-    """Dramatiq logs messages with their arguments, which here is what customers wrote, and from where."""
+    """Dramatiq logs messages with their arguments, which here is what customers wrote, and from where.
+
+    At DEBUG it logs the arguments by themselves, too.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(_named(argument) for argument in record.args)
+            name = _counted if record.levelno <= logging.DEBUG else _named
+            record.args = tuple(name(argument) for argument in record.args)
         return True
+
+
+class _NothingInDetail(logging.Filter):
+    """Loggers that print bodies say what went wrong, and no more, whatever level they are set to.
+
+    Libraries set levels themselves: openai's does when OPENAI_LOG is set, and after logging was configured.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING or not f"{record.name}.".startswith(_QUIET_AND_BELOW)
 
 
 def _named(argument: Any) -> Any:
     if isinstance(argument, Message | MessageProxy):
         return f"{argument.actor_name}[{argument.message_id}]"
     return argument
+
+
+def _counted(argument: Any) -> Any:
+    if isinstance(argument, list | tuple | dict):
+        return f"<{len(argument)} values>"
+    return _named(argument)
 
 
 def _traceback(exc_info: Any) -> str:
@@ -69,8 +101,10 @@ def _plain_traceback(output: TextIO, exc_info: Any) -> None:
     output.write("\n" + _traceback(exc_info))
 
 
-def _without_numbers(renderer: Any, *, dots: str) -> Any:
-    """A renderer of lines in which no telephone number can be read, whoever put it there.
+def _without_secrets(renderer: Any, *, dots: str) -> Any:
+    """Make a renderer of lines in which no number, no e-mail address and no credentials of a URL can be read.
+
+    Errors of libraries quote both.
 
     Parameters:
       renderer: makes the line.
@@ -78,7 +112,9 @@ def _without_numbers(renderer: Any, *, dots: str) -> Any:
     """
 
     def render(logger: Any, name: str, event: Any) -> str:
-        return _NUMBER.sub(rf"\1\2{dots}\3", renderer(logger, name, event))
+        line = without_credentials(renderer(logger, name, event))
+        line = _MAIL.sub(rf"\1{dots}", line)
+        return _NUMBER.sub(rf"\1\2{dots}\3", line)
 
     return render
 
@@ -92,9 +128,9 @@ def configure_logging(settings: Settings) -> None:
     """Send all logs of this process to stderr: JSON in production, readable on a terminal."""
     as_json = writes_json(settings)
     renderer = (
-        _without_numbers(structlog.processors.JSONRenderer(), dots=r"\\u2022" * 7)
+        _without_secrets(structlog.processors.JSONRenderer(), dots=r"\\u2022" * 7)
         if as_json
-        else _without_numbers(
+        else _without_secrets(
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 exception_formatter=_plain_traceback,  # structlog's own print notes, or local variables
@@ -105,6 +141,7 @@ def configure_logging(settings: Settings) -> None:
     last = [structlog.processors.ExceptionRenderer(_traceback)] if as_json else []
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_WithoutContents())
+    handler.addFilter(_NothingInDetail())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from . import garbage
+from .slow_requests import timely
 
 logger = structlog.get_logger(__name__)
 
@@ -79,6 +80,7 @@ def run_server(
     *,
     host: str,
     port: int,
+    request_within_s: float = 15.0,
     sockets: Sequence[socket.socket] | None = None,
     watch: Callable[[Server], None] | None = None,
 ) -> int:
@@ -87,6 +89,7 @@ def run_server(
     Parameters:
       app: the application.
       host, port: where to listen.
+      request_within_s: how long a client may take to send a request, in seconds.
       sockets: where to listen instead: sockets that listen already.
       watch: called once connections are accepted.
     """
@@ -94,6 +97,7 @@ def run_server(
         app,
         host=host,
         port=port,
+        http=timely(request_within_s),
         log_config=None,  # uvicorn's logs go where all others go
         access_log=False,  # each webhook logs itself
         proxy_headers=False,  # forwarded headers decide nothing here

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     Field,
@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .credentials import without_credentials
 
 Milliseconds = Annotated[int, Field(ge=0)]
 
@@ -228,6 +230,10 @@ class Settings(BaseSettings):
     # Running
     api_host: str = Field("127.0.0.1", description="the address the API listens on")
     api_port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="the port the API listens on")
+    api_request_timeout_s: PositiveFloat = Field(
+        15.0,
+        description="how long a client may take to send a whole request, in seconds; then it is hung up on",
+    )
     worker_threads: PositiveInt = Field(8, description="messages one worker process handles at a time")
     workers: PositiveInt = Field(2, description="worker processes `recado up` keeps running")
     workers_max: PositiveInt | None = Field(
@@ -285,10 +291,9 @@ class Settings(BaseSettings):
     def _is_http_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
+        parts = _split_url(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be a URL that begins with http:// or https://")
-        _ = parts.port  # raises ValueError when it is none
         if parts.query or parts.fragment:
             raise ValueError("must have no query and no fragment")
         return value.rstrip("/")
@@ -297,10 +302,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         for url in _split(value):
-            parts = urlsplit(url)
+            parts = _split_url(url)
             if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
                 raise ValueError("must be a URL that begins with redis://, rediss:// or unix://")
-            _ = parts.port  # raises ValueError when it is none
         return value
 
     @field_validator("twilio_shared_keys")
@@ -443,7 +447,7 @@ class Settings(BaseSettings):
             return str(self.queue_sqlite_db_path)
         if self.queue_backend == "sqs":
             place = self.sqs_endpoint_url or self.sqs_region or "the credentials' region"
-            return f"{place} {self.sqs_namespace}"
+            return f"{without_credentials(place)} {self.sqs_namespace}"
         hosts = [
             urlsplit(url).netloc.rpartition("@")[2] or urlsplit(url).path for url in _split(self.redis_url)
         ]
@@ -572,3 +576,20 @@ def _parts(listed: str | None) -> list[str]:
 
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
+
+
+def _split_url(url: str) -> SplitResult:
+    """Split a URL. The error does not quote it, as urllib's does: a part of a password may be in there.
+
+    Raises:
+      ValueError: it is none, or its port is no number.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read lazily, and refused only then
+    except ValueError:
+        raise ValueError(
+            "must be a URL whose host and port can be read; in a user or password, / ? # @ : [ ] are written "
+            "as %2F %3F %23 %40 %3A %5B %5D"
+        ) from None
+    return parts

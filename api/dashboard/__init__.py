@@ -20,6 +20,7 @@ from .events import Streams
 from .measures import Collects
 from .routes import Routes
 from .sessions import Sessions
+from .sign_outs import SignOuts
 from .signing_in import SigningIn
 from .watch import Watch
 
@@ -33,6 +34,7 @@ class Dashboard:
 
     app: Starlette
     desk: Desk
+    sign_outs: SignOuts
 
     def start(self) -> None:
         """Begin to look at the queues: charts want a history."""
@@ -47,6 +49,7 @@ class Dashboard:
         self.desk.watch.close()
         self.desk.threads.shutdown()
         self.desk.audit.close()
+        self.sign_outs.close()
 
 
 def dashboard(
@@ -88,9 +91,10 @@ def dashboard(
         streams=Streams(threads),
         threads=threads,
     )
-    sessions = Sessions(settings.dashboard_secrets)
+    sign_outs = SignOuts(settings.dashboard_audit_path)
+    sessions = Sessions(settings.dashboard_secrets, sign_outs=sign_outs)
     access = Access(settings, sessions)
     csrf = Csrf(sessions, settings.public_base_url)
     https_only = (settings.public_base_url or "").startswith("https://")
     signing_in = SigningIn(access, sessions, csrf, desk.audit, https_only=https_only)
-    return Dashboard(Routes(desk, access, csrf, signing_in).app(), desk)
+    return Dashboard(Routes(desk, access, csrf, signing_in).app(), desk, sign_outs)

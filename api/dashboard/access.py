@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from brokers.errors import EngineError
 from ops.settings import Settings
 
+from ..addresses import split_address
 from .sessions import Role, Sessions, same
 
 #: The cookie of who is signed in.
@@ -84,7 +85,10 @@ class Access:
             is_operator = not self._operators or user in self._operators
             return Visitor(user, "operator" if is_operator else "viewer")
         if self.has_passwords:
-            session = self._sessions.read(request.cookies.get(SESSION_COOKIE, ""))
+            try:
+                session = self._sessions.read(request.cookies.get(SESSION_COOKIE, ""))
+            except EngineError as error:
+                raise Closed(f"It cannot be told who signed out, so nobody is let in: {error}") from error
             if session is None:
                 raise SignInFirst
             return Visitor(session.role, session.role, signed_in=True)
@@ -154,10 +158,8 @@ def _is_in(host: str, networks: list[Network]) -> bool:
 
 
 def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    parts = split_address(f"//{host}")
+    return "" if parts is None else parts.hostname or ""
 
 
 def _secret(value: object) -> str | None:

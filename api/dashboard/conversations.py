@@ -11,6 +11,7 @@ from actors.conversations import Summary
 
 from .desk import Desk
 from .events import Event
+from .masking import SEPARATORS
 from .overview import common_events
 from .render import part
 from .visits import PAGE, NotAllowed, NotFound, Visit
@@ -95,4 +96,5 @@ def _contact(visit: Visit) -> str:
     wanted = visit.get("contact")
     if wanted and not visit.visitor.may_act:
         raise NotAllowed("Viewers cannot search for contacts: that would tell them masked numbers.")
-    return re.sub(r"[\s().-]", "", wanted) if re.fullmatch(r"[\d\s().+-]+", wanted) else wanted
+    is_number = re.fullmatch(rf"[\d+{SEPARATORS}]+", wanted) is not None
+    return re.sub(rf"[{SEPARATORS}]", "", wanted) if is_number else wanted

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import HTTPConnection
 
+from ..addresses import split_address
 from .sessions import Sessions
 
 #: The cookie that knows the browser, signed in or not.
@@ -28,7 +29,7 @@ class Csrf:
 
     def __init__(self, sessions: Sessions, public_origin: str | None) -> None:
         self._sessions = sessions
-        self._public_origin = None if public_origin is None else _origin(public_origin)
+        self._public_origin = None if public_origin is None else _origin(urlsplit(public_origin))
 
     def new_browser(self) -> str:
         """A value for the cookie of a browser that has none."""
@@ -55,13 +56,11 @@ class Csrf:
         fetch_site = request.headers.get("sec-fetch-site")
         if fetch_site is not None:
             return fetch_site == "same-origin"
-        origin = urlsplit(request.headers.get("origin", ""))
-        own = request.headers.get("host", "")
-        return bool(origin.netloc) and (
-            origin.netloc == own or f"{origin.scheme}://{origin.netloc}" == self._public_origin
-        )
+        origin = split_address(request.headers.get("origin", ""))
+        if origin is None or not origin.netloc:
+            return False
+        return origin.netloc == request.headers.get("host", "") or _origin(origin) == self._public_origin
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _origin(address: SplitResult) -> str:
+    return f"{address.scheme}://{address.netloc}"

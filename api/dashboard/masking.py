@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from actors.messages import masked
 
-#: Runs of digits that may be somebody's number: at least eight digits, perhaps with what people put between
-#: them. Ids are tried first, so that a part of one is not taken for a number.
-_NUMBERS = re.compile(
+#: What people and programs put between the digits of a number, for a class of a regular expression: spaces,
+#: brackets, dots, slashes, underscores, every dash, and characters that are not seen at all.
+SEPARATORS = (
+    r"\s()\[\]./_\-\u00b7\u2022\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d"
+    r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+)
+
+#: Runs of digits that may be somebody's number: at least eight digits, perhaps with separators between them;
+#: and e-mail addresses. Ids are tried first, so that a part of one is not taken for a number.
+_FOUND = re.compile(
     r"(?P<id>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[A-Za-z]{2}[0-9a-fA-F]{32}\b)"
-    r"|(?<![\w-])(?P<number>\+?\(?\d(?:[\s().-]{0,2}\d){7,})(?!\w)"
+    r"|(?P<mail>[^\W_][\w.%+'-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63})+)"
+    rf"|(?<![^\W_])(?<!-)(?P<number>[+\uff0b]?\(?\d(?:[{SEPARATORS}]{{0,3}}\d){{7,}})(?![^\W_])"
 )
 
 #: A number that stands alone.
-_IS_NUMBER = re.compile(r"\+?[\d\s().-]{5,}")
+_IS_NUMBER = re.compile(rf"[+\uff0b]?[\d{SEPARATORS}]{{5,}}")
 
 #: Parameters that name a person, and those that name a place, whatever they look like.
 _PERSONS = frozenset(
@@ -26,9 +33,9 @@ _PLACES = frozenset(
     {"address", "city", "country", "fromcity", "fromcountry", "fromstate", "fromzip", "latitude", "longitude"}
 )
 
-#: Fields that hold ids and times, long digits among them.
+#: Fields that hold ids and times, long digits among them: by the last word of their name.
 _HARMLESS = re.compile(
-    r"(sid|_id|_at|timestamp|eta|retries|delay|limit|age|backoff|ttl|version)$", re.IGNORECASE
+    r"(sid|version|(^|_)(id|at|timestamp|eta|retries|delay|limit|age|backoff|ttl))$", re.IGNORECASE
 )
 
 #: Digits of a number that is none in a text: shorter ones are years and prices.
@@ -36,8 +43,8 @@ _LEAST_DIGITS = 8
 
 
 def mask_text(text: str) -> str:
-    """A text with the numbers in it masked."""
-    return _NUMBERS.sub(lambda match: match["id"] or _masked_number(match["number"]), text)
+    """Return a text with the numbers and e-mail addresses in it masked."""
+    return _FOUND.sub(_masked, text)
 
 
 def mask_address(address: str) -> str:
@@ -72,19 +79,10 @@ def _masked_value(value: Any, name: str) -> Any:
     return masked(str(value)) if is_long else value
 
 
-def readable(payload: bytes, *, reveal: bool = False) -> str:
-    """A payload as people read it: JSON indented, anything else as the text it is.
-
-    Parameters:
-      payload: of a message.
-      reveal: as it is, nothing masked.
-    """
-    try:
-        value = json.loads(payload)
-    except ValueError:
-        text = payload.decode(errors="replace")
-        return text if reveal else mask_text(text)
-    return json.dumps(value if reveal else mask(value), indent=2, ensure_ascii=False)
+def _masked(found: re.Match[str]) -> str:
+    if found["mail"]:
+        return _hidden(found["mail"]) + "@•••"
+    return found["id"] or _masked_number(found["number"])
 
 
 def _digits(number: float) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -10,10 +9,12 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from actors.conversations import Entry, Summary
+from actors.messages import text_of
 from brokers.backend import StoredMessage
 
 from .desk import Desk
-from .masking import mask, mask_text, readable
+from .masking import mask, mask_text
+from .payloads import message_of, readable
 from .visits import NotFound, Visit
 
 #: How much of a conversation's end is looked at for what answered a message.
@@ -53,7 +54,7 @@ def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
         if summary is None:
             raise NotFound(f"There is no message {message_id}: it never was, or it is done.")
         return desk.page(visit, "done.html", message_id=message_id, summary=summary)
-    body = _parsed(stored.payload)
+    body = message_of(stored.payload)
     summary = summary or _conversation(desk, message_id, body)
     answer = None if summary is None else _answer(desk, summary, message_id, body)
     options = body.get("options", {})
@@ -73,7 +74,7 @@ def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
 
 def _timeline(stored: StoredMessage, body: dict[str, Any], answer: Entry | None) -> Iterator[Event]:
     sent_at = body.get("message_timestamp")
-    if isinstance(sent_at, int) and sent_at < stored.enqueued_at - 1_000:
+    if isinstance(sent_at, int) and 0 <= sent_at < stored.enqueued_at - 1_000:
         yield Event(sent_at, "Made")
     yield Event(stored.enqueued_at, f"Stored in {stored.queue}")
     yield from _deliveries(stored, body)
@@ -94,7 +95,8 @@ def _deliveries(stored: StoredMessage, body: dict[str, Any]) -> Iterator[Event]:
     if stored.deliveries:
         times = "once" if stored.deliveries == 1 else f"{stored.deliveries} times"
         yield Event(None, f"Handed to a worker {times}")
-    if retries := body.get("options", {}).get("retries"):
+    retries = body.get("options", {}).get("retries")
+    if isinstance(retries, int) and retries > 0:
         yield Event(
             None, f"Failed, and put back for a retry, {retries} times" if retries > 1 else "Retried once"
         )
@@ -121,8 +123,9 @@ def _inbound_ids(body: dict[str, Any]) -> Iterator[str]:
     """The names of the inbound messages that the arguments carry, however deep."""
     for argument in _arguments(body):
         if isinstance(argument, dict):
-            if "MessageSid" in argument and "AccountSid" in argument:
-                yield f"{argument['AccountSid']}.{argument['MessageSid']}"
+            sids = [text_of(argument, name) for name in ("AccountSid", "MessageSid")]
+            if all(sid and sid.isascii() for sid in sids):
+                yield ".".join(sids)
             yield from _inbound_ids(argument)
 
 
@@ -134,7 +137,7 @@ def _arguments(body: dict[str, Any]) -> list[Any]:
 def _strings(body: dict[str, Any]) -> Iterator[str]:
     """What may be a reply's id."""
     for argument in _arguments(body):
-        if isinstance(argument, str) and len(argument) == 32:
+        if isinstance(argument, str) and len(argument) == 32 and argument.isascii():
             yield argument
         elif isinstance(argument, dict):
             yield from _strings(argument)
@@ -147,11 +150,3 @@ def _answer(desk: Desk, summary: Summary, message_id: str, body: dict[str, Any])
         entry.reply_id for entry in thread if message_id.endswith(f".{entry.message_sid}")
     }
     return next((entry for entry in thread if entry.author == "us" and entry.reply_id in reply_ids), None)
-
-
-def _parsed(payload: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(payload)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) and isinstance(body.get("options", {}), dict) else {}

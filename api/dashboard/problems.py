@@ -52,6 +52,7 @@ class Facts:
       queues: counted, or empty while the engine is away.
       engine_error: why it is away.
       spool: what waits on this machine for the engine to be back; None where there is no spool.
+      spool_error: why what waits there cannot be counted, nor forwarded.
       spool_trouble: why messages go there.
       supervisor: what `recado status --json` shows; None where no supervisor answers.
       recent_dead: by queue, dead letters of the last hour, no more than `at_most_recent`.
@@ -64,6 +65,7 @@ class Facts:
     queues: Sequence[QueueStats] = ()
     engine_error: str | None = None
     spool: SpoolDepth | None = None
+    spool_error: str | None = None
     spool_trouble: str | None = None
     supervisor: Mapping[str, Any] | None = None
     recent_dead: Mapping[str, int] = field(default_factory=dict)
@@ -91,6 +93,9 @@ def _engine(facts: Facts) -> Iterator[Problem]:
 
 
 def _spool(facts: Facts) -> Iterator[Problem]:
+    if facts.spool_error is not None:
+        text = f"This machine's spool cannot be read, nor forwarded: {facts.spool_error}"
+        yield Problem("bad", text, "#front-door", "Front door")
     if facts.spool is None or (facts.spool_trouble is None and not facts.spool.messages):
         return
     waiting = f"{counted(facts.spool.messages, 'webhook')} in this machine's spool"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse
 
+from api.bodies import HALF_A_PAIR
 from brokers.clock import now_ms
 
 from . import words
@@ -59,8 +60,8 @@ def static_url(name: str) -> str:
 
 
 def part(template: str, **context: Any) -> str:
-    """A part of a page, or a whole one."""
-    return _environment().get_template(template).render(context)
+    """A part of a page, or a whole one, of characters that UTF-8 has. What is shown may have been JSON."""
+    return HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", _environment().get_template(template).render(context))
 
 
 def html(template: str, context: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:

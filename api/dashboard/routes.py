@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api.bodies import BrokenBody
+from api.bodies import BrokenBody, ClientGone
 from brokers.errors import Unsupported
 
 from . import audit_page, conversations, dead_letters, messages, overview, queues
@@ -141,6 +141,8 @@ class Routes:
             except NotFromHere as error:
                 text = f"Nothing was done: {error}. Open the page anew and try again."
                 return await self._notice(403, "Nothing was done", text)
+            except ClientGone:
+                return Response(status_code=400)
             except BrokenBody as error:
                 return await self._notice(400, "Nothing was done", f"The form cannot be read: {error}.")
 
@@ -205,9 +207,16 @@ class Routes:
             context = {"title": "Not signed in", "text": f"It cannot be written down who signs in: {error}"}
             return html("closed.html", context, status=503)
 
+    def _signed_out(self, request: Request) -> Response:
+        try:
+            return self._signing_in.sign_out(request)
+        except BrokerError as error:
+            text = f"It cannot be written down that this session is over, so it goes on: {error}"
+            return html("closed.html", {"title": "Not signed out", "text": text}, status=503)
+
     async def _logout(self, request: Request) -> Response:
         await self._visit(request, self._access.visitor(request), self._browser(request))
-        return self._signing_in.sign_out()
+        return await self._desk.aside(partial(self._signed_out, request))
 
     async def _notice(self, status: int, title: str, text: str) -> Response:
         """For those who may see nothing else."""

@@ -1,4 +1,4 @@
-"""Who is signed in: a signed cookie, and nothing kept on the server."""
+"""Who is signed in: a signed cookie. The server keeps which sessions were ended, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal, NamedTuple
 
+from .sign_outs import SignOuts
+
 Role = Literal["operator", "viewer"]
 
 #: How long one stays signed in, in seconds: a long working day.
@@ -22,10 +24,18 @@ _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
 class Session(NamedTuple):
-    """Who is signed in, and until when, in seconds since the epoch."""
+    """Who is signed in, until when (in seconds since the epoch), and by which of all cookies."""
 
     role: Role
     expires_at: int
+    session_id: str
+
+
+class KnownBrowser(NamedTuple):
+    """A browser from which the password of a role was right."""
+
+    role: Role
+    name: str
 
 
 class Sessions:
@@ -34,11 +44,19 @@ class Sessions:
     Parameters:
       secrets_: what the key is derived from, the passwords first: when one is changed, no cookie of before
         is worth anything.
+      sign_outs: sessions that were ended; None where none can be.
       clock: seconds since the epoch.
     """
 
-    def __init__(self, secrets_: Sequence[str], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        secrets_: Sequence[str],
+        *,
+        sign_outs: SignOuts | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._secrets = secrets_
+        self._sign_outs = sign_outs
         self._clock = clock
 
     @cached_property
@@ -52,13 +70,43 @@ class Sessions:
         return f"{body}.{self.sign('session', body)}"
 
     def read(self, cookie: str) -> Session | None:
-        """Whose cookie this is; None when it is forged, or too old."""
+        """Return whose cookie this is; None when it is forged, too old, or of a session that was ended.
+
+        Raises:
+          EngineError: it cannot be told whether the session was ended.
+        """
         body, _, signature = cookie.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self.sign("session", body).encode()):
             return None
-        role, expires_at, _ = body.split(".", 2)
-        session = Session("operator" if role == "operator" else "viewer", int(expires_at))
-        return session if session.expires_at > self._clock() else None
+        role, expires_at, session_id = body.split(".", 2)
+        session = Session("operator" if role == "operator" else "viewer", int(expires_at), session_id)
+        if session.expires_at <= self._clock():
+            return None
+        was_ended = self._sign_outs is not None and session_id in self._sign_outs
+        return None if was_ended else session
+
+    def end(self, cookie: str) -> None:
+        """End the session of a cookie, wherever else the cookie is.
+
+        Raises:
+          EngineError: it cannot be written down, and the session goes on.
+        """
+        session = self.read(cookie)
+        if session is not None and self._sign_outs is not None:
+            self._sign_outs.add(session.session_id, session.expires_at)
+
+    def vouch(self, role: Role) -> str:
+        """Make a cookie for a browser from which the password of a role was right."""
+        body = f"{role}.{secrets.token_urlsafe(18)}"
+        return f"{body}.{self.sign('browser', body)}"
+
+    def vouched(self, cookie: str) -> KnownBrowser | None:
+        """Return the browser that `vouch` made a cookie for; None when the cookie is forged."""
+        body, _, signature = cookie.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self.sign("browser", body).encode()):
+            return None
+        role, name = body.split(".", 1)
+        return KnownBrowser("operator" if role == "operator" else "viewer", name)
 
     def sign(self, purpose: str, text: str) -> str:
         """What proves that this process, or one like it, has said this.

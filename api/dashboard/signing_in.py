@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ..addresses import split_address
 from .access import SESSION_COOKIE, Access, is_direct
 from .audit import AuditLog
 from .csrf import BROWSER_COOKIE, Csrf
@@ -19,6 +18,10 @@ logger = structlog.get_logger(__name__)
 
 LOGIN = "/dashboard/login"
 HOME = "/dashboard/"
+
+#: The cookie of a browser from which a password was right, and how long it is good, in seconds: half a year.
+VOUCHED_COOKIE = "recado_vouched"
+VOUCHED_S = 180 * 86_400
 
 #: Who asks before they are anybody, for the tokens of forms.
 NOBODY = ""
@@ -54,29 +57,41 @@ class SigningIn:
     def sign_in(self, request: Request, form: dict[str, str], browser: str) -> Response:
         """Take a password. Wrong ones are counted by where they come from.
 
+        That is a browser from which a password was right before, or else an address. So the wrong passwords
+        of strangers, which may seem to come from the same address behind a proxy, keep no operator out.
+
         Raises:
           NotFromHere: the form is not from our page.
           EngineError: it could not be written down who signed in.
         """
         self._csrf.check(request, token=form.get("token", ""), who=NOBODY)
         address, next_ = self._access.address_of(request), safe_target(form.get("next", ""))
-        if wait_s := self._throttle.wait_s(address):
+        known_browser = self._sessions.vouched(request.cookies.get(VOUCHED_COOKIE, ""))
+        if wait_s := self._throttle.wait_s(address, known_browser):
             trouble = f"Too many wrong passwords. Try again in {wait_s} s."
             answer = self.page(browser, next_=next_, trouble=trouble, status=429)
             answer.headers["Retry-After"] = str(wait_s)
             return answer
         role = self._access.role_of(form.get("password", ""))
         if role is None:
-            self._throttle.failed(address)
+            self._throttle.failed(address, known_browser)
             logger.warning("wrong password for the dashboard", audit=True, address=address)
             return self.page(browser, next_=next_, trouble="That is not the password.", status=401)
         entry = self._audit.begin("sign in", role, who=role, address=address)
         self._audit.count(entry, done=1, outcome="done")
         answer = RedirectResponse(next_, 303)
         self.set_cookie(request, answer, SESSION_COOKIE, self._sessions.issue(role), max_age_s=SESSION_S)
+        if known_browser is None:
+            self.set_cookie(request, answer, VOUCHED_COOKIE, self._sessions.vouch(role), max_age_s=VOUCHED_S)
         return answer
 
-    def sign_out(self) -> Response:
+    def sign_out(self, request: Request) -> Response:
+        """End the session, here and wherever else its cookie is.
+
+        Raises:
+          EngineError: it could not be written down.
+        """
+        self._sessions.end(request.cookies.get(SESSION_COOKIE, ""))
         answer = RedirectResponse(LOGIN, 303)
         answer.delete_cookie(SESSION_COOKIE, path="/dashboard")
         return answer
@@ -105,6 +120,8 @@ class SigningIn:
 
 def safe_target(address: str) -> str:
     """Where to go after signing in: a page of ours, whatever the form says."""
-    parts = urlsplit(address)
+    parts = split_address(address)
+    if parts is None:
+        return HOME
     is_ours = not parts.scheme and not parts.netloc and address.startswith("/dashboard/")
     return address if is_ours and "\\" not in address and address.isprintable() else HOME

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from api.bodies import BodyTooLarge, BrokenBody, read_body
+from api.bodies import MOST_DIGITS, BodyTooLarge, BrokenBody, read_body
 
 from .access import Visitor
 
@@ -60,19 +60,24 @@ class Visit:
         return [value for field_name, value in self.fields if field_name == name]
 
     def number(self, name: str, default: int = 0, *, most: int = FARTHEST) -> int:
-        """A field that is a whole number and not below zero."""
+        """Return a field that is a whole number and not below zero, and `most` when it is greater."""
         value = self.get(name)
-        return min(int(value), most) if value.isascii() and value.isdigit() else default
+        if not (value.isascii() and value.isdigit()):
+            return default
+        # Python refuses to read thousands of digits, and no number below `most` has as many.
+        return min(int(value), most) if len(value) <= MOST_DIGITS else most
 
     def text(self) -> str:
-        """What is searched for in the text of messages.
+        """Return what is searched for in the text of messages.
 
         Raises:
-          NotAllowed: a viewer searches for digits, and so could find out a number that is masked.
+          NotAllowed: a viewer searches for what is masked, and so could find it out.
         """
         wanted = self.get("text")
-        if not self.visitor.may_act and any(character.isdigit() for character in wanted):
-            raise NotAllowed("Viewers cannot search for digits: that would tell them masked numbers.")
+        if not self.visitor.may_act and any(each.isdigit() or each == "@" for each in wanted):
+            raise NotAllowed(
+                "Viewers cannot search for digits or an @: that would tell them masked numbers and addresses."
+            )
         return wanted
 
 
@@ -81,6 +86,7 @@ async def form_of(request: Request) -> list[tuple[str, str]]:
 
     Raises:
       BrokenBody: it is none, or too large.
+      ClientGone: the client hung up.
     """
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise BrokenBody("a form has to be application/x-www-form-urlencoded")

@@ -103,18 +103,22 @@ class Watch:
         """How everything is, without waiting for anyone but the engine."""
         self._read_at = time.monotonic()
         queues: Sequence[QueueStats] = ()
-        error, spool = None, None
+        error, spool, spool_error = None, None, None
         try:
             queues = self.queues()
         except BrokerError as away:
             error = str(away)
         if self._spool is not None:
-            spool = self._spool.depth()
+            try:
+                spool = self._spool.depth()
+            except BrokerError as broken:
+                spool_error = str(broken)
         return Facts(
             now_ms=now_ms(),
             queues=queues,
             engine_error=error,
             spool=spool,
+            spool_error=spool_error,
             spool_trouble=None if self._spool is None else self._spool.trouble,
             supervisor=self._supervisor,
             recent_dead=self._recent_dead,

@@ -263,8 +263,8 @@ class _AckBatch(Command[None]):
         self._deliveries += self._acks.take()
         arguments: list[Argument] = [self._owner]
         for (queue, token), keys in by_claim(self._deliveries).items():
-            arguments += (encoded(queue), token, len(keys), *keys)
-        return arguments
+            arguments += (queue, token, len(keys), *keys)
+        return [encoded(argument) for argument in arguments]
 
 
 def _nothing(_: Any) -> None:

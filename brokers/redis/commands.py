@@ -26,7 +26,8 @@ class Command(Operation[T]):
       lazy: nobody waits; it may be kept a few milliseconds for company.
 
     Raises:
-      UnicodeEncodeError: an argument holds lone surrogates: here, where nobody else fails with it.
+      TypeError: an argument is neither str, bytes nor int: here, where no other command fails with it.
+      UnicodeEncodeError: an argument holds lone surrogates.
     """
 
     def __init__(
@@ -47,11 +48,14 @@ class Command(Operation[T]):
         return self._arguments
 
     def settle(self, answer: Any) -> None:
-        """Take in the answer, or what went wrong."""
+        """Take in the answer, or what went wrong. Never raises: others of this commit have answers too."""
         if isinstance(answer, Exception):
             self.error = explained(answer)
-        else:
+            return
+        try:
             self.result = self.read(answer)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
+            self.error = error
 
 
 class Store(Command[bool]):
@@ -60,10 +64,17 @@ class Store(Command[bool]):
     Parameters:
       message: the message.
       now: the time to store it at, where that is not the server's.
+
+    Raises:
+      TypeError: a number of the message is none. All enqueues of a commit are one call of a script, which
+        would end there for all of them.
     """
 
     def __init__(self, message: QueueMessage, now: Argument) -> None:
         m = message
+        for number in (m.priority, m.delay_ms, m.unique_for_ms):
+            if not isinstance(number, int):
+                raise TypeError(f"a priority or a time has to be an int, and is {number!r}")
         arguments = (
             *(m.message_id, m.queue, m.actor, m.payload, m.priority, m.delay_ms),
             *(m.unique_key or "", m.unique_for_ms),
@@ -88,14 +99,13 @@ class Committer:
         """Never raises: each operation learns of its own failure."""
         batch = [command for command in batch if not command.abandoned]
         stores = [command for command in batch if isinstance(command, Store)]
-        others = [command for command in batch if not isinstance(command, Store)]
-        calls = [Call(command.script, command.arguments()) for command in others]
+        others, calls = _calls([command for command in batch if not isinstance(command, Store)])
         if stores:
             calls.append(_enqueue(stores))
         try:
             answers = self._run(calls)
         except EngineError as error:
-            for command in batch:
+            for command in (*stores, *others):
                 command.error = error
             return
         if stores:
@@ -115,6 +125,21 @@ class Committer:
         """Commit one operation: the server makes nobody wait for others."""
         self.commit([command])
         return True
+
+
+def _calls(commands: Sequence[Command[Any]]) -> tuple[list[Command[Any]], list[Call]]:
+    """Return the commands that can be asked for, and their calls; the others learn why they cannot be."""
+    ready: list[Command[Any]] = []
+    calls: list[Call] = []
+    for command in commands:
+        try:
+            call = Call(command.script, command.arguments())
+        except (TypeError, ValueError) as error:
+            command.error = error
+        else:
+            ready.append(command)
+            calls.append(call)
+    return ready, calls
 
 
 def _enqueue(stores: Sequence[Store]) -> Call:

@@ -32,13 +32,20 @@ def name_of(argument: bytes) -> str:
     return argument.decode(errors="surrogateescape")
 
 
-def encoded(argument: Argument) -> bytes | int:
-    """An argument as the server takes it.
+def encoded(argument: Argument) -> bytes:
+    """Encode an argument as the server takes it.
 
     Raises:
-      UnicodeEncodeError: a text has half a surrogate pair, and is not what `name_of` made of bytes.
+      TypeError: it is neither str, bytes nor int. A bool is refused too: no script knows what it means.
+      UnicodeEncodeError: it has half a surrogate pair, and is not what `name_of` made of bytes.
     """
-    return argument.encode(errors="surrogateescape") if isinstance(argument, str) else argument
+    if isinstance(argument, bytes):
+        return argument
+    if isinstance(argument, str):
+        return argument.encode(errors="surrogateescape")
+    if isinstance(argument, int) and not isinstance(argument, bool):
+        return b"%d" % argument
+    raise TypeError(f"an argument has to be str, bytes or int, and is {type(argument).__name__}")
 
 
 def new_call() -> str:

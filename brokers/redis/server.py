@@ -75,6 +75,7 @@ class Server:
 
         Raises:
           EngineError: no answer.
+          redis.DataError: an argument is neither str, bytes nor int. Nothing was sent.
         """
         for attempt in range(TRIES):
             again = int(attempt > 0)
@@ -89,6 +90,8 @@ class Server:
                 if type(error) is redis.ConnectionError and attempt < TRIES - 1:
                     continue
                 raise explained(error) from error
+            except redis.DataError:  # an argument that cannot be sent, whatever the server is like
+                raise
             except (redis.RedisError, OSError) as error:
                 self._try_another_seed()
                 raise explained(error) from error

@@ -23,6 +23,7 @@ def run(settings: Settings, place: Supervised) -> int:
         create_app(supervisor=partial(status_if_any, settings.run_directory)),
         host=settings.api_host,
         port=settings.api_port,
+        request_within_s=settings.api_request_timeout_s,
         sockets=[socket.socket(fileno=place.listen_fd)],
         watch=watch.begin,
     )

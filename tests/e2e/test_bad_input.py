@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from starlette.datastructures import ImmutableMultiDict
+from twilio.request_validator import RequestValidator
 
 from ops.webhook import MESSAGES_PATH, signed
-from tests.support.system import PUBLIC_URL, System
+from tests.support.system import PUBLIC_URL, SMS_ADDRESS, System
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+#: A status callback, and where it goes.
+STATUS = {"MessageSid": "SM" + "5" * 32, "MessageStatus": "delivered"}
+STATUS_PATH = "/webhooks/twilio/status?reply=a-reply"
 
 
 def post(front: System, content: bytes | Iterator[bytes], headers: Mapping[str, str]) -> httpx.Response:
@@ -119,7 +129,7 @@ def test_a_changed_body_is_refused(front: System) -> None:
 @pytest.mark.parametrize("missing", ["MessageSid", "MessageStatus", "reply"])
 def test_a_status_callback_without_what_it_needs_is_refused(front: System, missing: str) -> None:
     path = "/webhooks/twilio/status" + ("" if missing == "reply" else "?reply=a-reply")
-    parameters = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    parameters = dict(STATUS)
     parameters.pop(missing, None)
     body, headers = signed(PUBLIC_URL + path, parameters, auth_token=front.twilio.auth_token)
 
@@ -132,7 +142,116 @@ def test_a_status_callback_without_what_it_needs_is_refused(front: System, missi
 
 def test_a_status_callback_for_another_reply_than_it_was_signed_for_is_refused(front: System) -> None:
     path = "/webhooks/twilio/status?reply="
-    parameters = {"MessageSid": "SM1", "MessageStatus": "delivered"}
-    body, headers = signed(PUBLIC_URL + path + "one", parameters, auth_token=front.twilio.auth_token)
+    body, headers = signed(PUBLIC_URL + path + "one", STATUS, auth_token=front.twilio.auth_token)
 
     assert front.http.post(front.url + path + "another", content=body, headers=headers).status_code == 403
+
+
+def post_fields(front: System, path: str, fields: Sequence[tuple[str, str]]) -> httpx.Response:
+    """Post a signed form, whose fields may be repeated."""
+    validator = RequestValidator(front.twilio.auth_token)
+    made = validator.compute_signature(PUBLIC_URL + path, ImmutableMultiDict(fields))
+    headers = FORM | {"X-Twilio-Signature": made}
+    return front.http.post(front.url + path, content=urlencode(fields).encode(), headers=headers)
+
+
+def post_json(front: System, path: str, body: Mapping[str, Any] | str) -> httpx.Response:
+    """Post signed JSON."""
+    content = (body if isinstance(body, str) else json.dumps(body)).encode()
+    query = ("&" if "?" in path else "?") + f"bodySHA256={hashlib.sha256(content).hexdigest()}"
+    made = RequestValidator(front.twilio.auth_token).compute_signature(PUBLIC_URL + path + query, {})
+    headers = {"Content-Type": "application/json", "X-Twilio-Signature": made}
+    return front.http.post(front.url + path + query, content=content, headers=headers)
+
+
+@pytest.mark.parametrize("name", ["MessageSid", "AccountSid", "From", "To", "Body", "NumMedia", "MediaUrl0"])
+def test_a_parameter_with_one_value_must_not_be_repeated(front: System, name: str) -> None:
+    before = front.metric("recado_webhooks_total", webhook="messages", outcome="malformed")
+    parameters = {"MediaUrl0": "https://media.example.com/1"} | front.parameters("Oi", sender=front.contact())
+
+    response = post_fields(front, MESSAGES_PATH, [*parameters.items(), (name, parameters[name])])
+
+    assert (response.status_code, name in response.text) == (400, True)
+    assert front.metric("recado_webhooks_total", webhook="messages", outcome="malformed") == before + 1
+    assert front.waiting() == 0
+
+
+@pytest.mark.parametrize("name", list(STATUS))
+def test_a_parameter_of_a_status_callback_must_not_be_repeated(front: System, name: str) -> None:
+    response = post_fields(front, STATUS_PATH, [*STATUS.items(), (name, STATUS[name])])
+
+    assert (response.status_code, name in response.text) == (400, True)
+    assert front.waiting() == 0
+
+
+@pytest.mark.parametrize("value", [5, 0.5, True, [], ["SM" + "5" * 32], {"a": 1}])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *((MESSAGES_PATH, name) for name in ("MessageSid", "From", "Body", "MediaContentType0")),
+        *((STATUS_PATH, name) for name in ("MessageSid", "MessageStatus", "ErrorCode")),
+    ],
+)
+def test_json_with_anything_but_a_text_for_a_text_is_refused(
+    front: System, path: str, name: str, value: object
+) -> None:
+    parameters = STATUS if path == STATUS_PATH else front.parameters("Oi", sender=front.contact())
+
+    response = post_json(front, path, {**parameters, name: value})
+
+    assert (response.status_code, name in response.text) == (400, True)
+    assert front.waiting() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MessageSid", "SM1"),
+        ("MessageSid", "MessageSid"),
+        ("MessageSid", "XX" + "1" * 32),
+        ("MessageSid", "SM" + "1" * 33),
+        ("MessageSid", "SM" + "g" * 32),
+        ("MessageSid", "SM" + "1" * 31 + "²"),
+        ("MessageSid", "SM" + "1" * 32 + "\n"),
+        ("MessageSid", "SM" + "1" * 31 + "\0"),
+        ("AccountSid", "AC1"),
+        ("AccountSid", "SM" + "1" * 32),
+    ],
+)
+def test_a_sid_of_another_form_is_refused(front: System, name: str, value: str) -> None:
+    body, headers = signed_form(front, **{name: value})
+
+    response = post(front, body, headers)
+
+    assert (response.status_code, "32 hexadecimal digits" in response.text) == (400, True)
+    assert front.waiting() == 0
+
+
+def test_the_sid_of_a_message_with_media_is_accepted(front: System) -> None:
+    body, headers = signed_form(front, MessageSid="MM" + "1" * 32)
+
+    assert post(front, body, headers).status_code == 200
+    assert front.waiting() == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"MessageSid": "SM1"}, {"AccountSid": "AC1"}, {"MessageStatus": "DeliveredX"}]
+)
+def test_a_status_callback_of_another_form_is_refused(front: System, changes: Mapping[str, str]) -> None:
+    response = post_fields(front, STATUS_PATH, list({**STATUS, **changes}.items()))
+
+    assert (response.status_code, next(iter(changes)) in response.text) == (400, True)
+    assert front.waiting() == 0
+
+
+def test_a_signed_webhook_cannot_be_split_into_another_message(front: System) -> None:
+    """A signature is made over names and values without anything between them."""
+    parameters = front.parameters("Oi", sender=front.contact(channel=""), to=SMS_ADDRESS)
+    _, headers = signed(PUBLIC_URL + MESSAGES_PATH, parameters, auth_token=front.twilio.auth_token)
+    number = parameters.pop("NumMedia")
+    parameters["MessageSid"] += f"NumMedia{number}"
+    body, same_headers = signed(PUBLIC_URL + MESSAGES_PATH, parameters, auth_token=front.twilio.auth_token)
+    assert headers == same_headers
+
+    assert post(front, body, headers).status_code == 400
+    assert front.waiting() == 0

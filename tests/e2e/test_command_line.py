@@ -118,6 +118,21 @@ def test_the_doctor_finds_nothing_wrong_with_a_healthy_system(
     assert_no_secrets(system, ended.stdout + ended.stderr)
 
 
+def test_the_doctor_shows_no_credentials_of_a_url(make_system: MakeSystem) -> None:
+    port = free_port()
+    with_password = f"http://user:hidden@127.0.0.1:{port}"
+    ended = make_system(
+        AI_PROVIDER="openai",
+        AI_BASE_URL=with_password,
+        AI_API_KEY=AI_KEY,
+        AI_MODEL="m",
+        PUBLIC_BASE_URL=with_password,
+    ).run("doctor")
+
+    assert ended.stdout.count(f"http://127.0.0.1:{port}") >= 2, "it says what was tried"
+    assert "hidden" not in ended.stdout + ended.stderr
+
+
 def test_the_doctor_names_what_is_wrong(running: System) -> None:
     elsewhere = f"http://127.0.0.1:{free_port()}"
 

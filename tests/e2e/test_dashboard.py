@@ -131,8 +131,11 @@ def test_a_password_opens_it_until_one_signs_out(system: System) -> None:
         assert somebody.get("/dashboard/audit").status_code == 200
         assert "sign in" in somebody.page
 
+        copied = somebody.http.cookies["recado_session"]
         assert somebody.post("/dashboard/logout").status_code == 303
         assert somebody.get().status_code == 303
+        somebody.http.cookies.set("recado_session", copied, path="/dashboard")
+        assert somebody.get().status_code == 303, "a cookie that was copied before is worth nothing either"
     for secret in PASSWORDS.values():
         assert secret not in system.logs()
 
@@ -143,6 +146,19 @@ def test_cookies_are_for_https_where_the_world_comes_by_https(system: System) ->
     with browser(system) as here, browser(system, **{"X-Forwarded-For": "203.0.113.9"}) as there:
         assert "Secure" not in here.get("/dashboard/login").headers["set-cookie"]
         assert "Secure" in there.get("/dashboard/login").headers["set-cookie"]
+
+
+def test_a_stranger_behind_the_same_proxy_keeps_no_operator_out(system: System) -> None:
+    system.settings |= PASSWORDS
+    system.api()
+    with browser(system) as operator, browser(system) as stranger:
+        assert operator.sign_in(PASSWORDS["DASHBOARD_PASSWORD"]).status_code == 303
+        operator.get()
+        assert operator.post("/dashboard/logout").status_code == 303
+        statuses = [stranger.sign_in("wrong").status_code for _ in range(11)]
+        assert statuses == [401] * 10 + [429]
+
+        assert operator.sign_in(PASSWORDS["DASHBOARD_PASSWORD"]).status_code == 303
 
 
 def test_passwords_cannot_be_guessed_for_long(system: System) -> None:

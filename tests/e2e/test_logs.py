@@ -157,3 +157,18 @@ def test_the_api_writes_it_from_its_first_line_to_its_last(
     refused = system.logged(event="webhook refused")
     assert [line["outcome"] for line in refused] == ["incomplete"]
     assert refused[0]["request_id"]
+
+
+@pytest.mark.parametrize("openai_log", ["", "debug"])
+def test_no_level_of_the_logs_shows_what_was_said(
+    make_system: MakeSystem, model_settings: Settings, openai_log: str
+) -> None:
+    """The worker's libraries send what was said, and say at DEBUG what they send."""
+    system = make_system(LOG_LEVEL="DEBUG", OPENAI_LOG=openai_log, **model_settings)
+    system.api()
+    system.worker()
+    system.write("between you and me", sender=system.contact())
+    system.settle()
+
+    [message] = system.twilio.messages
+    assert [said for said in ("between you and me", message.body) if said in system.logs()] == []

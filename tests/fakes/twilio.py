@@ -146,9 +146,9 @@ class Account:
         """Do not accept them, and say why."""
         self._answers.extend([Answer(status, code, retry_after=retry_after, stores=False)] * times)
 
-    def fail(self, status: int = 500, *, stores: bool, times: int = 1) -> None:
+    def fail(self, status: int = 500, code: int = 20500, *, stores: bool, times: int = 1) -> None:
         """Answer with a failure of Twilio's own, the message accepted or not."""
-        self._answers.extend([Answer(status, 20500, stores=stores)] * times)
+        self._answers.extend([Answer(status, code, stores=stores)] * times)
 
     def drop(self, *, stores: bool) -> None:
         """Reset the connection in place of an answer."""

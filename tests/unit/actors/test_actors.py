@@ -22,7 +22,7 @@ from actors.deliveries import (
     record_delivery_status,
     send_reply,
 )
-from actors.messages import InboundMessage
+from actors.messages import InboundMessage, InvalidMessage
 from actors.named import named
 from actors.replies import MAX_BODY, apologise, process_ai_response
 from actors.sender import NotSentEver, NotSentYet, PerhapsSent
@@ -488,6 +488,26 @@ def test_the_metric_of_deliveries_has_no_label_that_others_choose(
 
     assert counted(label) == before + 1
     assert status == label or counted(status) is None
+
+
+def test_a_repeated_parameter_of_a_status_counts_once(world: World) -> None:
+    reply = answered(world.conversations)
+
+    record_delivery_status({"MessageSid": ["SM1", "SM1"], "MessageStatus": ["sent"]}, reply.reply_id)
+
+    now = world.conversations.reply(reply.reply_id)
+    assert now is not None
+    assert (now.sid, now.delivery_status) == ("SM1", "sent")
+
+
+@pytest.mark.parametrize("sid", [None, [], {"a": 1}])
+def test_a_status_of_no_message_changes_nothing(world: World, sid: object) -> None:
+    reply = answered(world.conversations)
+
+    with pytest.raises(InvalidMessage, match="MessageSid"):
+        record_delivery_status({"MessageSid": sid, "MessageStatus": "sent"}, reply.reply_id)
+
+    assert world.conversations.reply(reply.reply_id) == reply
 
 
 # -- messages with ids of our own choosing -------------------------------------------------------------

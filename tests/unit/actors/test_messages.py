@@ -15,7 +15,7 @@ def read(**parameters: Any) -> InboundMessage:
     return InboundMessage.from_twilio(NEEDED | parameters)
 
 
-@pytest.mark.parametrize("value", ["", None, []])
+@pytest.mark.parametrize("value", ["", None, [], [None], {"a": 1}, True])
 @pytest.mark.parametrize("name", list(NEEDED))
 def test_what_is_missing_is_named(name: str, value: Any) -> None:
     parameters = NEEDED | {name: value}
@@ -42,6 +42,9 @@ def test_what_is_missing_is_named(name: str, value: Any) -> None:
         ({"Body": "Oi", "NumMedia": "9" * 5000}, "Oi"),
         ({"Body": "Oi", "NumMedia": "-1"}, "Oi"),
         ({"Body": 5}, "5"),
+        ({"Body": None}, "[empty message]"),
+        ({"Body": {"a": 1}}, "[empty message]"),
+        ({"Body": [["Oi"]]}, "[empty message]"),
     ],
 )
 def test_what_was_said(parameters: dict[str, Any], body: str) -> None:

@@ -133,6 +133,28 @@ def test_a_failure_of_twilios_own_means_perhaps_sent(
     assert len(account.sends) == 1, "nothing beneath sends it again"
 
 
+@pytest.mark.parametrize("status", [408, 409, 418, 421, 423, 424, 425, 426, 444, 460, 499])
+@pytest.mark.parametrize("stores", [True, False])
+@pytest.mark.parametrize("code", [20500, 21610, 20003])
+def test_a_status_that_is_no_refusal_means_perhaps_sent(
+    sender: TwilioSender, account: Account, status: int, stores: bool, code: int
+) -> None:
+    account.fail(status, code, stores=stores)
+
+    with pytest.raises(PerhapsSent, match=str(status)):
+        sender.send(a_reply())
+
+
+@pytest.mark.parametrize("status", [402, 403, 404, 405, 406, 410, 413, 414, 415, 422, 431, 451])
+def test_a_status_that_is_a_refusal_means_not_sent_ever(
+    sender: TwilioSender, account: Account, status: int
+) -> None:
+    account.refuse(status, 20001)
+
+    with pytest.raises(NotSentEver, match=str(status)):
+        sender.send(a_reply())
+
+
 def test_silence_means_perhaps_sent(make_sender: Callable[..., TwilioSender], account: Account) -> None:
     gate = account.withhold()
 

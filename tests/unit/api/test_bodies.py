@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.bodies import BrokenBody, Content, parse, to_payload
+from api.bodies import MAX_DEPTH, BrokenBody, Content, parse, to_payload
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -73,3 +73,26 @@ def test_half_a_surrogate_pair_becomes_a_character_that_can_be_stored() -> None:
         "Body": "half \N{REPLACEMENT CHARACTER}, whole 👋",
         "MessageSid\N{REPLACEMENT CHARACTER}": "SM",
     }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *('{"a": ' + "[" * levels + "]" * levels + "}" for levels in (MAX_DEPTH, 500, 960, 1_100, 30_000)),
+        '{"a": ' * 40 + "1" + "}" * 40,
+        '{"a": ' + "9" * 4_301 + "}",
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        '{"a": 1e999}',
+    ],
+    ids=lambda body: f"{body[:9]} {len(body)}",
+)
+def test_json_that_not_every_reader_could_read_again_is_refused(body: str) -> None:
+    with pytest.raises(BrokenBody):
+        to_payload(body)
+
+
+def test_json_may_be_deep_and_have_long_numbers() -> None:
+    lists = "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)
+
+    assert to_payload(f'{{"a": {lists}, "b": {"9" * 4_000}}}')["b"] == int("9" * 4_000)

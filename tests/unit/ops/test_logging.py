@@ -83,3 +83,62 @@ def test_no_telephone_number_can_be_read_whoever_logs_it(log_format: str) -> Non
         lines = [json.loads(line) for line in ended.stderr.splitlines()]
         assert [line["level"] for line in lines] == ["warning", "error", "warning", "error"]
         assert all({"event", "logger", "timestamp"} <= line.keys() for line in lines)
+
+
+#: Logs URLs with credentials, and what libraries would say in detail of a request and its answer.
+DETAILS = """
+import logging, sys
+import structlog
+from ops.logging import configure_logging
+from ops.settings import Settings
+
+configure_logging(Settings(_env_file=None, log_format=sys.argv[1], log_level="DEBUG"))
+structlog.get_logger("ours").warning("no", url="https://recado:hidden-one@recado.example.com:8443/v1?a=b@c")
+logging.getLogger("theirs").error("no answer from %s", "redis://:hidden%40two@cache.example.com:6379/0")
+theirs = ("openai._base_client", "httpx", "httpcore", "twilio.http_client", "urllib3", "botocore.hooks")
+for name in theirs:
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.DEBUG)  # as some libraries do of themselves, once they are imported
+    logger.debug("Request options: %s", {"json": "between you and me"})
+    logger.info("between you and me")
+    logger.warning("what went wrong in %s", name)
+logging.getLogger("urllib3_of_another_kind").debug("its details")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_credentials_and_no_bodies_can_be_read_whatever_the_level(log_format: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DETAILS, log_format], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert [secret for secret in ("hidden", "between you and me") if secret in ended.stderr] == []
+    assert "https://recado.example.com:8443/v1?a=b@c" in ended.stderr
+    assert "redis://cache.example.com:6379/0" in ended.stderr
+    assert ended.stderr.count("what went wrong in ") == 6
+    assert "its details" in ended.stderr
+
+
+MAILS = """
+import logging, sys
+import structlog
+from ops.logging import configure_logging
+from ops.settings import Settings
+
+configure_logging(Settings(_env_file=None, log_format=sys.argv[1]))
+structlog.get_logger("ours").warning("refused", error="joana@example.com\\njoana@example.com is not valid")
+logging.getLogger("theirs").error("no answer to %s", "\\u00e9joana.silva@example.com.br")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_e_mail_address_can_be_read_whoever_logs_it(log_format: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", MAILS, log_format], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert [part for part in ("joana", "example.com") if part in ended.stderr] == []
+    if log_format == "json":
+        refused, unanswered = (json.loads(line) for line in ended.stderr.splitlines())
+        assert refused["error"] == "j•••••••\n••••••• is not valid"
+        assert unanswered["event"] == "no answer to é•••••••"

@@ -269,6 +269,32 @@ def test_where_messages_wait_at_sqs_can_be_said(environment: pytest.MonkeyPatch)
     assert load(environment, QUEUE_BACKEND="sqs", SQS_REGION="sa-east-1").queue_address == "sa-east-1 recado"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AI_BASE_URL", "https://user:hid/den@model.example.com"),
+        ("AI_BASE_URL", "https://user:hid#den@model.example.com"),
+        ("PUBLIC_BASE_URL", "https://user:hid[den@recado.example.com"),
+        ("PUBLIC_BASE_URL", "https://user:hid\N{CARE OF}den@recado.example.com"),
+        ("REDIS_URL", "redis://user:hid/den@cache.example.com"),
+        ("REDIS_URL", "http://user:hidden@cache.example.com"),
+    ],
+)
+def test_an_error_shows_no_part_of_a_password(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    [problem] = problems(environment, **{name: value})
+
+    assert problem.startswith(f"  - {name}: must be a URL ")
+    assert "hid" not in problem
+
+
+def test_where_messages_wait_is_said_without_credentials(environment: pytest.MonkeyPatch) -> None:
+    urls = {"SQS_ENDPOINT_URL": "https://user:hidden@sqs.example.com", "REDIS_URL": "redis://u:hidden@c:1/0"}
+    sqs = load(environment, QUEUE_BACKEND="sqs", **urls)
+    assert sqs.queue_address == "https://sqs.example.com recado"
+    load_settings.cache_clear()
+    assert load(environment, QUEUE_BACKEND="redis", **urls).queue_address == "c:1 recado"
+
+
 def test_tracing_without_its_extra_says_what_to_install(environment: pytest.MonkeyPatch) -> None:
     assert load(environment, TRACING="true").tracing
     load_settings.cache_clear()

@@ -92,6 +92,11 @@ def test_the_spool_is_in_use() -> None:
     assert problems(replace(facts, spool=SpoolDepth(0, 0.0), spool_trouble=None)) == []
 
 
+def test_a_spool_that_cannot_be_read_is_worse() -> None:
+    found = only(replace(CALM, spool_error="the file is malformed", spool_trouble="connection refused"))
+    assert (found.severity, "the file is malformed" in found.text) == ("bad", True)
+
+
 def test_a_child_that_failed_is_worth_more_than_its_restarts() -> None:
     facts = replace(
         CALM, supervisor=child(failed="it ended 5 times in 60 s", state="failed"), restarts={"worker-1": 9}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.dashboard.sessions import KnownBrowser
 from api.dashboard.throttle import REMEMBERED, TRIES, TRIES_OF_ALL, WINDOW_S, Throttle
 
 
@@ -31,6 +32,30 @@ def test_many_addresses_together_wait_as_well() -> None:
         throttle.failed(f"address {number}")
 
     assert throttle.wait_s("a new one") > 0
+
+
+def test_a_known_browser_of_an_operator_waits_for_its_own_failures_only() -> None:
+    throttle = Throttle(clock=Clock())
+    one, another = KnownBrowser("operator", "one"), KnownBrowser("operator", "another")
+    for number in range(TRIES_OF_ALL):
+        throttle.failed("a proxy" if number % 2 else f"address {number}")
+        throttle.failed("a proxy", KnownBrowser("viewer", f"browser {number}"))
+
+    assert throttle.wait_s("a proxy") > 0
+    assert throttle.wait_s("a proxy", one) == 0
+    for _ in range(TRIES):
+        throttle.failed("a proxy", one)
+    assert throttle.wait_s("a proxy", one) > 0
+    assert throttle.wait_s("a proxy", another) == 0
+
+
+def test_viewers_cannot_guess_on_with_ever_new_browsers() -> None:
+    throttle = Throttle(clock=Clock())
+    for number in range(TRIES_OF_ALL):
+        throttle.failed("an address", KnownBrowser("viewer", f"browser {number}"))
+
+    assert throttle.wait_s("an address", KnownBrowser("viewer", "a new one")) > 0
+    assert throttle.wait_s("an address") == 0, "strangers are counted among themselves"
 
 
 def test_only_so_many_addresses_are_remembered() -> None:

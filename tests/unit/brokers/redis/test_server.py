@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from brokers.backend import QueueBackend
 from brokers.errors import EngineError, NotDurable
-from brokers.redis import RedisBackend
+from brokers.redis import RedisBackend, scripts
+from brokers.redis.commands import Command, Committer
+from brokers.redis.scripts import Call
+from brokers.redis.server import Server
 from tests.support.messages import a_message, buried, claimed, stats_of, stored
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, ask, installed_servers
@@ -288,3 +292,46 @@ def test_what_cannot_be_encoded_fails_alone(make_server: MakeServer, open_backen
     with pytest.raises(UnicodeEncodeError):
         backend.enqueue(a_message(unique_key="\ud800", unique_for_ms=1_000))
     assert works(backend)
+
+
+@pytest.mark.parametrize("wrong", [["SM1", "SM1"], {"a": 1}, 1.5, True, None])
+def test_an_argument_that_cannot_be_sent_fails_for_its_caller(
+    make_server: MakeServer, open_backend: OpenBackend, wrong: Any
+) -> None:
+    backend = open_backend(make_server().url)
+    with pytest.raises(TypeError, match="has to be str, bytes or int"):
+        backend.get(wrong)
+    with pytest.raises(TypeError):
+        backend.enqueue(a_message(priority=[wrong]))
+    assert works(backend)
+
+
+def test_an_argument_that_cannot_be_sent_spoils_nothing_of_the_same_commit(
+    make_server: MakeServer, open_backend: OpenBackend
+) -> None:
+    class Wrong(Command[Any]):
+        """Learns only when its turn has come what it is called with."""
+
+        def arguments(self) -> Any:
+            raise TypeError("no argument")
+
+    server = make_server()
+    backend = open_backend(server.url)
+    message_id = stored(backend)
+    right = [Command(scripts.GET, (message_id,), read=len) for _ in range(2)]
+    unreadable: Command[Any] = Command(scripts.GET, (message_id,), read=int)
+    wrong = Wrong(scripts.GET, read=len)
+
+    Committer(Server(server.url, base="{recado}")).commit([right[0], wrong, unreadable, right[1]])
+
+    assert [command.outcome() > 0 for command in right] == [True, True]
+    for command in (wrong, unreadable):
+        with pytest.raises(TypeError):
+            command.outcome()
+
+
+def test_an_argument_that_cannot_be_sent_is_no_absent_server(make_server: MakeServer) -> None:
+    server = Server(make_server().url, base="{recado}")
+    argument: Any = ["SM1"]
+    with closing(server), pytest.raises(redis.DataError):
+        server.run([Call(scripts.GET, [argument])])

@@ -1,0 +1,52 @@
+"""Sessions that were ended before their time."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from api.dashboard.access import SESSION_COOKIE, Access, Closed
+from api.dashboard.audit import AuditLog
+from api.dashboard.sessions import SESSION_S, Sessions
+from api.dashboard.sign_outs import SignOuts
+
+from .requests import a_request, settings
+
+
+def test_a_session_that_was_ended_is_over_in_every_process(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with closing(AuditLog(path)) as audit, closing(SignOuts(path)) as one, closing(SignOuts(path)) as other:
+        audit.begin("sign in", "operator", who="operator", address="127.0.0.1")
+        here, there = Sessions(["a secret"], sign_outs=one), Sessions(["a secret"], sign_outs=other)
+        cookie, another = here.issue("operator"), here.issue("operator")
+        assert there.read(cookie) is not None
+
+        here.end(cookie)
+        here.end(cookie)
+        here.end("forged")
+
+        assert (here.read(cookie), there.read(cookie)) == (None, None)
+        assert there.read(another) is not None
+
+
+def test_what_ended_by_itself_is_forgotten(tmp_path: Path) -> None:
+    now = 1_000.0
+    with closing(SignOuts(tmp_path / "audit.db", clock=lambda: now)) as sign_outs:
+        sessions = Sessions(["a secret"], sign_outs=sign_outs, clock=lambda: now)
+        sign_outs.add("an old one", int(now) + 10)
+        assert "an old one" in sign_outs
+        now += SESSION_S
+        sessions.end(sessions.issue("viewer"))
+
+        assert "an old one" not in sign_outs
+
+
+def test_nobody_gets_in_while_it_cannot_be_told_who_signed_out(tmp_path: Path) -> None:
+    (tmp_path / "audit.db").write_bytes(b"no database " * 1_000)
+    with closing(SignOuts(tmp_path / "audit.db")) as sign_outs:
+        of = settings(dashboard_password="a password")
+        sessions = Sessions(of.dashboard_secrets, sign_outs=sign_outs)
+        with pytest.raises(Closed, match=r"audit\.db"):
+            Access(of, sessions).visitor(a_request(cookies={SESSION_COOKIE: sessions.issue("operator")}))
