@@ -17,7 +17,7 @@ from dramatiq.middleware import MiddlewareError
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
 from .forks import abandon_in_children
-from .hooks import Hooks
+from .hooks import EMPTY
 from .interrupts import expose
 from .isolation import PATIENCE_S, Isolation
 from .middleware import stack
@@ -67,7 +67,6 @@ class DurableBroker(Broker):
         patience_s: float = PATIENCE_S,
     ) -> None:
         super().__init__(middleware=[])
-        self._hooks = Hooks(self.middleware)
         for each in stack() if middleware is None else middleware:
             self.add_middleware(each)
         self.backend = backend
@@ -219,13 +218,22 @@ class DurableBroker(Broker):
             _in_hand.set(message)
             expose(True)
             self.backend.started(message.delivery)
-        for hook in self._hooks.at("before_" + signal):
+        name = "before_" + signal
+        empty = EMPTY.get(name)
+        for middleware in self.middleware:
+            hook: Any = getattr(middleware, name, empty)
+            try:
+                if hook.__func__ is empty:
+                    continue
+            except AttributeError:  # no method: a function of the middleware's own, or no hook at all
+                if hook is empty:
+                    continue
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
                 raise
             except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
-                self.logger.critical("Unexpected failure in before_%s of %r.", signal, hook, exc_info=True)
+                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         ends_processing = signal in {"process_message", "skip_message"}
@@ -233,11 +241,20 @@ class DurableBroker(Broker):
             # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
             # it is middleware that enqueues, and what that raises goes no further than the log.
             args[0].failed_enqueue = None
-        for hook in reversed(self._hooks.at("after_" + signal)):
+        name = "after_" + signal
+        empty = EMPTY.get(name)
+        for middleware in reversed(self.middleware):
+            hook: Any = getattr(middleware, name, empty)
+            try:
+                if hook.__func__ is empty:
+                    continue
+            except AttributeError:
+                if hook is empty:
+                    continue
             try:
                 hook(self, *args, **kwargs)
             except Exception:
-                self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
+                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
         if ends_processing:
             args[0].processed = True
             _in_hand.set(None)

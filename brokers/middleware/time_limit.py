@@ -36,16 +36,20 @@ class TimeLimit(Middleware):
         self._time_limit = time_limit
         self._watchdog = _Watchdog()
         self._thread = threading.local()
+        self._actors: dict[str, Actor[Any, Any]] = {}  # those whose functions are wrapped
 
     @property
     def actor_options(self) -> set[str]:
         return {"time_limit"}
 
     def after_declare_actor(self, broker: Broker, actor: Actor[Any, Any]) -> None:  # noqa: ARG002
+        self._actors[actor.actor_name] = actor
         actor.fn = self._limited(actor.fn)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         actor = broker.get_actor(message.actor_name)
+        if self._actors.get(actor.actor_name) is not actor:  # declared before this middleware joined the list
+            self.after_declare_actor(broker, actor)
         self._thread.limit_ms = message.options.get("time_limit") or actor.options.get(
             "time_limit", self._time_limit
         )
