@@ -30,12 +30,13 @@ class DurableMessage(MessageProxy):
 
     Attributes:
       delivery: the lease.
+      backend: the engine it came from.
       processed: the worker went through all of it. Without this an ack would be a lie.
       settled: it is out of hand, and enqueueing it again is no retry.
       failed_enqueue: what kept middleware from enqueueing what this message leads to.
     """
 
-    def __init__(self, delivery: Delivery, message: Message[Any]) -> None:
+    def __init__(self, delivery: Delivery, message: Message[Any], backend: QueueBackend) -> None:
         super().__init__(message)
         # The proxy would look these up through __getattr__, some sixteen times for each message.
         self.queue_name = message.queue_name
@@ -45,13 +46,21 @@ class DurableMessage(MessageProxy):
         self.kwargs = message.kwargs
         self.options = message.options
         self.delivery = delivery
+        self.backend = backend
         self.processed = False
         self.settled = False
         self.failed_enqueue: Exception | None = None
         self.retry: tuple[Any, int] | None = None
 
+    def is_meant_by(self, message: Any, backend: QueueBackend) -> bool:
+        """Whether `message`, on its way into an engine, is this one or a copy under its id."""
+        return backend is self.backend and bool(message.message_id == self.message_id)
+
     def retry_later(self, message: Any, delay_ms: int) -> None:
-        """Put `message`, which may be changed, in this one's place when the worker is done with it."""
+        """Put `message`, which may be changed, in this one's place when the worker is done with it.
+
+        What had the place before is the caller's to store.
+        """
         self.retry = (message, delay_ms)
 
 
@@ -88,7 +97,7 @@ class DurableConsumer(Consumer):
         while self._claimed:
             delivery = self._claimed[0]  # not taken yet: should setting it aside fail, close() gives it back
             try:
-                message = DurableMessage(delivery, Message.decode(delivery.payload))
+                message = DurableMessage(delivery, Message.decode(delivery.payload), self._backend)
             except DecodeError as error:
                 self._set_aside(delivery, "undecodable", _format(error))
                 self._claimed.popleft()

@@ -6,12 +6,13 @@ import asyncio
 import json
 import time
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import dramatiq
 from dramatiq import Actor, Broker, Message, Middleware
 from dramatiq.common import current_millis
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
+from dramatiq.message import generate_unique_id
 from dramatiq.middleware import MiddlewareError
 
 from .backend import QueueBackend, QueueMessage
@@ -43,7 +44,10 @@ class DurableBroker(Broker):
 
     * `enqueue` returns when the message is on disk.
     * Enqueueing the message that is being processed is a retry: one atomic update in place when the
-      worker is done with it, never a second message beside the first.
+      worker is done with it, never a second message beside the first. So is enqueueing a copy that has its
+      id. An id lives once in a queue, therefore one copy takes the place, and each further one is stored as
+      a message with an id of its own, which `enqueue` returns. The message in hand itself goes before its
+      copies. On another broker a copy is a message like any other.
     * A message whose processing could not enqueue what it had to (a callback, the next of a pipeline) is
       given back instead of acked, although Dramatiq itself only logs that failure.
     * A message sent with the option `unique_key` is stored once in `unique_for` milliseconds (an option too,
@@ -107,37 +111,39 @@ class DurableBroker(Broker):
           MessageTooLarge: it is over the engine's limit.
           BrokerConnectionError: it could not be stored.
         """
-        answer = message
         in_hand = _message_in_hand(message)
         try:
-            to_store, delay = self._before_storing(message, delay, in_hand)
-            if to_store is not None:
-                while not self.backend.enqueue(to_store):
-                    if (in_the_way := self._in_the_way_of(message, to_store)) is not None:
+            plan = self._plan(message, delay, in_hand)
+            answer: Message[Any] = plan.message
+            if plan.to_store is not None:
+                while not self.backend.enqueue(plan.to_store):
+                    if (in_the_way := self._in_the_way_of(plan.message, plan.to_store)) is not None:
                         answer = in_the_way
                         break
+            plan.note_retry()
         except Exception as error:
             self._could_not_store(message, in_hand, error)
             raise
-        self.emit_after("enqueue", message, delay)
+        self.emit_after("enqueue", plan.message, plan.delay)
         return answer
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
-        answer = message
         in_hand = _message_in_hand(message)
         try:
-            to_store, delay = self._before_storing(message, delay, in_hand)
-            if to_store is not None:
-                while not await self.backend.enqueue_async(to_store):
-                    in_the_way = await asyncio.to_thread(self._in_the_way_of, message, to_store)
+            plan = self._plan(message, delay, in_hand)
+            answer: Message[Any] = plan.message
+            if plan.to_store is not None:
+                while not await self.backend.enqueue_async(plan.to_store):
+                    in_the_way = await asyncio.to_thread(self._in_the_way_of, plan.message, plan.to_store)
                     if in_the_way is not None:
                         answer = in_the_way
                         break
+            plan.note_retry()
         except Exception as error:
             self._could_not_store(message, in_hand, error)
             raise
-        self.emit_after("enqueue", message, delay)
+        self.emit_after("enqueue", plan.message, plan.delay)
         return answer
 
     def _in_the_way_of(self, message: Message[Any], to_store: QueueMessage) -> Message[Any] | None:
@@ -155,20 +161,46 @@ class DurableBroker(Broker):
         existing = self.backend.get(holder)
         return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
-    def _before_storing(
-        self, message: Any, delay: int | None, in_hand: DurableMessage | None
-    ) -> tuple[QueueMessage | None, int | None]:
-        """What to store, and its delay. There is nothing to store yet when the message is the one in hand."""
+    def _plan(self, message: Any, delay: int | None, in_hand: DurableMessage | None) -> _Plan:
+        """Decide what enqueueing a message means, and tell middleware."""
         eta = message.options.pop("eta", None)  # Dramatiq's way to carry a delay in the message itself
         if eta is not None and delay is None:
             delay = max(0, int(eta) - current_millis())
         if message.queue_name not in self.queues:
             raise QueueNotFound(message.queue_name)
+        beside = None  # what is stored under another id, because its own stays with the message in hand
+        comes_back = None
+        if (
+            in_hand is not None
+            and in_hand.backend is self.backend
+            and in_hand.message_id == message.message_id
+        ):
+            if in_hand.retry is None:
+                comes_back = in_hand
+            elif message is in_hand:
+                comes_back, beside = in_hand, in_hand.retry
+            else:
+                message = message.copy(message_id=generate_unique_id())
         self.emit_before("enqueue", message, delay)
-        if in_hand is not None and in_hand.message_id == message.message_id:
-            in_hand.retry_later(message, delay or 0)
-            return None, delay
-        return self._to_store(message, delay), delay
+        if comes_back is None:
+            return _Plan(message, delay, self._to_store(message, delay))
+        if beside is None:
+            return _Plan(message, delay, None, comes_back)
+        return _Plan(message, delay, self._under_another_id(*beside), comes_back)
+
+    def _under_another_id(self, message: Any, delay: int) -> QueueMessage:
+        return self._to_store(message.copy(message_id=generate_unique_id()), delay)
+
+    def _store_what_asked_to_come_back(self, failed: DurableMessage) -> None:
+        """Store the copy that was to take a message's place, now that the message is to be a dead letter."""
+        if failed.retry is not None:
+            try:
+                self.backend.enqueue(self._under_another_id(*failed.retry))
+            except Exception as error:
+                self.logger.exception("A copy of message %s cannot be stored", failed.message_id)
+                failed.failed_enqueue = error
+            else:
+                failed.retry = None
 
     def _could_not_store(self, message: Any, in_hand: DurableMessage | None, error: Exception) -> None:
         if in_hand is not None:
@@ -256,6 +288,8 @@ class DurableBroker(Broker):
             except Exception:
                 self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
         if ends_processing:
+            if args[0].failed:
+                self._store_what_asked_to_come_back(args[0])
             args[0].processed = True
             _in_hand.set(None)
             expose(False)
@@ -314,6 +348,27 @@ class DurableBroker(Broker):
     def close(self) -> None:
         """Write what is still to be written, and close the engine."""
         self.backend.close()
+
+
+class _Plan(NamedTuple):
+    """What enqueueing a message means.
+
+    Attributes:
+      message: the message; a copy under a new id where its own id is taken.
+      delay: milliseconds before it may run.
+      to_store: what is to be stored now.
+      comes_back: the message in hand, if `message` is to take its place.
+    """
+
+    message: Any
+    delay: int | None
+    to_store: QueueMessage | None
+    comes_back: DurableMessage | None = None
+
+    def note_retry(self) -> None:
+        """After all else was stored: put `message` in the place of the one in hand."""
+        if self.comes_back is not None:
+            self.comes_back.retry_later(self.message, self.delay or 0)
 
 
 def _message_in_hand(message: Any) -> DurableMessage | None:
