@@ -54,7 +54,18 @@ class DurableMessage(MessageProxy):
 
     def is_meant_by(self, message: Any, backend: QueueBackend) -> bool:
         """Whether `message`, on its way into an engine, is this one or a copy under its id."""
-        return backend is self.backend and bool(message.message_id == self.message_id)
+        return backend is self.backend and message.message_id == self.message_id
+
+    @property
+    def outcome(self) -> str:
+        """How this delivery ended, once the worker went through it: what metrics and spans call it."""
+        if self.failed_enqueue is not None:
+            return "returned"
+        if self.failed:
+            return "failed"
+        if self.retry is not None:
+            return "deferred" if self._exception is None else "retried"
+        return "done"
 
     def retry_later(self, message: Any, delay_ms: int) -> None:
         """Put `message`, which may be changed, in this one's place when the worker is done with it.
