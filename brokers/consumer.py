@@ -101,11 +101,16 @@ class DurableConsumer(Consumer):
         self._isolation = isolation
         self._timeout_s = timeout_s
         self._claimed: deque[Delivery] = deque()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Hand out nothing more. What is claimed already, `close` gives back."""
+        self._stopping = True
 
     def __next__(self) -> DurableMessage | None:
-        if not self._claimed:
+        if not self._claimed and not self._stopping:
             self._claim()
-        while self._claimed:
+        while self._claimed and not self._stopping:
             delivery = self._claimed[0]  # not taken yet: should setting it aside fail, close() gives it back
             try:
                 message = DurableMessage(delivery, Message.decode(delivery.payload), self._backend)

@@ -17,6 +17,7 @@ from dramatiq.middleware import MiddlewareError
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
+from .draining import give_back_what_waits
 from .forks import abandon_in_children
 from .hooks import EMPTY
 from .interrupts import expose
@@ -54,6 +55,7 @@ class DurableBroker(Broker):
       of the message or its actor): enqueueing the key again returns the message that has it.
     * A message under which so many workers died that one more death would set it aside runs alone in its
       process. Should it wait for another message's result, another process has to run that one.
+    * A worker that is told to stop claims nothing more, and gives back at once what it has not begun.
     * Delays live in the engine, so there are no delay queues and no delayed messages in memory.
 
     Parameters:
@@ -266,6 +268,8 @@ class DurableBroker(Broker):
                 raise
             except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
                 self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
+        if signal == "worker_shutdown":
+            give_back_what_waits(args[0])
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         ends_processing = signal in {"process_message", "skip_message"}
