@@ -6,23 +6,26 @@ import asyncio
 import json
 import time
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, NamedTuple
 
 import dramatiq
-from dramatiq import Actor, Broker, Message, Middleware
+from dramatiq import Actor, Broker, Message, MessageProxy, Middleware
 from dramatiq.common import current_millis
-from dramatiq.errors import QueueJoinTimeout, QueueNotFound
+from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
 from dramatiq.message import generate_unique_id
-from dramatiq.middleware import MiddlewareError
+from dramatiq.middleware import MiddlewareError, Retries
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
 from .draining import give_back_what_waits
+from .errors import WorkersDied
 from .forks import abandon_in_children
 from .hooks import EMPTY
 from .interrupts import expose
 from .isolation import PATIENCE_S, Isolation
 from .middleware import stack
+from .middleware.exhausted import tell_exhausted, tell_failure
 from .replays import as_new
 from .window import Window
 
@@ -55,6 +58,8 @@ class DurableBroker(Broker):
       of the message or its actor): enqueueing the key again returns the message that has it.
     * A message under which so many workers died that one more death would set it aside runs alone in its
       process. Should it wait for another message's result, another process has to run that one.
+    * A message under which `max_deliveries` workers died is not run again. It fails, as a message does whose
+      retries are used up, so that callbacks, `on_retry_exhausted` and results tell all who wait for it.
     * A worker that is told to stop claims nothing more, and gives back at once what it has not begun.
     * Delays live in the engine, so there are no delay queues and no delayed messages in memory.
 
@@ -244,7 +249,11 @@ class DurableBroker(Broker):
             explicit = dramatiq.worker.QUEUE_PREFETCH > 0
             window = Window(prefetch if explicit else prefetch // 2, adaptive=not explicit)
             self.queues[queue_name] = window
-        return DurableConsumer(self.backend, queue_name, window, self._isolation, timeout_s=timeout / 1000)
+        return DurableConsumer(
+            *(self.backend, queue_name, window, self._isolation),
+            tell_failed=self._tell_failed,
+            timeout_s=timeout / 1000,
+        )
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         if signal == "process_message":
@@ -270,9 +279,13 @@ class DurableBroker(Broker):
                 self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
         if signal == "worker_shutdown":
             give_back_what_waits(args[0])
+        elif signal == "process_message" and args[0].worn_out:
+            crashes = args[0].delivery.crashes
+            raise WorkersDied(f"{crashes} worker processes died while they ran this message")
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         ends_processing = signal in {"process_message", "skip_message"}
+        is_worn_out = ends_processing and args[0].worn_out
         if ends_processing:
             # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
             # it is middleware that enqueues, and what that raises goes no further than the log.
@@ -287,16 +300,42 @@ class DurableBroker(Broker):
             except AttributeError:
                 if hook is empty:
                     continue
+            if is_worn_out and isinstance(middleware, Retries):
+                hook = _give_up_at_once
             try:
                 hook(self, *args, **kwargs)
             except Exception:
                 self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
         if ends_processing:
-            if args[0].failed:
-                self._store_what_asked_to_come_back(args[0])
-            args[0].processed = True
-            _in_hand.set(None)
-            expose(False)
+            self._end_processing(args[0])
+
+    def _end_processing(self, message: DurableMessage) -> None:
+        if message.worn_out:
+            message.fail()
+            message.retry = None  # whatever asked for it: another death would be the answer
+        elif message.failed:
+            self._store_what_asked_to_come_back(message)
+        message.processed = True
+        _in_hand.set(None)
+        expose(False)
+
+    def _tell_failed(self, message: DurableMessage, error: Exception) -> None:
+        """Have a message failed whose processing ended well, and tell all who wait for it.
+
+        Raises:
+          BrokerConnectionError: they could not be told yet.
+        """
+        message.fail()
+        message.stuff_exception(error)
+        for tell in (partial(tell_failure, self, message, error), partial(tell_exhausted, self, message)):
+            try:
+                tell()
+            except BrokerConnectionError:
+                message.failed = False  # told again at the next try
+                raise
+            except Exception:
+                self.logger.exception("Could not tell of message %s, which failed", message.message_id)
+        self.emit_after("nack", message)  # the worker, which settles it as done, does not
 
     # -- the rest -----------------------------------------------------------------------------------
 
@@ -373,6 +412,17 @@ class _Plan(NamedTuple):
         """After all else was stored: put `message` in the place of the one in hand."""
         if self.comes_back is not None:
             self.comes_back.retry_later(self.message, self.delay or 0)
+
+
+def _give_up_at_once(
+    broker: Broker,
+    message: MessageProxy,
+    *,
+    result: Any = None,  # noqa: ARG001
+    exception: BaseException | None = None,  # noqa: ARG001
+) -> None:
+    """Take the place of Retries for a message that is not to be run again."""
+    tell_exhausted(broker, message)
 
 
 def _message_in_hand(message: Any) -> DurableMessage | None:

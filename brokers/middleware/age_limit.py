@@ -15,6 +15,5 @@ class AgeLimit(DramatiqAgeLimit):
     """
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        if not message.failed:
-            return
-        tell_exhausted(broker, message)
+        if message.failed:
+            tell_exhausted(broker, message)

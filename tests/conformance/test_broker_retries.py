@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,7 +15,9 @@ import pytest
 from dramatiq import Message, Worker
 from dramatiq.errors import Retry
 from dramatiq.middleware import AsyncIO, CurrentMessage, default_middleware
+from dramatiq.results import ResultFailure, Results
 
+from brokers import SQLiteResultBackend
 from brokers.durable import DurableBroker
 from brokers.errors import EngineError
 from brokers.middleware import stack
@@ -296,6 +299,34 @@ class TestWhatCannotBeStored:
         assert dead.reason == "undeliverable"
         assert dead.last_error is not None
         assert "QueueNotFound" in dead.last_error
+
+    @pytest.mark.usefixtures("ran", "worker")
+    @pytest.mark.parametrize("how", ["next", "retry"])
+    def test_all_who_wait_for_what_can_never_be_stored_are_told(
+        self, broker: DurableBroker, tmp_path: Path, how: str
+    ) -> None:
+        told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        declare(broker, lambda *arguments: told.put(("failed", *arguments)), actor_name="failed")
+        declare(broker, lambda *arguments: told.put(("exhausted", *arguments)), actor_name="exhausted")
+        options: dict[str, Any] = {"on_failure": "failed", "on_retry_exhausted": "exhausted"}
+
+        @dramatiq.actor(broker=broker)
+        def work() -> None:
+            if how == "retry":
+                broker.enqueue(message.copy(args=(object(),)))
+
+        if how == "next":
+            options["pipe_target"] = work.message().copy(queue_name="undeclared").asdict()
+        message = work.message_with_options(**options)
+        with closing(SQLiteResultBackend(tmp_path / "results.db")) as results:
+            broker.middleware.append(Results(backend=results, store_results=True))
+            broker.enqueue(message)
+            calls = {call[0]: call[1:] for call in (told.get(timeout=PATIENCE_S) for _ in range(2))}
+            with pytest.raises(ResultFailure):
+                eventually(lambda: message.get_result(backend=results, block=True, timeout=30_000) and False)
+            join(broker)
+            assert found(broker.backend, message.message_id).reason == "undeliverable"
+        assert {letter["message_id"] for letter, _ in calls.values()} == {message.message_id}
 
     def test_an_actor_may_handle_it_itself(
         self, broker: DurableBroker, monkeypatch: pytest.MonkeyPatch, ran: list[str]
