@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import dramatiq
-from dramatiq import Actor, Broker, Message, MessageProxy, Middleware
+from dramatiq import Actor, Broker, Message, MessageProxy, Middleware, Worker
 from dramatiq.common import current_millis
 from dramatiq.errors import BrokerConnectionError, QueueJoinTimeout, QueueNotFound
 from dramatiq.message import generate_unique_id
@@ -277,7 +277,7 @@ class DurableBroker(Broker):
                 raise
             except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
                 self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
-        if signal == "worker_shutdown":
+        if signal == "worker_shutdown" and isinstance(args[0], Worker):  # tests of middleware give none
             give_back_what_waits(args[0])
         elif signal == "process_message" and args[0].worn_out:
             crashes = args[0].delivery.crashes

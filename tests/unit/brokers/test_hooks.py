@@ -117,3 +117,13 @@ def test_a_time_limit_that_joins_late_limits(tmp_path: Path, monkeypatch: pytest
         finally:
             worker.stop()
     assert ended == [TimeLimitExceeded]
+
+
+def test_a_signal_may_be_emitted_without_a_worker(
+    broker: SQLiteBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As tests of middleware do it."""
+    stopped: list[Any] = []
+    monkeypatch.setattr(Silent, "before_worker_shutdown", lambda *arguments: stopped.append(arguments[-1]))
+    broker.emit_before("worker_shutdown", None)
+    assert stopped == [None]
