@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dramatiq import Consumer, Message, MessageProxy
@@ -30,12 +30,16 @@ class DurableMessage(MessageProxy):
 
     Attributes:
       delivery: the lease.
+      backend: the engine it came from.
+      worn_out: so many workers died under it that it is not run again. It passes through the worker as a
+        message that fails, so that all who wait for it are told, and then is a dead letter.
       processed: the worker went through all of it. Without this an ack would be a lie.
       settled: it is out of hand, and enqueueing it again is no retry.
       failed_enqueue: what kept middleware from enqueueing what this message leads to.
+      undeliverable: why it cannot be done or retried, once all who wait for it were told that it failed.
     """
 
-    def __init__(self, delivery: Delivery, message: Message[Any]) -> None:
+    def __init__(self, delivery: Delivery, message: Message[Any], backend: QueueBackend) -> None:
         super().__init__(message)
         # The proxy would look these up through __getattr__, some sixteen times for each message.
         self.queue_name = message.queue_name
@@ -45,13 +49,34 @@ class DurableMessage(MessageProxy):
         self.kwargs = message.kwargs
         self.options = message.options
         self.delivery = delivery
+        self.backend = backend
+        self.worn_out = delivery.crashes >= backend.max_deliveries
         self.processed = False
         self.settled = False
         self.failed_enqueue: Exception | None = None
+        self.undeliverable: str | None = None
         self.retry: tuple[Any, int] | None = None
 
+    def is_meant_by(self, message: Any, backend: QueueBackend) -> bool:
+        """Whether `message`, on its way into an engine, is this one or a copy under its id."""
+        return backend is self.backend and message.message_id == self.message_id
+
+    @property
+    def outcome(self) -> str:
+        """How this delivery ended, once the worker went through it: what metrics and spans call it."""
+        if self.failed_enqueue is not None:
+            return "returned"
+        if self.failed:
+            return "failed"
+        if self.retry is not None:
+            return "deferred" if self._exception is None else "retried"
+        return "done"
+
     def retry_later(self, message: Any, delay_ms: int) -> None:
-        """Put `message`, which may be changed, in this one's place when the worker is done with it."""
+        """Put `message`, which may be changed, in this one's place when the worker is done with it.
+
+        What had the place before is the caller's to store.
+        """
         self.retry = (message, delay_ms)
 
 
@@ -63,6 +88,7 @@ class DurableConsumer(Consumer):
       queue_name: the queue.
       window: how many messages to hold.
       isolation: what else is handed out in this process.
+      tell_failed: marks a message as failed, and tells all who wait for it, after its processing ended well.
       timeout_s: how long `next()` waits for each of what it needs: room, a message, its turn.
     """
 
@@ -73,27 +99,34 @@ class DurableConsumer(Consumer):
         window: Window,
         isolation: Isolation,
         *,
+        tell_failed: Callable[[DurableMessage, Exception], None],
         timeout_s: float,
     ) -> None:
         self._backend = backend
         self._queue_name = queue_name
         self._window = window
         self._isolation = isolation
+        self._tell_failed = tell_failed
         self._timeout_s = timeout_s
         self._claimed: deque[Delivery] = deque()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Hand out nothing more. What is claimed already, `close` gives back."""
+        self._stopping = True
 
     def __next__(self) -> DurableMessage | None:
-        if not self._claimed:
+        if not self._claimed and not self._stopping:
             self._claim()
-        while self._claimed:
+        while self._claimed and not self._stopping:
             delivery = self._claimed[0]  # not taken yet: should setting it aside fail, close() gives it back
             try:
-                message = DurableMessage(delivery, Message.decode(delivery.payload))
+                message = DurableMessage(delivery, Message.decode(delivery.payload), self._backend)
             except DecodeError as error:
                 self._set_aside(delivery, "undecodable", _format(error))
                 self._claimed.popleft()
                 continue
-            if not self._may_begin(delivery):
+            if not message.worn_out and not self._may_begin(delivery):
                 return None
             self._claimed.popleft()
             return message
@@ -141,7 +174,7 @@ class DurableConsumer(Consumer):
             # Not processed: a late interrupt hit the worker thread between the actor and here.
             self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
         elif failure is not None:
-            self._set_aside(message.delivery, "undeliverable", _format(failure))
+            self._fail_undeliverable(message, failure, _format(failure))
         elif message.retry is not None:
             self._retry(message, *message.retry)
         else:  # the actor failed, and no Retries middleware decided what that means
@@ -154,12 +187,16 @@ class DurableConsumer(Consumer):
           BrokerConnectionError: it could not be; Dramatiq tries again.
         """
         message.settled = True
-        if isinstance(message.failed_enqueue, BrokerConnectionError):
+        error = None if message._exception is None else _format(message._exception)
+        if message.undeliverable is not None:
+            self._set_aside(message.delivery, "undeliverable", message.undeliverable)
+        elif isinstance(message.failed_enqueue, BrokerConnectionError):
             # It failed for good, but what should follow could not be stored: come back, and fail again.
             self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
+        elif message.worn_out:  # the engine noted of what, and knows no better now
+            self._set_aside(message.delivery, "max_deliveries", None)
         else:
-            error = message._exception
-            self._set_aside(message.delivery, _reason(error), None if error is None else _format(error))
+            self._set_aside(message.delivery, _reason(message._exception), error)
 
     def requeue(self, messages: Iterable[DurableMessage]) -> None:  # type: ignore[override]
         """Give messages back that never started."""
@@ -201,9 +238,15 @@ class DurableConsumer(Consumer):
             raise  # Dramatiq tries again
         except Exception as reason:  # it cannot be encoded, or has grown too large: no later try would do
             logger.exception("A retry cannot be stored: message %s is a dead letter", message.message_id)
-            self._set_aside(message.delivery, "undeliverable", f"{_format(reason)}\n{error or ''}")
+            self._fail_undeliverable(message, reason, f"{_format(reason)}\n{error or ''}")
         else:
             self._settled(message.delivery)
+
+    def _fail_undeliverable(self, message: DurableMessage, failure: Exception, error: str) -> None:
+        """Have a message failed whose processing ended well: tell all who wait for it, then set it aside."""
+        self._tell_failed(message, failure)
+        message.undeliverable = error  # should the engine be away now, nack goes on
+        self._set_aside(message.delivery, "undeliverable", error)
 
     def _set_aside(self, delivery: Delivery, reason: Reason, error: str | None) -> None:
         self._backend.nack(delivery, reason=reason, error=error)

@@ -6,21 +6,26 @@ import asyncio
 import json
 import time
 from contextvars import ContextVar
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import dramatiq
-from dramatiq import Actor, Broker, Message, Middleware
+from dramatiq import Actor, Broker, Message, MessageProxy, Middleware, Worker
 from dramatiq.common import current_millis
-from dramatiq.errors import DecodeError, QueueJoinTimeout, QueueNotFound
-from dramatiq.middleware import MiddlewareError
+from dramatiq.errors import BrokerConnectionError, DecodeError, QueueJoinTimeout, QueueNotFound
+from dramatiq.message import generate_unique_id
+from dramatiq.middleware import MiddlewareError, Retries
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
+from .draining import give_back_what_waits
+from .errors import WorkersDied
 from .forks import abandon_in_children
-from .hooks import Hooks
+from .hooks import EMPTY
 from .interrupts import expose
 from .isolation import PATIENCE_S, Isolation
 from .middleware import stack
+from .middleware.exhausted import tell_exhausted, tell_failure
 from .replays import as_new
 from .window import Window
 
@@ -43,13 +48,19 @@ class DurableBroker(Broker):
 
     * `enqueue` returns when the message is on disk.
     * Enqueueing the message that is being processed is a retry: one atomic update in place when the
-      worker is done with it, never a second message beside the first.
+      worker is done with it, never a second message beside the first. So is enqueueing a copy that has its
+      id. An id lives once in a queue, therefore one copy takes the place, and each further one is stored as
+      a message with an id of its own, which `enqueue` returns. The message in hand itself goes before its
+      copies. On another broker a copy is a message like any other.
     * A message whose processing could not enqueue what it had to (a callback, the next of a pipeline) is
       given back instead of acked, although Dramatiq itself only logs that failure.
     * A message sent with the option `unique_key` is stored once in `unique_for` milliseconds (an option too,
       of the message or its actor): enqueueing the key again returns the message that has it.
     * A message under which so many workers died that one more death would set it aside runs alone in its
       process. Should it wait for another message's result, another process has to run that one.
+    * A message under which `max_deliveries` workers died is not run again. It fails, as a message does whose
+      retries are used up, so that callbacks, `on_retry_exhausted` and results tell all who wait for it.
+    * A worker that is told to stop claims nothing more, and gives back at once what it has not begun.
     * Delays live in the engine, so there are no delay queues and no delayed messages in memory.
 
     Parameters:
@@ -67,7 +78,6 @@ class DurableBroker(Broker):
         patience_s: float = PATIENCE_S,
     ) -> None:
         super().__init__(middleware=[])
-        self._hooks = Hooks(self.middleware)
         for each in stack() if middleware is None else middleware:
             self.add_middleware(each)
         self.backend = backend
@@ -108,37 +118,39 @@ class DurableBroker(Broker):
           MessageTooLarge: it is over the engine's limit.
           BrokerConnectionError: it could not be stored.
         """
-        answer = message
         in_hand = _message_in_hand(message)
         try:
-            to_store, delay = self._before_storing(message, delay, in_hand)
-            if to_store is not None:
-                while not self.backend.enqueue(to_store):
-                    if (in_the_way := self._in_the_way_of(message, to_store)) is not None:
+            plan = self._plan(message, delay, in_hand)
+            answer: Message[Any] = plan.message
+            if plan.to_store is not None:
+                while not self.backend.enqueue(plan.to_store):
+                    if (in_the_way := self._in_the_way_of(plan.message, plan.to_store)) is not None:
                         answer = in_the_way
                         break
+            plan.note_retry()
         except Exception as error:
             self._could_not_store(message, in_hand, error)
             raise
-        self.emit_after("enqueue", message, delay)
+        self.emit_after("enqueue", plan.message, plan.delay)
         return answer
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
-        answer = message
         in_hand = _message_in_hand(message)
         try:
-            to_store, delay = self._before_storing(message, delay, in_hand)
-            if to_store is not None:
-                while not await self.backend.enqueue_async(to_store):
-                    in_the_way = await asyncio.to_thread(self._in_the_way_of, message, to_store)
+            plan = self._plan(message, delay, in_hand)
+            answer: Message[Any] = plan.message
+            if plan.to_store is not None:
+                while not await self.backend.enqueue_async(plan.to_store):
+                    in_the_way = await asyncio.to_thread(self._in_the_way_of, plan.message, plan.to_store)
                     if in_the_way is not None:
                         answer = in_the_way
                         break
+            plan.note_retry()
         except Exception as error:
             self._could_not_store(message, in_hand, error)
             raise
-        self.emit_after("enqueue", message, delay)
+        self.emit_after("enqueue", plan.message, plan.delay)
         return answer
 
     def _in_the_way_of(self, message: Message[Any], to_store: QueueMessage) -> Message[Any] | None:
@@ -156,20 +168,46 @@ class DurableBroker(Broker):
         existing = self.backend.get(holder)
         return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
-    def _before_storing(
-        self, message: Any, delay: int | None, in_hand: DurableMessage | None
-    ) -> tuple[QueueMessage | None, int | None]:
-        """What to store, and its delay. There is nothing to store yet when the message is the one in hand."""
+    def _plan(self, message: Any, delay: int | None, in_hand: DurableMessage | None) -> _Plan:
+        """Decide what enqueueing a message means, and tell middleware."""
         eta = message.options.pop("eta", None)  # Dramatiq's way to carry a delay in the message itself
         if eta is not None and delay is None:
             delay = max(0, int(eta) - current_millis())
         if message.queue_name not in self.queues:
             raise QueueNotFound(message.queue_name)
+        beside = None  # what is stored under another id, because its own stays with the message in hand
+        comes_back = None
+        if (
+            in_hand is not None
+            and in_hand.backend is self.backend
+            and in_hand.message_id == message.message_id
+        ):
+            if in_hand.retry is None:
+                comes_back = in_hand
+            elif message is in_hand:
+                comes_back, beside = in_hand, in_hand.retry
+            else:
+                message = message.copy(message_id=generate_unique_id())
         self.emit_before("enqueue", message, delay)
-        if in_hand is not None and in_hand.message_id == message.message_id:
-            in_hand.retry_later(message, delay or 0)
-            return None, delay
-        return self._to_store(message, delay), delay
+        if comes_back is None:
+            return _Plan(message, delay, self._to_store(message, delay))
+        if beside is None:
+            return _Plan(message, delay, None, comes_back)
+        return _Plan(message, delay, self._under_another_id(*beside), comes_back)
+
+    def _under_another_id(self, message: Any, delay: int) -> QueueMessage:
+        return self._to_store(message.copy(message_id=generate_unique_id()), delay)
+
+    def _store_what_asked_to_come_back(self, failed: DurableMessage) -> None:
+        """Store the copy that was to take a message's place, now that the message is to be a dead letter."""
+        if failed.retry is not None:
+            try:
+                self.backend.enqueue(self._under_another_id(*failed.retry))
+            except Exception as error:
+                self.logger.exception("A copy of message %s cannot be stored", failed.message_id)
+                failed.failed_enqueue = error
+            else:
+                failed.retry = None
 
     def _could_not_store(self, message: Any, in_hand: DurableMessage | None, error: Exception) -> None:
         if in_hand is not None:
@@ -211,7 +249,11 @@ class DurableBroker(Broker):
             explicit = dramatiq.worker.QUEUE_PREFETCH > 0
             window = Window(prefetch if explicit else prefetch // 2, adaptive=not explicit)
             self.queues[queue_name] = window
-        return DurableConsumer(self.backend, queue_name, window, self._isolation, timeout_s=timeout / 1000)
+        return DurableConsumer(
+            *(self.backend, queue_name, window, self._isolation),
+            tell_failed=self._tell_failed,
+            timeout_s=timeout / 1000,
+        )
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         if signal == "process_message":
@@ -219,29 +261,81 @@ class DurableBroker(Broker):
             _in_hand.set(message)
             expose(True)
             self.backend.started(message.delivery)
-        for hook in self._hooks.at("before_" + signal):
+        name = "before_" + signal
+        empty = EMPTY.get(name)
+        for middleware in self.middleware:
+            hook: Any = getattr(middleware, name, empty)
+            try:
+                if hook.__func__ is empty:
+                    continue
+            except AttributeError:  # no method: a function of the middleware's own, or no hook at all
+                if hook is empty:
+                    continue
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
                 raise
             except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
-                self.logger.critical("Unexpected failure in before_%s of %r.", signal, hook, exc_info=True)
+                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
+        if signal == "worker_shutdown" and isinstance(args[0], Worker):  # tests of middleware give none
+            give_back_what_waits(args[0])
+        elif signal == "process_message" and args[0].worn_out:
+            crashes = args[0].delivery.crashes
+            raise WorkersDied(f"{crashes} worker processes died while they ran this message")
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         ends_processing = signal in {"process_message", "skip_message"}
+        is_worn_out = ends_processing and args[0].worn_out
         if ends_processing:
             # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
             # it is middleware that enqueues, and what that raises goes no further than the log.
             args[0].failed_enqueue = None
-        for hook in reversed(self._hooks.at("after_" + signal)):
+        name = "after_" + signal
+        empty = EMPTY.get(name)
+        for middleware in reversed(self.middleware):
+            hook: Any = getattr(middleware, name, empty)
+            try:
+                if hook.__func__ is empty:
+                    continue
+            except AttributeError:
+                if hook is empty:
+                    continue
+            if is_worn_out and isinstance(middleware, Retries):
+                hook = _give_up_at_once
             try:
                 hook(self, *args, **kwargs)
             except Exception:
-                self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
+                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
         if ends_processing:
-            args[0].processed = True
-            _in_hand.set(None)
-            expose(False)
+            self._end_processing(args[0])
+
+    def _end_processing(self, message: DurableMessage) -> None:
+        if message.worn_out:
+            message.fail()
+            message.retry = None  # whatever asked for it: another death would be the answer
+        elif message.failed:
+            self._store_what_asked_to_come_back(message)
+        message.processed = True
+        _in_hand.set(None)
+        expose(False)
+
+    def _tell_failed(self, message: DurableMessage, error: Exception) -> None:
+        """Have a message failed whose processing ended well, and tell all who wait for it.
+
+        Raises:
+          BrokerConnectionError: they could not be told yet.
+        """
+        message.fail()
+        message.stuff_exception(error)
+        for tell in (partial(tell_failure, self, message, error), partial(tell_exhausted, self, message)):
+            try:
+                tell()
+            except BrokerConnectionError:
+                message.failed = False  # told again at the next try
+                raise
+            except Exception:
+                self.logger.exception("Could not tell of message %s, which failed", message.message_id)
+        self.emit_after("nack", message)  # the worker, which settles it as done, does not
 
     # -- the rest -----------------------------------------------------------------------------------
 
@@ -299,6 +393,38 @@ class DurableBroker(Broker):
     def close(self) -> None:
         """Write what is still to be written, and close the engine."""
         self.backend.close()
+
+
+class _Plan(NamedTuple):
+    """What enqueueing a message means.
+
+    Attributes:
+      message: the message; a copy under a new id where its own id is taken.
+      delay: milliseconds before it may run.
+      to_store: what is to be stored now.
+      comes_back: the message in hand, if `message` is to take its place.
+    """
+
+    message: Any
+    delay: int | None
+    to_store: QueueMessage | None
+    comes_back: DurableMessage | None = None
+
+    def note_retry(self) -> None:
+        """After all else was stored: put `message` in the place of the one in hand."""
+        if self.comes_back is not None:
+            self.comes_back.retry_later(self.message, self.delay or 0)
+
+
+def _give_up_at_once(
+    broker: Broker,
+    message: MessageProxy,
+    *,
+    result: Any = None,  # noqa: ARG001
+    exception: BaseException | None = None,  # noqa: ARG001
+) -> None:
+    """Take the place of Retries for a message that is not to be run again."""
+    tell_exhausted(broker, message)
 
 
 def _message_in_hand(message: Any) -> DurableMessage | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dramatiq.errors import BrokerError, ConnectionFailed
+from dramatiq.errors import BrokerError, ConnectionFailed, DramatiqError
 
 
 class EngineError(ConnectionFailed):
@@ -35,3 +35,7 @@ class UnsupportedDatabase(BrokerError):
 
 class Unsupported(BrokerError):
     """The engine has no such thing; the message says what to use instead."""
+
+
+class WorkersDied(DramatiqError):
+    """The workers of a message died under it, as often as may be: what the message failed with."""

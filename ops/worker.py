@@ -19,7 +19,6 @@ from brokers.durable import DurableBroker
 from brokers.errors import NotDurable, UnsupportedDatabase
 
 from . import garbage
-from .draining import give_back_what_waits
 
 logger = structlog.get_logger(__name__)
 
@@ -117,7 +116,6 @@ def run_worker(
         pass
     if observer is not None:
         observer.draining()
-    give_back_what_waits(worker)
     worker.stop(timeout=DRAIN_MS)
     broker.close()
     services().conversations.close()

@@ -1,11 +1,16 @@
 """The stack every message goes through, in one place.
 
 `before` hooks run from top to bottom, `after` hooks from bottom to top.
+
+prometheus_client is imported with `Metrics` and not before. At its import it reads an environment variable
+that says whether this process shares its metrics with others, and Dramatiq's own Prometheus middleware sets
+that variable when a process boots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from dramatiq import Middleware
 from dramatiq.middleware import (
@@ -14,12 +19,15 @@ from dramatiq.middleware import (
     Pipelines,
     ShutdownNotifications,
 )
-from prometheus_client import CollectorRegistry
 
 from .age_limit import AgeLimit
-from .metrics import Metrics
 from .retries import Retries
 from .time_limit import TimeLimit
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from .metrics import Metrics
 
 
 def stack(
@@ -44,7 +52,7 @@ def stack(
       metrics: the registry for Prometheus metrics; None for none.
     """
     return [
-        *([Metrics(metrics)] if metrics is not None else []),
+        *_metrics(metrics),
         AgeLimit(max_age=max_age_ms),
         ShutdownNotifications(),
         Callbacks(),
@@ -58,6 +66,22 @@ def stack(
         CurrentMessage(),
         TimeLimit(time_limit=time_limit_ms),
     ]
+
+
+def _metrics(registry: CollectorRegistry | None) -> list[Middleware]:
+    if registry is None:
+        return []
+    from .metrics import Metrics  # noqa: PLC0415
+
+    return [Metrics(registry)]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Metrics":
+        from .metrics import Metrics  # noqa: PLC0415
+
+        return Metrics
+    raise AttributeError(name)
 
 
 __all__ = ["AgeLimit", "Metrics", "Retries", "TimeLimit", "stack"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import AgeLimit as DramatiqAgeLimit
+
+from .exhausted import tell_exhausted
 
 
 class AgeLimit(DramatiqAgeLimit):
@@ -15,9 +15,5 @@ class AgeLimit(DramatiqAgeLimit):
     """
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        if not message.failed:
-            return
-        options: dict[str, Any] = broker.get_actor(message.actor_name).options
-        target = message.options.get("on_retry_exhausted") or options.get("on_retry_exhausted")
-        if target:
-            broker.get_actor(target).send(message.asdict(), {"retries": message.options.get("retries", 0)})
+        if message.failed:
+            tell_exhausted(broker, message)

@@ -95,7 +95,7 @@ class Metrics(Middleware):
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
-        self._finish(message, outcome_of(message))
+        self._finish(message, message.outcome)
 
     def after_skip_message(self, broker: Broker, message: DurableMessage) -> None:  # type: ignore[override]  # noqa: ARG002
         self._finish(message, "skipped")
@@ -105,14 +105,3 @@ class Metrics(Middleware):
         series.in_progress.dec()
         series.durations.observe(time.perf_counter() - self._thread.started_at)
         self._outcomes.labels(message.queue_name, message.actor_name, outcome).inc()
-
-
-def outcome_of(message: DurableMessage) -> str:
-    """How a delivery ended that is processed now."""
-    if message.failed_enqueue is not None:
-        return "returned"
-    if message.failed:
-        return "failed"
-    if message.retry is not None:
-        return "deferred" if message._exception is None else "retried"
-    return "done"

@@ -8,10 +8,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from dramatiq import Actor, Broker, MessageProxy, Middleware
 from dramatiq.middleware import TimeLimitExceeded, raise_thread_exception
+from dramatiq.middleware.threading import is_gevent_active
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ class TimeLimit(Middleware):
     late one can hit the middleware in between, or the worker's loop, whose thread then dies for good.
     This one wraps the actor's function: once that has returned, no interrupt is left to arrive.
 
-    Like Dramatiq's it cannot interrupt C code and system calls.
+    Like Dramatiq's it cannot interrupt C code and system calls; under gevent it interrupts where the actor
+    lets others run.
 
     Parameters:
       time_limit: the default limit, in milliseconds; an actor or a message may set its own.
@@ -34,18 +36,22 @@ class TimeLimit(Middleware):
 
     def __init__(self, *, time_limit: float = 600_000) -> None:
         self._time_limit = time_limit
-        self._watchdog = _Watchdog()
+        self._alarm: _Alarm = _GeventTimers() if is_gevent_active() else _Watchdog()
         self._thread = threading.local()
+        self._actors: dict[str, Actor[Any, Any]] = {}  # those whose functions are wrapped
 
     @property
     def actor_options(self) -> set[str]:
         return {"time_limit"}
 
     def after_declare_actor(self, broker: Broker, actor: Actor[Any, Any]) -> None:  # noqa: ARG002
+        self._actors[actor.actor_name] = actor
         actor.fn = self._limited(actor.fn)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         actor = broker.get_actor(message.actor_name)
+        if self._actors.get(actor.actor_name) is not actor:  # declared before this middleware joined the list
+            self.after_declare_actor(broker, actor)
         self._thread.limit_ms = message.options.get("time_limit") or actor.options.get(
             "time_limit", self._time_limit
         )
@@ -57,13 +63,40 @@ class TimeLimit(Middleware):
             limit_ms, self._thread.limit_ms = getattr(self._thread, "limit_ms", None), None
             if limit_ms is None or limit_ms == float("inf"):
                 return function(*args, **kwargs)
-            self._watchdog.arm(limit_ms / 1000)
+            self._alarm.arm(limit_ms / 1000)
             try:
                 return function(*args, **kwargs)
             finally:
-                self._watchdog.disarm()
+                self._alarm.disarm()
 
         return limited
+
+
+class _Alarm(Protocol):
+    """Interrupts the thread that armed it when its time is up."""
+
+    def arm(self, limit_s: float) -> None:
+        """Interrupt this thread in `limit_s` seconds."""
+        ...
+
+    def disarm(self) -> None:
+        """After this no interrupt is on its way to this thread."""
+        ...
+
+
+class _GeventTimers:
+    """Arms a timer for each greenlet: gevent makes one of each thread, and a watchdog cannot interrupt it."""
+
+    def __init__(self) -> None:
+        self._greenlet = threading.local()
+
+    def arm(self, limit_s: float) -> None:
+        from gevent import Timeout  # noqa: PLC0415  where it is installed and active
+
+        self._greenlet.timer = Timeout.start_new(limit_s, TimeLimitExceeded)
+
+    def disarm(self) -> None:
+        self._greenlet.timer.close()
 
 
 class _Watchdog:
@@ -85,7 +118,6 @@ class _Watchdog:
         self._deadlines[threading.get_ident()] = time.monotonic() + limit_s
 
     def disarm(self) -> None:
-        """After this no interrupt is on its way to this thread."""
         ident = threading.get_ident()
         if self._deadlines.pop(ident, None) is not None:
             return

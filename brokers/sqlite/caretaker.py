@@ -35,7 +35,9 @@ class Caretaker:
       database: the queue's database.
       presence: this process's file.
       doorbell: this process's bell.
-      max_deliveries: how many workers may die under a message before it is set aside.
+      max_deliveries: how many workers may die under a message before it is not run again. Its next
+        consumer sets it aside, once all who wait for it are told; should that kill its process too, it is set
+        aside here.
       clock: milliseconds since the epoch.
       on_recovered: called, within the transaction, when messages became ready again.
     """
@@ -131,7 +133,7 @@ class Caretaker:
                     connection.execute(statements.RELEASE, ("ready", 0, key, token))
                 else:
                     connection.execute(statements.RECOVER_STARTED, (DIED, key, token))
-                    if crashes + 1 >= self._max_deliveries:
+                    if crashes >= self._max_deliveries:  # it died while it was only told of
                         bury(connection, key, None, reason="max_deliveries", error=DIED, now_ms=self._clock())
             if held:
                 self._on_recovered()

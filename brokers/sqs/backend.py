@@ -146,16 +146,21 @@ class SQSBackend:
             )
         deliveries = [_delivery(opened, message) for message in received.get("Messages", ())]
         self._leases.hold(delivery.key for delivery in deliveries)
-        return [delivery for delivery in deliveries if self._is_to_be_run(delivery)]
+        return [self._counted(delivery) for delivery in deliveries if self._is_to_be_handed_out(delivery)]
 
-    def _is_to_be_run(self, delivery: Delivery) -> bool:
+    def _counted(self, delivery: Delivery) -> Delivery:
+        """Mark a message that was received once too often: it is not run again, but set aside."""
+        worn_out = delivery.deliveries > self.max_deliveries
+        return delivery._replace(crashes=self.max_deliveries) if worn_out else delivery
+
+    def _is_to_be_handed_out(self, delivery: Delivery) -> bool:
         """Whether a message is due, and worth another try. If not, it is taken care of."""
         early_ms = delivery.due_at - now_ms()
         try:
             if early_ms > EARLY_MS:  # SQS delays for a quarter of an hour at most: once more, then
                 self._replace(delivery, delivery.queue, delivery.payload, early_ms)
                 return False
-            if delivery.deliveries > self.max_deliveries:
+            if delivery.deliveries > self.max_deliveries + 1:  # it was not even set aside the last time
                 self.nack(delivery, reason="max_deliveries", error=None)
                 return False
         except BrokerError as error:  # its lease ends, and whoever receives it next tries again

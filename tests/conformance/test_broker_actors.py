@@ -212,7 +212,10 @@ def test_stopping_gives_back_what_never_started(broker: DurableBroker, engine: E
     assert has_begun.wait(PATIENCE_S)
     stopping = threading.Thread(target=worker.stop)
     stopping.start()
-    eventually(lambda: not any(thread.running for thread in worker.workers))
+    eventually(lambda: not any(thread.is_alive() for thread in worker.consumers.values()))
+    eventually(lambda: (stats_of(broker.backend).ready, stats_of(broker.backend).running) == (4, 1))
+    messages.append(slow.send())
+    assert found(broker.backend, messages[0].message_id).state == "running", "and is not waited for"
     may_end.set()
     stopping.join(PATIENCE_S)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
+from contextlib import closing
+from typing import Any
 
 import pytest
 from dramatiq import Message, Worker
@@ -11,6 +14,8 @@ from dramatiq import Message, Worker
 from brokers.backend import StoredMessage
 from brokers.durable import DurableBroker
 from brokers.errors import EngineError
+from brokers.middleware import stack
+from tests.support.engines import Engine
 from tests.support.messages import PATIENCE_S, QUEUE, found, stored
 from tests.support.waiting import eventually
 
@@ -82,6 +87,22 @@ def test_a_message_over_its_age_limit(broker: DurableBroker, worker: Worker) -> 
 
     assert dead(broker, old.message_id).reason == "expired"
     assert not ran.is_set()
+
+
+@pytest.mark.parametrize(("options", "max_retries"), [({}, 20), ({"max_retries": 3}, 3)])
+def test_an_expired_message_is_an_exhausted_one(
+    engine: Engine, options: dict[str, int], max_retries: int
+) -> None:
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with closing(engine.broker(middleware=stack())) as broker:
+        declare(broker, lambda *arguments: told.put(arguments), actor_name="tell")
+        actor = declare(broker, print, actor_name="work", max_age=1_000, on_retry_exhausted="tell", **options)
+        old = actor.message().copy(message_timestamp=1)
+        broker.enqueue(old)
+        with working(broker):
+            message, record = told.get(timeout=PATIENCE_S)
+    assert message["message_id"] == old.message_id
+    assert record == {"retries": 0, "max_retries": max_retries}, "as Dramatiq says it of the last retry"
 
 
 def test_an_error_not_worth_a_retry(broker: DurableBroker, worker: Worker) -> None:

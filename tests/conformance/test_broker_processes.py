@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
 import dramatiq
 import pytest
 from dramatiq.middleware import default_middleware
+from dramatiq.results import ResultFailure, Results
 
+from brokers import SQLiteResultBackend
 from brokers.durable import DurableBroker
+from brokers.middleware import stack
 from tests.support.engines import Engine
-from tests.support.messages import QUEUE, found, stats_of
+from tests.support.messages import PATIENCE_S, QUEUE, found, stats_of
 from tests.support.processes import Process
 from tests.support.waiting import eventually
 
@@ -102,6 +108,63 @@ def test_a_job_that_kills_its_workers_becomes_a_dead_letter(
     dead = eventually(lambda: broker.backend.list(QUEUE, "dead"))
     assert [(letter.message_id, letter.reason) for letter in dead] == [(killer, "max_deliveries")]
     assert found(broker.backend, harmless).state == "running"
+
+
+def test_all_who_wait_for_a_job_that_kills_its_workers_are_told(
+    engine: Engine, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with (
+        closing(SQLiteResultBackend(tmp_path / "results.db")) as results,
+        closing(engine.broker(middleware=[*stack(), Results(backend=results)], max_deliveries=2)) as broker,
+    ):
+        declare(broker, lambda *arguments: told.put(("failed", *arguments)), actor_name="failed")
+        declare(broker, lambda *arguments: told.put(("exhausted", *arguments)), actor_name="exhausted")
+
+        @dramatiq.actor(
+            broker=broker,
+            store_results=True,
+            on_failure="failed",
+            on_retry_exhausted="exhausted",
+            max_retries=7,
+        )
+        def job(number: int) -> None:
+            raise NotImplementedError(f"job {number} is for the worker processes")
+
+        killer = job.send(1)
+        _kill_its_workers(start_worker)
+        with working(broker):
+            calls = {call[0]: call[1:] for call in (told.get(timeout=PATIENCE_S) for _ in range(2))}
+            with pytest.raises(ResultFailure, match="WorkersDied"):
+                killer.get_result(backend=results, block=True, timeout=30_000)
+        assert calls["failed"][0]["message_id"] == killer.message_id
+        assert calls["failed"][1]["type"] == "WorkersDied"
+        assert calls["exhausted"][1] == {"retries": 0, "max_retries": 7}
+        letter = found(broker.backend, killer.message_id)
+        assert (letter.reason, letter.crashes) == ("max_deliveries", 2)
+        assert stats_of(broker.backend).died == {"max_deliveries": 1}
+
+
+def test_a_job_that_kills_its_workers_becomes_a_dead_letter_where_its_actor_is_unknown(
+    engine: Engine, job: dramatiq.Actor[[int], None], start_worker: StartWorker
+) -> None:
+    message_id = job.send(1).message_id
+    _kill_its_workers(start_worker)
+
+    with closing(engine.broker(middleware=[], max_deliveries=2)) as stranger:
+        stranger.declare_queue(QUEUE)
+        with working(stranger):
+            eventually(lambda: found(stranger.backend, message_id).state == "dead")
+        letter = found(stranger.backend, message_id)
+    assert (letter.reason, letter.crashes) == ("max_deliveries", 2)
+    assert "died" in (letter.last_error or "")
+
+
+def _kill_its_workers(start_worker: StartWorker) -> None:
+    for _ in range(2):
+        victim = start_worker()
+        assert victim.receive() == 1
+        victim.kill()
 
 
 def test_what_runs_beside_a_job_that_kills_its_workers_is_not_taken_for_another(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import dramatiq
@@ -13,7 +15,9 @@ import pytest
 from dramatiq import Message, Worker
 from dramatiq.errors import Retry
 from dramatiq.middleware import AsyncIO, CurrentMessage, default_middleware
+from dramatiq.results import ResultFailure, Results
 
+from brokers import SQLiteResultBackend
 from brokers.durable import DurableBroker
 from brokers.errors import EngineError
 from brokers.middleware import stack
@@ -147,6 +151,84 @@ class TestTheMessageInHand:
         three_times.send(0)
         self.runs_as_one_message(broker, runs)
 
+    @pytest.mark.parametrize("copies", [2, 5])
+    def test_each_copy_runs(self, broker: DurableBroker, copies: int) -> None:
+        runs: list[int | None] = []
+        ids: list[str] = []
+
+        @dramatiq.actor(broker=broker)
+        def copies_itself(number: int | None = None) -> None:
+            runs.append(number)
+            if number is None:
+                ids.extend(broker.enqueue(in_hand().copy(args=(n,))).message_id for n in range(copies))
+
+        original = copies_itself.send()
+        with working(broker):
+            join(broker)
+        assert sorted(runs[1:], key=str) == list(range(copies))
+        assert (ids[0], len({*ids})) == (original.message_id, copies), "each is returned as it is stored"
+        assert stats_of(broker.backend).done == copies
+
+    def test_a_message_that_asks_twice_comes_back_twice(self, broker: DurableBroker) -> None:
+        runs: list[int] = []
+
+        @dramatiq.actor(broker=broker)
+        def twice() -> None:
+            runs.append(1)
+            if len(runs) == 1:
+                broker.enqueue(in_hand())
+                broker.enqueue(in_hand(), delay=1)
+
+        twice.send()
+        with working(broker):
+            join(broker)
+        assert len(runs) == 3
+        assert stats_of(broker.backend).done == 2
+
+    @pytest.mark.parametrize("max_retries", [0, 1])
+    def test_a_failure_does_not_undo_a_copy(self, broker: DurableBroker, max_retries: int) -> None:
+        runs: list[str] = []
+
+        @dramatiq.actor(broker=broker, max_retries=max_retries, min_backoff=1, max_backoff=1)
+        def copies_itself(name: str) -> None:
+            runs.append(name)
+            if name == "original":
+                if len(runs) == 1:
+                    broker.enqueue(in_hand().copy(args=("copy",), options={"max_retries": 0}))
+                raise ValueError("no")
+
+        message_id = copies_itself.send("original").message_id
+        with working(broker):
+            join(broker)
+        assert sorted(runs) == ["copy"] + ["original"] * (max_retries + 1)
+        dead = found(broker.backend, message_id)
+        assert Message.decode(dead.payload).args == ("original",), "the message in hand keeps its id"
+        assert (dead.reason, dead.deliveries) == ("failed", max_retries + 1)
+        assert stats_of(broker.backend).done == 1
+
+    def test_a_copy_for_another_broker_is_a_message_there(
+        self, broker: DurableBroker, engine: Engine, tmp_path: Path
+    ) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        runs: list[str] = []
+        with closing(engine.beside(elsewhere).broker(middleware=[])) as other:
+            declare(other, lambda: runs.append("there"), actor_name="work")
+
+            def work() -> None:
+                runs.append("here")
+                other.enqueue(in_hand().copy())
+
+            declare(broker, work, actor_name="work")
+            message_id = broker.get_actor("work").send().message_id
+            with working(broker):
+                join(broker)
+            assert runs == ["here"]
+            assert found(other.backend, message_id).state == "ready"
+            with working(other):
+                join(other)
+            assert runs == ["here", "there"]
+
     def runs_as_one_message(self, broker: DurableBroker, runs: list[int]) -> None:
         with working(broker):
             join(broker)
@@ -217,6 +299,34 @@ class TestWhatCannotBeStored:
         assert dead.reason == "undeliverable"
         assert dead.last_error is not None
         assert "QueueNotFound" in dead.last_error
+
+    @pytest.mark.usefixtures("ran", "worker")
+    @pytest.mark.parametrize("how", ["next", "retry"])
+    def test_all_who_wait_for_what_can_never_be_stored_are_told(
+        self, broker: DurableBroker, tmp_path: Path, how: str
+    ) -> None:
+        told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        declare(broker, lambda *arguments: told.put(("failed", *arguments)), actor_name="failed")
+        declare(broker, lambda *arguments: told.put(("exhausted", *arguments)), actor_name="exhausted")
+        options: dict[str, Any] = {"on_failure": "failed", "on_retry_exhausted": "exhausted"}
+
+        @dramatiq.actor(broker=broker)
+        def work() -> None:
+            if how == "retry":
+                broker.enqueue(message.copy(args=(object(),)))
+
+        if how == "next":
+            options["pipe_target"] = work.message().copy(queue_name="undeclared").asdict()
+        message = work.message_with_options(**options)
+        with closing(SQLiteResultBackend(tmp_path / "results.db")) as results:
+            broker.middleware.append(Results(backend=results, store_results=True))
+            broker.enqueue(message)
+            calls = {call[0]: call[1:] for call in (told.get(timeout=PATIENCE_S) for _ in range(2))}
+            with pytest.raises(ResultFailure):
+                eventually(lambda: message.get_result(backend=results, block=True, timeout=30_000) and False)
+            join(broker)
+            assert found(broker.backend, message.message_id).reason == "undeliverable"
+        assert {letter["message_id"] for letter, _ in calls.values()} == {message.message_id}
 
     def test_an_actor_may_handle_it_itself(
         self, broker: DurableBroker, monkeypatch: pytest.MonkeyPatch, ran: list[str]

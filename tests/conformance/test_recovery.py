@@ -124,7 +124,7 @@ def test_a_process_that_left_gives_its_messages_back(
     assert found(backend, message_id).crashes == 0
 
 
-def test_a_message_that_kills_its_workers_becomes_a_dead_letter(
+def test_a_message_that_killed_its_workers_is_handed_out_once_more_to_be_set_aside(
     spawn: Spawn, open_backend: OpenBackend
 ) -> None:
     message_id = stored(open_backend())
@@ -134,12 +134,33 @@ def test_a_message_that_kills_its_workers_becomes_a_dead_letter(
         child.kill()
 
     survivor = open_backend(max_deliveries=3)
+    last = claimed(survivor)
+    assert (last.message_id, last.crashes) == (message_id, 3)
+    survivor.nack(last, reason="max_deliveries", error=None)
+    dead = found(survivor, message_id)
+    assert (dead.state, dead.reason, dead.crashes) == ("dead", "max_deliveries", 3)
+    assert dead.last_error is not None
+    assert "died" in dead.last_error
+    assert stats_of(survivor).died == {"max_deliveries": 1}
+
+
+def test_a_message_that_kills_even_the_worker_that_sets_it_aside_becomes_a_dead_letter(
+    spawn: Spawn, open_backend: OpenBackend
+) -> None:
+    message_id = stored(open_backend())
+    for _ in range(4):
+        child = spawn(max_deliveries=3)
+        child.backend.started(claimed(child.backend))
+        child.kill()
+
+    survivor = open_backend(max_deliveries=3)
     survivor.dequeue(QUEUE, limit=1, timeout_s=0)
     dead = eventually(lambda: [m for m in survivor.list(QUEUE, "dead") if m.message_id == message_id])[0]
-    assert (dead.reason, dead.crashes, dead.deliveries) == ("max_deliveries", 3, 3)
+    assert (dead.reason, dead.crashes, dead.deliveries) == ("max_deliveries", 4, 4)
     assert dead.last_error is not None
     assert "died" in dead.last_error
     assert claimable(survivor) == []
+    assert stats_of(survivor).died == {"max_deliveries": 1}
 
 
 def test_a_run_that_ends_clears_the_record(spawn: Spawn, open_backend: OpenBackend) -> None:

@@ -202,7 +202,7 @@ class Queue(RuleBasedStateMachine):
                     known.deliveries -= 1
                     continue
                 known.crashes += 1
-                if known.crashes >= MAX_DELIVERIES:
+                if known.crashes > MAX_DELIVERIES:  # at its last delivery it was only to be set aside
                     known.let_go("dead")
 
     @rule(by=processes, pick=picks)

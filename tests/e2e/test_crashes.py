@@ -138,7 +138,30 @@ def test_what_counted_on_a_message_that_kills_every_worker_is_answered(make_syst
     _die(system, 2, worker)
     system.settle()
 
-    assert system.twilio.bodies_to(contact) == ["Oi\nAlguém aí?"]
+    assert system.twilio.bodies_to(contact) == ["Alguém aí?"], "the killer is set aside, and spoils no other"
+    [letter] = system.dead_letters()
+    assert (letter.actor, letter.reason, letter.crashes) == ("process_ai_response", "max_deliveries", 2)
+
+
+def test_the_contact_is_told_of_a_message_that_kills_every_worker(make_system: MakeSystem) -> None:
+    system = make_system(
+        AI_PROVIDER="tests.e2e.responders:lethal",
+        LETHAL_RUNS="2",
+        QUEUE_MAX_DELIVERIES="2",
+        REPLY_FALLBACK_TEXT="A person will answer you.",
+    )
+    system.api()
+    contact = system.contact()
+    system.write("Oi", sender=contact)
+    for run in (1, 2):
+        worker = system.worker()
+        _has_asked(system, run)
+        _die(system, run, worker)
+
+    system.worker()
+    system.settle()
+
+    assert system.twilio.bodies_to(contact) == ["A person will answer you."]
     [letter] = system.dead_letters()
     assert (letter.actor, letter.reason, letter.crashes) == ("process_ai_response", "max_deliveries", 2)
 

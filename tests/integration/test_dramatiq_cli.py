@@ -7,11 +7,13 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from dramatiq import Message
 
 from brokers import SQLiteBroker
+from tests.support.ports import free_port
 from tests.support.system import BIN, ROOT, Program
 from tests.support.waiting import eventually
 
@@ -24,6 +26,9 @@ from brokers import SQLiteBroker
 
 broker = SQLiteBroker("tasks.db")
 broker.add_middleware(AsyncIO())
+if "dramatiq_prom_port" in os.environ:
+    from dramatiq.middleware.prometheus import Prometheus
+    broker.add_middleware(Prometheus())
 dramatiq.set_broker(broker)
 VERSION = 1
 
@@ -60,11 +65,16 @@ class Tasks:
         for queue in ("default", "other"):
             self.broker.declare_queue(queue)
 
-    def start(self, *arguments: str) -> Program:
+    def start(self, *arguments: str, **env: str) -> Program:
         return Program(
             [str(BIN / "dramatiq"), "tasks", *arguments],
             log=self.directory / "dramatiq.log",
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                **env,
+            },
             cwd=self.directory,
         )
 
@@ -167,3 +177,26 @@ def test_a_changed_file_reloads_the_workers(tasks: Tasks, running: list[Program]
     done = tasks.done()
     assert sorted(each["plain"] for each in done) == list(range(1, sent)), "none lost, none done twice"
     assert done[-1]["pid"] != first["pid"]
+
+
+def test_dramatiqs_own_prometheus_middleware_exports_figures(tasks: Tasks, running: list[Program]) -> None:
+    port = free_port()
+    running.append(
+        tasks.start(
+            *("-p", "2", "-t", "1"),
+            dramatiq_prom_db=str(tasks.directory / "prometheus"),
+            dramatiq_prom_host="127.0.0.1",
+            dramatiq_prom_port=str(port),
+        )
+    )
+    for number in range(3):
+        tasks.send("plain", number)
+    tasks.wait_for(3)
+
+    def figure() -> str:
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/metrics") as page:
+            return str(page.read().decode())
+        return ""
+
+    counted = 'dramatiq_messages_total{actor_name="plain",queue_name="default"} 3.0'
+    eventually(lambda: counted in figure(), within_s=WITHIN_S, every_s=0.1)

@@ -142,7 +142,7 @@ local function take_over(owner, now, died, max_deliveries, why)
       local message = key('message', id)
       if suspects[token .. ':' .. id] then
         local crashes = ask('HINCRBY', message, 'crashes', 1)
-        if crashes >= max_deliveries then
+        if crashes > max_deliveries then -- its next consumer sets it aside, unless that is its end too
           bury(id, queue, 'max_deliveries', why, now)
         else
           ask('HSET', message, 'error', why)

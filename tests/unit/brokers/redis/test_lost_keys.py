@@ -99,7 +99,7 @@ DEEDS: Mapping[str, Deed] = {
         [READY[0], DELAYED[1], DEAD[0]],
     ),
     "replay": Deed(scripts.REPLAY, [NOW, "call", DEAD[0], b"", 0]),
-    "report_death": Deed(scripts.REPORT_DEATH, ["host", 2, 1, "it died"], kills=DOOMED[:1]),
+    "report_death": Deed(scripts.REPORT_DEATH, ["host", 2, 0, "it died"], kills=DOOMED[:1]),
     "retry": Deed(scripts.RETRY, [NOW, "living", QUEUE, 1, LIVING[0], "another", b"changed", 0, "no"]),
     "show_dead": Deed(scripts.SHOW_DEAD, DEAD),
     "stats": Deed(scripts.STATS, [NOW]),

@@ -314,6 +314,9 @@ def test_a_message_handed_out_too_often_is_set_aside(
     for _ in range(2):
         backend.release([claimed(backend)])
 
+    told = claimed(backend)
+    assert told.crashes == backend.max_deliveries, "it is handed out once more, and not to be run"
+    backend.release([told])
     assert claimable(backend) == []
 
     [letter] = letters(sqs, namespace)

@@ -12,7 +12,7 @@ import dramatiq
 import pytest
 
 from brokers import SQLiteBroker
-from ops.draining import give_back_what_waits
+from brokers.draining import give_back_what_waits
 from ops.settings import Settings
 from ops.supervisor.environment import Supervised
 from ops.supervisor.heartbeat import Heartbeat

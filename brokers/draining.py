@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 
-import structlog
 from dramatiq import MessageProxy, Worker
 from dramatiq.common import iter_queue
 from dramatiq.errors import BrokerConnectionError
 
-logger = structlog.get_logger(__name__)
+from .consumer import DurableConsumer
+
+logger = logging.getLogger(__name__)
 
 #: How long a consumer's last look into its queue may take, in seconds: some four waits of one second each.
 LAST_LOOK_S = 8.0
 
 
 def give_back_what_waits(worker: Worker) -> None:
-    """Put what the worker claimed and has not begun back into the queue, now.
+    """Put what the worker claimed and has not begun back into the queue, now, and claim nothing more.
 
     `Worker.stop` does so as well, but not before the last running message is done, which may be minutes.
+    Until then its consumers would claim what nothing here will run.
 
     Parameters:
       worker: at work. Afterwards it begins nothing more, and still has to be stopped.
@@ -28,6 +31,8 @@ def give_back_what_waits(worker: Worker) -> None:
     consumers = dict(worker.consumers)
     for consumer in consumers.values():
         consumer.stop()
+        if isinstance(consumer.consumer, DurableConsumer):
+            consumer.consumer.stop()
     for consumer in consumers.values():
         consumer.join(LAST_LOOK_S)
         if not consumer.is_alive():
@@ -40,4 +45,4 @@ def give_back_what_waits(worker: Worker) -> None:
             consumers[queue_name].requeue_messages(messages)
         except BrokerConnectionError:
             # They are still this process's: the engine gives them back when it has ended.
-            logger.warning("messages cannot be given back yet", queue=queue_name, count=len(messages))
+            logger.warning("%d messages of queue %s cannot be given back yet", len(messages), queue_name)
