@@ -13,6 +13,7 @@ from dramatiq.errors import ActorNotFound, BrokerConnectionError, DecodeError
 from dramatiq.middleware import SkipMessage
 
 from .backend import Delivery, QueueBackend, Reason
+from .clock import now_ms
 from .isolation import Isolation
 from .window import Window
 
@@ -33,6 +34,7 @@ class DurableMessage(MessageProxy):
       processed: the worker went through all of it. Without this an ack would be a lie.
       settled: it is out of hand, and enqueueing it again is no retry.
       failed_enqueue: what kept middleware from enqueueing what this message leads to.
+      age_limit_ms: how old it may be when it is run, in milliseconds; None for no limit. `AgeLimit` notes it.
     """
 
     def __init__(self, delivery: Delivery, message: Message[Any]) -> None:
@@ -49,9 +51,21 @@ class DurableMessage(MessageProxy):
         self.settled = False
         self.failed_enqueue: Exception | None = None
         self.retry: tuple[Any, int] | None = None
+        self.age_limit_ms: int | None = None
+
+    @property
+    def age_ms(self) -> int:
+        """How long ago the message came in, in milliseconds."""
+        return max(0, now_ms() - self._message.message_timestamp)
 
     def retry_later(self, message: Any, delay_ms: int) -> None:
-        """Put `message`, which may be changed, in this one's place when the worker is done with it."""
+        """Put `message`, which may be changed, in this one's place when the worker is done with it.
+
+        No pause outlives the message's age limit, whatever asked for the pause: another party, a backoff, an
+        actor. The message is due at the latest when it expires, and is a dead letter then.
+        """
+        if self.age_limit_ms is not None:
+            delay_ms = min(delay_ms, max(0, self.age_limit_ms - self.age_ms))
         self.retry = (message, delay_ms)
 
 
