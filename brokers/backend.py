@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+from .clock import now_ms
+
 State = Literal["ready", "delayed", "running", "dead"]
 
 #: Why a message was set aside. `failed` is an exception that was not worth another retry;
@@ -91,6 +93,11 @@ class QueueStats:
     Attributes:
       oldest_due_at: when the longest waiting message became due, be it ready or a delayed one that nobody has
         made ready; None when none waits, or when the engine cannot tell.
+      waits_since: since when the message waits that has waited longest for its end: since it became due, or,
+        if it was tried before, since it came in. The second kind may be delayed, or just be tried again. None
+        as above.
+      counted_at: the time when these were counted, by the engine's clock, which its other times are of; None
+        when it does not tell.
       done: messages finished since the database was made; survives restarts. None: the engine does not count.
       died: how many became dead letters since then, by reason, whatever became of those.
     """
@@ -103,7 +110,18 @@ class QueueStats:
     done: int | None
     oldest_due_at: int | None
     paused: bool
+    waits_since: int | None = None
+    counted_at: int | None = None
     died: Mapping[str, int] = field(default_factory=dict)
+
+    def seconds_since(self, at: int | None) -> float | None:
+        """How long before the counting a time of the engine's was, in seconds; None for none.
+
+        The clock of this machine may differ from the engine's, and is not asked when the engine told its own.
+        """
+        if at is None:
+            return None
+        return max(0, (now_ms() if self.counted_at is None else self.counted_at) - at) / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,3 +279,8 @@ class QueueBackend(Protocol):
     def close(self) -> None:
         """Write what is still to be written, and let go of everything."""
         ...
+
+
+def earlier_of(one: int | None, other: int | None) -> int | None:
+    """The earlier of two times, of which each may be missing."""
+    return min((at for at in (one, other) if at is not None), default=None)

@@ -11,7 +11,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from .backend import QueueStats, Reason
-from .clock import now_ms
 from .counting import Counts
 from .errors import EngineError
 from .spool import SpooledBackend
@@ -55,6 +54,12 @@ def _queues(counted: Sequence[QueueStats]) -> Iterator[Metric]:
         "How long the longest waiting message has been due; 0 when none waits.",
         labels=["queue"],
     )
+    wait = GaugeMetricFamily(
+        "recado_queue_longest_wait_seconds",
+        "How long the message has waited that waits longest for its end, all its tries and pauses included; "
+        "0 when none waits.",
+        labels=["queue"],
+    )
     paused = GaugeMetricFamily("recado_queue_paused", "1 while the queue is paused.", labels=["queue"])
     done = CounterMetricFamily(
         "recado_queue_done", "Messages finished since the queue was made.", labels=["queue"]
@@ -64,18 +69,17 @@ def _queues(counted: Sequence[QueueStats]) -> Iterator[Metric]:
         "Messages that became dead letters since the queue was made, by reason.",
         labels=["queue", "reason"],
     )
-    now = now_ms()
     for stats in counted:
         for state in ("ready", "delayed", "running", "dead"):
             messages.add_metric([stats.queue, state], getattr(stats, state))
         paused.add_metric([stats.queue], stats.paused)
         if stats.done is not None:  # an engine that counts what is done knows how old the others are
-            waited_ms = 0 if stats.oldest_due_at is None else max(0, now - stats.oldest_due_at)
-            age.add_metric([stats.queue], waited_ms / 1000)
+            age.add_metric([stats.queue], stats.seconds_since(stats.oldest_due_at) or 0.0)
+            wait.add_metric([stats.queue], stats.seconds_since(stats.waits_since) or 0.0)
             done.add_metric([stats.queue], stats.done)
             for reason in get_args(Reason):  # those of which none died too: an increase begins somewhere
                 died.add_metric([stats.queue, reason], stats.died.get(reason, 0))
-    yield from (messages, age, paused, done, died)
+    yield from (messages, age, wait, paused, done, died)
 
 
 class SpoolCollector(Collector):

@@ -18,6 +18,9 @@ STILL_S = 30
 #: One that has waited for so long is worth a look whatever is being done, in seconds.
 SLOW_S = 120
 
+#: One that was tried before and is not done after so long is worth a look, in seconds: a backoff ends sooner.
+TRIED_S = 300
+
 #: A worker that said nothing for so long, in seconds; they speak every second.
 SILENT_S = 5
 
@@ -105,8 +108,8 @@ def _queue(facts: Facts, queue: QueueStats) -> Iterator[Problem]:
     if queue.paused:
         waits = f": {counted(queue.ready, 'message')} waiting" if queue.ready else ""
         yield Problem("warn", f"{name} is paused{waits}.", page, name)
-    elif queue.ready and queue.oldest_due_at is not None:
-        yield from _waits(facts, queue, (facts.now_ms - queue.oldest_due_at) / 1000, page)
+    else:
+        yield from _waits(facts, queue, page)
     if recent := facts.recent_dead.get(name, 0):
         how_many = f"At least {recent:,}" if recent >= facts.at_most_recent else f"{recent:,}"
         letters = (
@@ -116,13 +119,18 @@ def _queue(facts: Facts, queue: QueueStats) -> Iterator[Problem]:
         yield Problem("bad", f"{how_many} {letters} in {name}.", where, "Dead letters")
 
 
-def _waits(facts: Facts, queue: QueueStats, oldest_s: float, page: str) -> Iterator[Problem]:
+def _waits(facts: Facts, queue: QueueStats, page: str) -> Iterator[Problem]:
+    oldest_s = queue.seconds_since(queue.oldest_due_at) or 0.0 if queue.ready else 0.0
+    longest_s = queue.seconds_since(queue.waits_since) or 0.0
     still_s = facts.still_s.get(queue.queue, 0.0)
     text = f"The oldest message of {queue.queue} has waited for {span(oldest_s)}"
     if oldest_s >= STILL_S and still_s >= STILL_S and not queue.running:
         yield Problem("bad", f"{text}, and nothing is being done. Does a worker run?", page, queue.queue)
     elif oldest_s >= SLOW_S:
         yield Problem("warn", f"{text}; {counted(queue.ready, 'message')} waiting.", page, queue.queue)
+    elif longest_s >= TRIED_S:
+        text = f"A message of {queue.queue} has been tried for {span(longest_s)}, and is not done."
+        yield Problem("warn", text, page, queue.queue)
 
 
 def _children(facts: Facts) -> Iterator[Problem]:

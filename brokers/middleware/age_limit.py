@@ -12,7 +12,7 @@ from ..consumer import DurableMessage
 
 
 class AgeLimit(DramatiqAgeLimit):
-    """Dramatiq's, and more: an expired message ends as an exhausted one does, and no pause outlives the limit.
+    """Dramatiq's, and more: what expires ends as what is exhausted does, and no pause outlives the limit.
 
     An expired message's `on_retry_exhausted` actor is told, as that of an exhausted one is. A message that is
     to be tried again is due at the latest when it expires: see `DurableMessage.retry_later`.

@@ -230,6 +230,11 @@ SELECT min(due_at) FROM (
 )
 """
 
+#: When the oldest message came in that was tried before. The condition is the index's own, to the letter.
+OLDEST_TRIED = """
+SELECT min(enqueued_at) FROM message_queue WHERE deliveries > (state = 'running') AND queue = ?
+"""
+
 _LIVE = """
 SELECT message_id, queue, actor, state, coalesce(q.payload, b.payload), priority, deliveries, crashes,
        enqueued_at, due_at, last_error, NULL, NULL

@@ -256,8 +256,14 @@ def _queues() -> Iterable[Panel]:
     yield lines(
         "Oldest message",
         "How long the longest waiting message of each queue has been due. Better than depth: it is time that "
-        "customers wait. The lines are where alerts begin.",
-        [Query(f"max by (queue) (recado_queue_oldest_message_age_seconds{{{_HERE}}})", "{{queue}}")],
+        "customers wait. Tries included: of one that was tried before, how long ago it came in. The lines "
+        "are where alerts begin.",
+        [
+            Query(f"max by (queue) (recado_queue_oldest_message_age_seconds{{{_HERE}}})", "{{queue}}"),
+            Query(
+                f"max by (queue) (recado_queue_longest_wait_seconds{{{_HERE}}})", "{{queue}}, tries included"
+            ),
+        ],
         unit="s",
         width=HALF,
         limits={60: "orange", 300: "red"},

@@ -73,13 +73,13 @@ def test_an_engine_that_is_away_uses_up_no_retries(engine: Engine, monkeypatch: 
 
 
 class TestAPauseLongerThanTheMessageMayLive:
-    """It ends when the message's age limit is reached: the message is a dead letter then, and who waits is told."""
+    """It ends when the message's age limit is reached: the message is a dead letter then."""
 
     DAY_MS = 86_400_000
 
     @pytest.fixture
     def told(self) -> list[str]:
-        """The ids of the messages that ended without success, as their actors' `on_retry_exhausted` was told."""
+        """The ids of the messages that came to nothing, as their `on_retry_exhausted` actor was told."""
         return []
 
     @pytest.fixture

@@ -20,6 +20,7 @@ while i <= #ARGV do
   if #done > 0 then
     redis.call('HDEL', held, unpack(done))
     redis.call('UNLINK', unpack(keys))
+    redis.call('ZREM', key('tried', queue), unpack(done))
     redis.call('HINCRBY', base .. ':queues', queue, #done)
   end
   i = i + 3 + count

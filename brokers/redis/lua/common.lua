@@ -7,6 +7,8 @@
 --   {ns}:ready:<queue>         zset    who may run now. Score: priority. Member: <due>:<seq>:<id>, all digits
 --                                      padded, so that equal priorities run by due time
 --   {ns}:delayed:<queue>       zset    who has to wait. Score: due. Member: id
+--   {ns}:tried:<queue>         zset    of these two, and of those running, who was tried before. Score: enqueued.
+--                                      Member: id
 --   {ns}:held:<queue>:<owner>  hash    who is running, or about to, in one process: id -> token
 --   {ns}:dead:<queue>          zset    dead letters. Score: time of death. Member: id
 --   {ns}:dead-letter:<id>      hash    what the message's hash was, and: reason, died
@@ -80,7 +82,8 @@ end
 -- Put a held message back as it was, due no earlier than `due`. The caller lets go of it.
 local function put_back(id, due, now)
   local message = key('message', id)
-  local fields = redis.call('HMGET', message, 'queue', 'priority', 'seq', 'due')
+  local fields = redis.call('HMGET', message, 'queue', 'priority', 'seq', 'due', 'enqueued', 'deliveries')
+  if tonumber(fields[6]) > 0 then redis.call('ZADD', key('tried', fields[1]), fields[5], id) end
   local latest = math.max(due, tonumber(fields[4]))
   redis.call('HSET', message, 'due', digits(latest))
   line_up(id, fields[1], fields[2], tonumber(fields[3]), latest, now)
@@ -95,6 +98,7 @@ local function bury(id, queue, reason, error, now)
   redis.call('RENAME', key('payload', id), key('dead-payload', id))
   redis.call('HSET', letter, 'reason', reason, 'died', digits(now))
   if error ~= '' then redis.call('HSET', letter, 'error', error) end
+  redis.call('ZREM', key('tried', queue), id)
   redis.call('ZADD', key('dead', queue), digits(now), id)
   redis.call('HINCRBY', key('died', queue), reason, 1)
 end

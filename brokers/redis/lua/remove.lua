@@ -16,6 +16,9 @@ for i = 2, #ARGV, 2 do
     elseif message[1] then
       removed = redis.call('ZREM', key('ready', message[1]), member_of(id, message[3], message[2]))
     end
-    if removed == 1 then redis.call('UNLINK', key('message', id), key('payload', id)) end
+    if removed == 1 then
+      redis.call('UNLINK', key('message', id), key('payload', id))
+      redis.call('ZREM', key('tried', message[1]), id)
+    end
   end
 end

@@ -12,7 +12,9 @@ local due = now + tonumber(ARGV[9])
 redis.call('HSET', message, 'queue', new_queue, 'due', digits(due), 'crashes', 0, 'error', ARGV[10])
 if ARGV[10] == '' then redis.call('HDEL', message, 'error') end
 redis.call('SET', key('payload', id), ARGV[8])
-local fields = redis.call('HMGET', message, 'priority', 'seq')
+local fields = redis.call('HMGET', message, 'priority', 'seq', 'enqueued')
+if new_queue ~= queue then redis.call('ZREM', key('tried', queue), id) end
+redis.call('ZADD', key('tried', new_queue), fields[3], id)
 redis.call('HSETNX', base .. ':queues', new_queue, 0)
 line_up(id, new_queue, fields[1], tonumber(fields[2]), due, now)
 return 1

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from api.dashboard.problems import OFTEN, SILENT_S, SLOW_S, STILL_S, Facts, Problem, problems
+from api.dashboard.problems import OFTEN, SILENT_S, SLOW_S, STILL_S, TRIED_S, Facts, Problem, problems
 from brokers.backend import QueueStats
 from brokers.spool import SpoolDepth
 
 NOW = 1_700_000_000_000
-QUEUE = QueueStats("messages", 0, 0, 0, 0, 100, None, False)
+QUEUE = QueueStats("messages", 0, 0, 0, 0, 100, None, False, counted_at=NOW)
 WORKER = {"name": "worker-1", "kind": "worker", "state": "ready"}
 CALM = Facts(NOW, [QUEUE], supervisor={"children": [WORKER]})
 
@@ -68,6 +68,13 @@ def test_messages_wait_long_although_work_is_being_done() -> None:
     found = only(replace(CALM, queues=[waiting(SLOW_S, running=3)]))
     assert found.severity == "warn"
     assert found.text == "The oldest message of messages has waited for 2 min; 12 messages waiting."
+
+
+def test_a_message_is_tried_again_and_again_although_none_is_due() -> None:
+    found = only(replace(CALM, queues=[replace(QUEUE, delayed=1, waits_since=NOW - TRIED_S * 1000)]))
+    assert found.severity == "warn"
+    assert found.text == "A message of messages has been tried for 5 min, and is not done."
+    assert problems(replace(CALM, queues=[replace(QUEUE, waits_since=NOW - TRIED_S * 1000 + 1)])) == []
 
 
 @pytest.mark.parametrize(
