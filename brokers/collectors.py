@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import get_args
+from typing import ClassVar, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from .backend import QueueStats, Reason
+from .checks import Checks
 from .counting import Counts
 from .errors import EngineError
 from .spool import SpooledBackend
@@ -82,6 +83,29 @@ def _queues(counted: Sequence[QueueStats]) -> Iterator[Metric]:
     yield from (messages, age, wait, paused, done, died)
 
 
+class StoreCollector(Collector):
+    """Whether the stores work that a process needs beside its queue.
+
+    Parameters:
+      checks: of stores with these names: conversations, spool, audit.
+    """
+
+    _UP: ClassVar = {
+        "conversations": ("recado_conversations_up", "1 while the conversations can be written and read."),
+        "spool": ("recado_spool_up", "1 while this machine's spool can be written and read."),
+        "audit": ("recado_audit_up", "1 while what operators do can be written down."),
+    }
+
+    def __init__(self, checks: Checks) -> None:
+        self._checks = checks
+
+    def collect(self) -> Iterator[Metric]:
+        troubles = self._checks.troubles()
+        for store in self._checks.names:
+            name, says = self._UP[store]
+            yield GaugeMetricFamily(name, says, int(store not in troubles))
+
+
 class SpoolCollector(Collector):
     """What waits on this machine to be forwarded to the queue.
 
@@ -93,7 +117,11 @@ class SpoolCollector(Collector):
         self._spool = spool
 
     def collect(self) -> Iterator[Metric]:
-        depth = self._spool.depth()
+        try:
+            depth = self._spool.depth()
+        except EngineError as error:  # which `recado_spool_up` tells
+            logger.warning("The spool cannot be counted: %s", error)
+            return
         yield GaugeMetricFamily(
             "recado_spool_messages", "Messages that wait for the queue to be back.", depth.messages
         )

@@ -15,7 +15,7 @@ def as_new(payload: bytes) -> bytes:
       DecodeError: it is no message.
     """
     message: Message[Any] = Message.decode(payload).copy(message_timestamp=current_millis())
-    for option in ("retries", "traceback", "requeue_timestamp"):
+    for option in ("retries", "traceback", "requeue_timestamp", "engine_away"):
         message.options.pop(option, None)
     message.options["replayed"] = True  # for actors that treat a person's wish unlike a repetition
     return message.encode()

@@ -95,6 +95,11 @@ class SpooledBackend:
         """Why messages go to the spool, while they do."""
         return self._trouble
 
+    @property
+    def store(self) -> QueueBackend:
+        """Where messages wait: whether it works has to be known before it is needed."""
+        return self._spool
+
     def depth(self) -> SpoolDepth:
         """What waits to be forwarded."""
         for stats in self._spool.stats():

@@ -54,6 +54,7 @@ class Facts:
       now_ms: the time, in milliseconds since the epoch.
       queues: counted, or empty while the engine is away.
       engine_error: why it is away.
+      stores: why other stores cannot be used, by name, of those that cannot.
       spool: what waits on this machine for the engine to be back; None where there is no spool.
       spool_trouble: why messages go there.
       supervisor: what `recado status --json` shows; None where no supervisor answers.
@@ -66,6 +67,7 @@ class Facts:
     now_ms: int
     queues: Sequence[QueueStats] = ()
     engine_error: str | None = None
+    stores: Mapping[str, str] = field(default_factory=dict)
     spool: SpoolDepth | None = None
     spool_trouble: str | None = None
     supervisor: Mapping[str, Any] | None = None
@@ -80,6 +82,7 @@ def problems(facts: Facts) -> Sequence[Problem]:
     """What is wrong, the worst first."""
     found = [
         *_engine(facts),
+        *_stores(facts),
         *_spool(facts),
         *(problem for queue in facts.queues for problem in _queue(facts, queue)),
         *_children(facts),
@@ -91,6 +94,32 @@ def problems(facts: Facts) -> Sequence[Problem]:
 def _engine(facts: Facts) -> Iterator[Problem]:
     if facts.engine_error is not None:
         yield Problem("bad", f"The queue's engine is away: {facts.engine_error}", "#queues", "Queues")
+
+
+#: What each store is to people, and what comes of its being away; where to look, and what is there.
+_STORES = {
+    "conversations": (
+        "The conversations cannot be used",
+        "Messages wait until they can, and expire.",
+        ("/dashboard/conversations", "Conversations"),
+    ),
+    "spool": (
+        "The spool cannot be used",
+        "Webhooks are refused if Redis is away.",
+        ("#front-door", "Front door"),
+    ),
+    "audit": (
+        "The audit log cannot be written",
+        "Until then nothing can be changed here.",
+        ("/dashboard/audit", "Audit"),
+    ),
+}
+
+
+def _stores(facts: Facts) -> Iterator[Problem]:
+    for name, why in facts.stores.items():
+        what, consequence, where = _STORES[name]
+        yield Problem("bad", f"{what}: {why}. {consequence}", *where)
 
 
 def _spool(facts: Facts) -> Iterator[Problem]:

@@ -235,8 +235,7 @@ class SQLiteBackend(OperatorSide):
         self._at_desk().caretaker.recover()
 
     def check(self, *, timeout_s: float) -> None:
-        probe: Change[None] = Change(lambda c: _run(c, statements.CHECK, (self._clock(),)))
-        probe.wait(self._database.submit, timeout_s)
+        self._database.check(at_ms=self._clock(), timeout_s=timeout_s)
 
     def close(self) -> None:
         with self._arriving:

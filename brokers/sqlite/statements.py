@@ -332,7 +332,3 @@ PAUSE = (
 
 FLUSH_LIVE = "DELETE FROM message_queue WHERE queue = ?"
 FLUSH_DEAD = "DELETE FROM dead_letter WHERE queue = ?"
-
-CHECK = (
-    "INSERT INTO write_check VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at"
-)

@@ -6,11 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from typing import Any
 
 import dramatiq
 import pytest
-from dramatiq import Message, Worker
+from dramatiq import Message, Middleware, Worker
 from dramatiq.errors import Retry
 from dramatiq.middleware import AsyncIO, CurrentMessage, default_middleware
 
@@ -70,6 +71,33 @@ def test_an_engine_that_is_away_uses_up_no_retries(engine: Engine, monkeypatch: 
             join(broker)
         assert attempts.count == 6
         assert (stats_of(broker.backend).done, stats_of(broker.backend).dead) == (1, 0)
+
+
+def test_a_message_that_waits_for_an_engine_is_tried_ever_more_rarely_without_a_traceback(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("brokers.middleware.retries.AWAY_MS", 10)
+    monkeypatch.setattr("brokers.middleware.retries.LONGEST_AWAY_MS", 200)
+    pauses_ms: list[int] = []
+
+    class Noted(Middleware):
+        def after_enqueue(self, broker: Any, message: Any, delay: int | None) -> None:  # noqa: ARG002
+            pauses_ms.append(delay or 0)
+
+    attempts = Attempts(failures=8, error=lambda: EngineError("the file is no database"))
+    with closing(engine.broker(middleware=[Noted(), *stack()])) as broker:
+        declare(broker, attempts, actor_name="flaky").send()
+        with working(broker):
+            join(broker)
+
+    assert attempts.count == 9
+    of_tries = pauses_ms[1:]
+    assert of_tries[0] <= 20
+    assert all(before < after for before, after in pairwise(of_tries[:4]))
+    assert all(100 <= pause_ms <= 200 for pause_ms in of_tries[5:]), "the longest, with jitter"
+    told = [record for record in caplog.records if "the file is no database" in record.getMessage()]
+    assert len(told) == 8
+    assert not any(record.exc_info for record in caplog.records)
 
 
 class TestAPauseLongerThanTheMessageMayLive:

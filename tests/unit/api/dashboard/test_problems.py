@@ -41,6 +41,28 @@ def test_the_engine_is_away() -> None:
     assert (found.severity, found.text) == ("bad", "The queue's engine is away: no answer within 2 s")
 
 
+@pytest.mark.parametrize(
+    ("store", "text"),
+    [
+        (
+            "conversations",
+            "The conversations cannot be used: no database. Messages wait until they can, and expire.",
+        ),
+        (
+            "spool",
+            "The spool cannot be used: no database. Webhooks are refused if Redis is away.",
+        ),
+        (
+            "audit",
+            "The audit log cannot be written: no database. Until then nothing can be changed here.",
+        ),
+    ],
+)
+def test_a_store_beside_the_queue_is_broken(store: str, text: str) -> None:
+    found = only(replace(CALM, stores={store: "no database"}))
+    assert (found.severity, found.text) == ("bad", text)
+
+
 def test_a_paused_queue() -> None:
     found = only(replace(CALM, queues=[waiting(1_000, paused=True)], still_s={"messages": 1_000}))
     assert found == (
