@@ -14,6 +14,7 @@ Done is gone. All times are milliseconds since the epoch, of the engine's clock.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -47,6 +48,7 @@ class QueueMessage(NamedTuple):
     delay_ms: int = 0
     unique_key: str | None = None  # while this key is taken, no other message under it is stored
     unique_for_ms: int = 0  # how long the key stays taken, whatever becomes of the message
+    waited_ms: int = 0  # how long ago it first came in, elsewhere: it counts as enqueued then
 
 
 class Delivery(NamedTuple):
@@ -61,6 +63,22 @@ class Delivery(NamedTuple):
     enqueued_at: int
     due_at: int
     crashes: int = 0  # how often its worker died while running it
+    claimed_at: int | None = (
+        None  # when it was handed out, by the engine's clock; None if that is this machine's
+    )
+    claimed_s: float = 0.0  # the same moment, or one soon after, by this process's monotonic clock
+
+    @property
+    def now_ms(self) -> int:
+        """The time by the engine's clock. This machine's may differ from it, by days."""
+        if self.claimed_at is None:
+            return now_ms()
+        return self.claimed_at + int((time.monotonic() - self.claimed_s) * 1000)
+
+    @property
+    def age_ms(self) -> int:
+        """How long ago the message came in, in milliseconds, by the engine's clock."""
+        return max(0, self.now_ms - self.enqueued_at)
 
     @property
     def lease(self) -> Lease:
@@ -201,6 +219,10 @@ class QueueBackend(Protocol):
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
         """Give messages back as they were; this delivery does not count."""
+        ...
+
+    def now_ms(self) -> int:
+        """The time by the engine's clock, in milliseconds since the epoch."""
         ...
 
     def sync(self) -> None:

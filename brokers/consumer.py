@@ -13,7 +13,6 @@ from dramatiq.errors import ActorNotFound, BrokerConnectionError, DecodeError
 from dramatiq.middleware import SkipMessage
 
 from .backend import Delivery, QueueBackend, Reason
-from .clock import now_ms
 from .isolation import Isolation
 from .window import Window
 
@@ -55,8 +54,14 @@ class DurableMessage(MessageProxy):
 
     @property
     def age_ms(self) -> int:
-        """How long ago the message came in, in milliseconds."""
-        return max(0, now_ms() - self._message.message_timestamp)
+        """How long ago the message came in, or was replayed, in milliseconds, by the engine's clock.
+
+        `message_timestamp` is of its sender's clock, which may differ from that by days, and is asked only of
+        what was replayed: then it is of the engine's.
+        """
+        if self.options.get("replayed"):
+            return max(0, self.delivery.now_ms - self._message.message_timestamp)
+        return self.delivery.age_ms
 
     def retry_later(self, message: Any, delay_ms: int) -> None:
         """Put `message`, which may be changed, in this one's place when the worker is done with it.

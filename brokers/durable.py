@@ -169,14 +169,14 @@ class DurableBroker(Broker):
         if in_hand is not None and in_hand.message_id == message.message_id:
             in_hand.retry_later(message, delay or 0)
             return None, delay
-        return self._to_store(message, delay), delay
+        return self._to_store(message, delay, waited_ms=_waited_ms(message, in_hand)), delay
 
     def _could_not_store(self, message: Any, in_hand: DurableMessage | None, error: Exception) -> None:
         if in_hand is not None:
             in_hand.failed_enqueue = error
         self.emit_after("enqueue_failure", message, error)  # a signal of our own
 
-    def _to_store(self, message: Message[Any], delay: int | None) -> QueueMessage:
+    def _to_store(self, message: Message[Any], delay: int | None, *, waited_ms: int) -> QueueMessage:
         actor = self.actors.get(message.actor_name)
         unique_key, unique_for_ms = _uniqueness(message, actor)
         return QueueMessage(
@@ -188,6 +188,7 @@ class DurableBroker(Broker):
             delay_ms=delay or 0,
             unique_key=unique_key,
             unique_for_ms=unique_for_ms,
+            waited_ms=waited_ms,
         )
 
     # -- consuming ----------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ class DurableBroker(Broker):
             return False
         if stored.reason == "undecodable":
             return self.backend.replay(message_id)
-        return self.backend.replay(message_id, payload=as_new(stored.payload))
+        return self.backend.replay(message_id, payload=as_new(stored.payload, at_ms=self.backend.now_ms()))
 
     def flush(self, queue_name: str) -> None:
         """Delete every message of a queue, dead letters included."""
@@ -303,6 +304,18 @@ def _message_in_hand(message: Any) -> DurableMessage | None:
     """The message whose processing this enqueueing is part of, as long as it is not settled."""
     in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
     return None if in_hand is None or in_hand.settled else in_hand
+
+
+def _waited_ms(message: Any, in_hand: DurableMessage | None) -> int:
+    """How old a message is already: as old as the one in hand, if that one carried it from the beginning.
+
+    The next of a pipeline and what follows a group were made together with the first, and age with it.
+    """
+    if in_hand is None:
+        return 0
+    carried = [in_hand.options.get("pipe_target"), *(in_hand.options.get("group_callbacks") or ())]
+    ids = [each.get("message_id") for each in carried if isinstance(each, dict)]
+    return in_hand.age_ms if message.message_id in ids else 0
 
 
 def _encoded(message: Message[Any]) -> bytes:

@@ -162,7 +162,7 @@ class Watch:
             self.history.add(time.time(), self._counted, restarts, self._measures)
 
     def _died_lately(self, queue: QueueStats) -> int:
-        since = now_ms() - HOUR_MS
+        since = (queue.counted_at or now_ms()) - HOUR_MS  # by the clock that deaths are dated by
         try:
             newest = self._backend.list(queue.queue, "dead", limit=RECENT_DEAD)
         except Unsupported:

@@ -121,12 +121,13 @@ class RedisBackend(OperatorSide):
             unclaim = (self._now(), desk.owner, queue, token)
             self._database.submit(Command(scripts.UNCLAIM, unclaim, read=_nothing, lazy=True))
             raise
-        next_due_in_ms, *fields = answer
+        next_due_in_ms, claimed_at, *fields = answer
         if not fields:
             due_in_s = SLOW_POLL_S if next_due_in_ms < 0 else next_due_in_ms / 1000
             outlook.found_nothing(heard, self._now_s() + min(due_in_s, SLOW_POLL_S))
             return []
         outlook.found_something()
+        claimed_s = time.monotonic()
         return [
             Delivery(
                 key=message_id.decode(),
@@ -138,6 +139,8 @@ class RedisBackend(OperatorSide):
                 enqueued_at=int(enqueued_at),
                 due_at=int(due_at),
                 crashes=int(crashes),
+                claimed_at=int(claimed_at),
+                claimed_s=claimed_s,
             )
             for message_id, payload, deliveries, crashes, enqueued_at, due_at in zip(
                 *[iter(fields)] * 6, strict=True
@@ -179,6 +182,9 @@ class RedisBackend(OperatorSide):
 
     def _lease(self, delivery: Delivery) -> tuple[Argument, ...]:
         return (self._at_desk().owner, delivery.queue, delivery.token, delivery.key)
+
+    def now_ms(self) -> int:
+        return self._database.ask(Command(scripts.NOW, (self._now(),), read=int))
 
     def sync(self) -> None:
         self._database.ask_in_order(Command(scripts.NOTHING, read=_nothing))

@@ -135,11 +135,15 @@ class SQLiteBackend(OperatorSide):
         owner, token = desk.presence.owner, next(self._tokens)
         try:
             taken = self._database.perform(kind(queue, limit, owner=owner, token=token, clock=self._clock))
-            deliveries = []
+            deliveries, claimed_s = [], time.monotonic()
             for (key, message_id, count, enqueued_at, due_at, crashes), inline in taken.messages():
                 payload = self._database.read(partial(_body, key)) if inline is None else inline
                 deliveries.append(
-                    Delivery(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes)
+                    Delivery(
+                        *(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes),
+                        claimed_at=taken.at,
+                        claimed_s=claimed_s,
+                    )
                 )
         except EngineError:
             self._unclaim(owner, token)
@@ -206,6 +210,9 @@ class SQLiteBackend(OperatorSide):
     def _settle(self, delivery: Delivery, apply: Callable[[Connection], None]) -> None:
         self._database.write(apply, durable=False)
         self._at_desk().presence.finished(delivery.lease)
+
+    def now_ms(self) -> int:
+        return self._clock()
 
     def sync(self) -> None:
         # Behind them in the writer's queue: `write` might find a way past it.
