@@ -13,7 +13,8 @@ from dramatiq import Broker, Middleware, Worker
 from prometheus_client import make_wsgi_app
 from prometheus_client.registry import Collector
 
-from brokers.collectors import FileCollector, QueueCollector
+from brokers.checks import Checks
+from brokers.collectors import FileCollector, QueueCollector, StoreCollector
 from brokers.counting import Counts
 from brokers.sqlite import SQLiteBackend
 from ops.metrics import Machine, slot_number
@@ -34,6 +35,8 @@ def machine(
     counts: Counts,
     backend: Any,
     conversations: ConversationStore,
+    *,
+    checks: Checks,
     more: Iterable[Collector] = (),
 ) -> Machine:
     """All that is known on this machine.
@@ -42,12 +45,14 @@ def machine(
       settings: where its processes keep what they count.
       counts: counts the queue.
       backend, conversations: what is kept in files has a size.
+      checks: tell whether the other stores work.
       more: what only some of its processes know.
     """
     files = [backend.database] if isinstance(backend, SQLiteBackend) else []
     if isinstance(conversations, SQLiteConversationStore):
         files.append(conversations.database)
-    collectors = [QueueCollector(counts), *([FileCollector(files)] if files else []), *more]
+    of_files = [FileCollector(files)] if files else []
+    collectors = [QueueCollector(counts), StoreCollector(checks), *of_files, *more]
     return Machine(settings.metrics_directory, collectors)
 
 
@@ -87,7 +92,10 @@ class Exposition(Middleware):
 
     def _try_to_show(self, broker: Any) -> None:
         host, port = self._settings.metrics_host, self._settings.metrics_port
-        registry: Any = machine(self._settings, Counts(broker.backend), broker.backend, self._conversations)
+        checks = Checks({"conversations": self._conversations})
+        registry: Any = machine(
+            self._settings, Counts(broker.backend), broker.backend, self._conversations, checks=checks
+        )
         try:
             self._server = make_server(host, port, make_wsgi_app(registry), handler_class=_Quiet)
         except OSError:

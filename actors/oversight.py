@@ -38,7 +38,8 @@ class Oversight(Protocol):
 
         Parameters:
           holder: the name it is held in.
-          asked_by: the id of the message that wants to know.
+          asked_by: the id of the message that wants to know, or that the one in hand stands in for. What is
+            held in its name is held by none other.
 
         Raises:
           Uncertain: perhaps.
@@ -77,7 +78,9 @@ class ByLookup:
     def holder(self, message_id: str) -> str:
         return message_id
 
-    def is_live(self, holder: str, *, asked_by: str) -> bool:  # noqa: ARG002
+    def is_live(self, holder: str, *, asked_by: str) -> bool:
+        if holder == asked_by:
+            return False
         stored = self._broker.backend.get(holder)
         if stored is None or stored.state == "dead":
             return False

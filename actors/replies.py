@@ -80,7 +80,7 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
             come_back("another message is being run, and may just have counted on this one")
             return
     logger.error("no answer could be produced", fallback=has_fallback)
-    if has_fallback and (hold := _hold(inbound)) is not None:
+    if has_fallback and (hold := _hold(inbound, on_behalf_of=message["message_id"])) is not None:
         _while_held(hold, _answer_with_the_fallback)
 
 
@@ -112,15 +112,20 @@ def _entrust_the_others_to_the_queue(inbound: InboundMessage) -> bool:
     )
 
 
-def _hold(inbound: InboundMessage) -> Hold | None:
-    """The conversation, or None when this message can do nothing for it now."""
+def _hold(inbound: InboundMessage, *, on_behalf_of: str | None = None) -> Hold | None:
+    """The conversation, or None when this message can do nothing for it now.
+
+    Parameters:
+      on_behalf_of: the id of the message that this one stands in for, if it is not its own. That message may
+        hold the conversation still: it expired while it waited for the rest of a burst.
+    """
     message, oversight = message_in_hand(), services().oversight
     message_id = "called-directly" if message is None else message.message_id
     try:
         hold = services().conversations.hold(
             inbound.conversation,
             oversight.holder(message_id),
-            is_live=partial(oversight.is_live, asked_by=message_id),
+            is_live=partial(oversight.is_live, asked_by=on_behalf_of or message_id),
         )
     except Uncertain as why:
         _look_again(inbound, str(why))

@@ -17,6 +17,7 @@ from twilio.rest import Client
 
 from .conversations import Reply
 from .measures import TWILIO_ERRORS, TWILIO_REQUESTS, TWILIO_SECONDS
+from .retry_after import retry_after_ms
 from .sender import NotSentEver, NotSentYet, PerhapsSent, SendError
 from .spans import calling, note
 
@@ -162,7 +163,7 @@ def _meaning_of(error: Exception, http_client: _HttpClient) -> SendError:
     if status not in REFUSALS:
         return PerhapsSent(message)
     if status == 429:
-        return NotSentYet(message, delay_ms=_seconds_to_ms(http_client.retry_after))
+        return NotSentYet(message, delay_ms=retry_after_ms(http_client.retry_after))
     if code in PACED or code in OPERATOR:
         return NotSentYet(message, delay_ms=PACE_MS)
     return NotSentEver(message)
@@ -175,10 +176,6 @@ def _never_connected(error: requests.RequestException) -> bool:
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)  # urllib3 wraps it in a MaxRetryError
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def _seconds_to_ms(value: str | None) -> int | None:
-    return int(value) * 1000 if value is not None and value.isdigit() else None
 
 
 def _is_the_same(message: Any, reply: Reply) -> bool:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from actors.exposition import machine
 from actors.services import Services, services
 from brokers.backend import QueueBackend
+from brokers.checks import Checks, Store
 from brokers.collectors import SpoolCollector
 from brokers.counting import Counts
 from brokers.spool import SpooledBackend
@@ -24,7 +25,7 @@ from ops.credentials import without_credentials
 from ops.metrics import Machine
 from ops.settings import Settings
 
-from .dashboard import Dashboard, dashboard
+from .dashboard import AuditLog, Dashboard, dashboard
 from .health import health_routes
 from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
@@ -50,7 +51,13 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
     signatures = _signature_check(parts)
     spool = _spool(parts)
     counts = Counts(parts.broker.backend)
-    pages = _dashboard(parts, counts, spool, supervisor)
+    audit = AuditLog(parts.settings.dashboard_audit_path) if parts.settings.dashboard_enabled else None
+    checks = _checks(parts, spool, audit)
+    pages = (
+        None
+        if audit is None
+        else _dashboard(parts, counts, audit, checks=checks, spool=spool, supervisor=supervisor)
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +84,8 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
     )
     app.add_middleware(RequestIds)
     app.include_router(webhook_routes(parts.broker, signatures))
-    app.include_router(health_routes(parts.broker.backend, _machine(parts, counts, spool, supervisor), spool))
+    page = _machine(parts, counts, checks, spool, supervisor)
+    app.include_router(health_routes(parts.broker.backend, page, checks, spool))
     if pages is not None:
         app.mount("/dashboard", pages.app)
         app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)
@@ -85,24 +93,46 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
     return app
 
 
+def _checks(parts: Services, spool: SpooledBackend | None, audit: AuditLog | None) -> Checks:
+    """Of all that this process stands on beside its queue."""
+    stores: dict[str, Store] = {"conversations": parts.conversations}
+    if spool is not None:
+        stores["spool"] = spool.store
+    if audit is not None:
+        stores["audit"] = audit
+    return Checks(stores)
+
+
 def _machine(
-    parts: Services, counts: Counts, spool: SpooledBackend | None, supervisor: Supervisor | None
+    parts: Services,
+    counts: Counts,
+    checks: Checks,
+    spool: SpooledBackend | None,
+    supervisor: Supervisor | None,
 ) -> Machine:
     more: list[Collector] = []
     if spool is not None:
         more.append(SpoolCollector(spool))
     if supervisor is not None:
         more.append(SupervisorCollector(supervisor))
-    return machine(parts.settings, counts, parts.broker.backend, parts.conversations, more)
+    return machine(
+        parts.settings, counts, parts.broker.backend, parts.conversations, checks=checks, more=more
+    )
 
 
 def _dashboard(
-    parts: Services, counts: Counts, spool: SpooledBackend | None, supervisor: Supervisor | None
-) -> Dashboard | None:
-    if not parts.settings.dashboard_enabled:
-        return None
+    parts: Services,
+    counts: Counts,
+    audit: AuditLog,
+    *,
+    checks: Checks,
+    spool: SpooledBackend | None,
+    supervisor: Supervisor | None,
+) -> Dashboard:
     counted_by_all = Machine(parts.settings.metrics_directory)
-    return dashboard(parts, counts, spool=spool, supervisor=supervisor, metrics=counted_by_all)
+    return dashboard(
+        parts, counts, audit, checks=checks, spool=spool, supervisor=supervisor, metrics=counted_by_all
+    )
 
 
 async def _to_the_dashboard() -> Response:

@@ -14,9 +14,12 @@ Done is gone. All times are milliseconds since the epoch, of the engine's clock.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
+
+from .clock import now_ms
 
 State = Literal["ready", "delayed", "running", "dead"]
 
@@ -45,6 +48,7 @@ class QueueMessage(NamedTuple):
     delay_ms: int = 0
     unique_key: str | None = None  # while this key is taken, no other message under it is stored
     unique_for_ms: int = 0  # how long the key stays taken, whatever becomes of the message
+    waited_ms: int = 0  # how long ago it first came in, elsewhere: it counts as enqueued then
 
 
 class Delivery(NamedTuple):
@@ -59,6 +63,22 @@ class Delivery(NamedTuple):
     enqueued_at: int
     due_at: int
     crashes: int = 0  # how often its worker died while running it
+    claimed_at: int | None = (
+        None  # when it was handed out, by the engine's clock; None if that is this machine's
+    )
+    claimed_s: float = 0.0  # the same moment, or one soon after, by this process's monotonic clock
+
+    @property
+    def now_ms(self) -> int:
+        """The time by the engine's clock. This machine's may differ from it, by days."""
+        if self.claimed_at is None:
+            return now_ms()
+        return self.claimed_at + int((time.monotonic() - self.claimed_s) * 1000)
+
+    @property
+    def age_ms(self) -> int:
+        """How long ago the message came in, in milliseconds, by the engine's clock."""
+        return max(0, self.now_ms - self.enqueued_at)
 
     @property
     def lease(self) -> Lease:
@@ -91,6 +111,11 @@ class QueueStats:
     Attributes:
       oldest_due_at: when the longest waiting message became due, be it ready or a delayed one that nobody has
         made ready; None when none waits, or when the engine cannot tell.
+      waits_since: since when the message waits that has waited longest for its end: since it became due, or,
+        if it was tried before, since it came in. The second kind may be delayed, or just be tried again. None
+        as above.
+      counted_at: the time when these were counted, by the engine's clock, which its other times are of; None
+        when it does not tell.
       done: messages finished since the database was made; survives restarts. None: the engine does not count.
       died: how many became dead letters since then, by reason, whatever became of those.
     """
@@ -103,7 +128,18 @@ class QueueStats:
     done: int | None
     oldest_due_at: int | None
     paused: bool
+    waits_since: int | None = None
+    counted_at: int | None = None
     died: Mapping[str, int] = field(default_factory=dict)
+
+    def seconds_since(self, at: int | None) -> float | None:
+        """How long before the counting a time of the engine's was, in seconds; None for none.
+
+        The clock of this machine may differ from the engine's, and is not asked when the engine told its own.
+        """
+        if at is None:
+            return None
+        return max(0, (now_ms() if self.counted_at is None else self.counted_at) - at) / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +221,10 @@ class QueueBackend(Protocol):
         """Give messages back as they were; this delivery does not count."""
         ...
 
+    def now_ms(self) -> int:
+        """The time by the engine's clock, in milliseconds since the epoch."""
+        ...
+
     def sync(self) -> None:
         """Return when every earlier `ack` is written."""
         ...
@@ -261,3 +301,8 @@ class QueueBackend(Protocol):
     def close(self) -> None:
         """Write what is still to be written, and let go of everything."""
         ...
+
+
+def earlier_of(one: int | None, other: int | None) -> int | None:
+    """The earlier of two times, of which each may be missing."""
+    return min((at for at in (one, other) if at is not None), default=None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import get_args
+from typing import ClassVar, get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from .backend import QueueStats, Reason
-from .clock import now_ms
+from .checks import Checks
 from .counting import Counts
 from .errors import EngineError
 from .spool import SpooledBackend
@@ -55,6 +55,12 @@ def _queues(counted: Sequence[QueueStats]) -> Iterator[Metric]:
         "How long the longest waiting message has been due; 0 when none waits.",
         labels=["queue"],
     )
+    wait = GaugeMetricFamily(
+        "recado_queue_longest_wait_seconds",
+        "How long the message has waited that waits longest for its end, all its tries and pauses included; "
+        "0 when none waits.",
+        labels=["queue"],
+    )
     paused = GaugeMetricFamily("recado_queue_paused", "1 while the queue is paused.", labels=["queue"])
     done = CounterMetricFamily(
         "recado_queue_done", "Messages finished since the queue was made.", labels=["queue"]
@@ -64,18 +70,40 @@ def _queues(counted: Sequence[QueueStats]) -> Iterator[Metric]:
         "Messages that became dead letters since the queue was made, by reason.",
         labels=["queue", "reason"],
     )
-    now = now_ms()
     for stats in counted:
         for state in ("ready", "delayed", "running", "dead"):
             messages.add_metric([stats.queue, state], getattr(stats, state))
         paused.add_metric([stats.queue], stats.paused)
         if stats.done is not None:  # an engine that counts what is done knows how old the others are
-            waited_ms = 0 if stats.oldest_due_at is None else max(0, now - stats.oldest_due_at)
-            age.add_metric([stats.queue], waited_ms / 1000)
+            age.add_metric([stats.queue], stats.seconds_since(stats.oldest_due_at) or 0.0)
+            wait.add_metric([stats.queue], stats.seconds_since(stats.waits_since) or 0.0)
             done.add_metric([stats.queue], stats.done)
             for reason in get_args(Reason):  # those of which none died too: an increase begins somewhere
                 died.add_metric([stats.queue, reason], stats.died.get(reason, 0))
-    yield from (messages, age, paused, done, died)
+    yield from (messages, age, wait, paused, done, died)
+
+
+class StoreCollector(Collector):
+    """Whether the stores work that a process needs beside its queue.
+
+    Parameters:
+      checks: of stores with these names: conversations, spool, audit.
+    """
+
+    _UP: ClassVar = {
+        "conversations": ("recado_conversations_up", "1 while the conversations can be written and read."),
+        "spool": ("recado_spool_up", "1 while this machine's spool can be written and read."),
+        "audit": ("recado_audit_up", "1 while what operators do can be written down."),
+    }
+
+    def __init__(self, checks: Checks) -> None:
+        self._checks = checks
+
+    def collect(self) -> Iterator[Metric]:
+        troubles = self._checks.troubles()
+        for store in self._checks.names:
+            name, says = self._UP[store]
+            yield GaugeMetricFamily(name, says, int(store not in troubles))
 
 
 class SpoolCollector(Collector):
@@ -91,7 +119,7 @@ class SpoolCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         try:
             depth = self._spool.depth()
-        except EngineError as error:
+        except EngineError as error:  # which `recado_spool_up` tells
             logger.warning("The spool cannot be counted: %s", error)
             return
         yield GaugeMetricFamily(

@@ -37,6 +37,7 @@ class DurableMessage(MessageProxy):
       settled: it is out of hand, and enqueueing it again is no retry.
       failed_enqueue: what kept middleware from enqueueing what this message leads to.
       undeliverable: why it cannot be done or retried, once all who wait for it were told that it failed.
+      age_limit_ms: how old it may be when it is run, in milliseconds; None for no limit. `AgeLimit` notes it.
     """
 
     def __init__(self, delivery: Delivery, message: Message[Any], backend: QueueBackend) -> None:
@@ -56,6 +57,18 @@ class DurableMessage(MessageProxy):
         self.failed_enqueue: Exception | None = None
         self.undeliverable: str | None = None
         self.retry: tuple[Any, int] | None = None
+        self.age_limit_ms: int | None = None
+
+    @property
+    def age_ms(self) -> int:
+        """How long ago the message came in, or was replayed, in milliseconds, by the engine's clock.
+
+        `message_timestamp` is of its sender's clock, which may differ from that by days, and is asked only of
+        what was replayed: then it is of the engine's.
+        """
+        if self.options.get("replayed"):
+            return max(0, self.delivery.now_ms - self._message.message_timestamp)
+        return self.delivery.age_ms
 
     def is_meant_by(self, message: Any, backend: QueueBackend) -> bool:
         """Whether `message`, on its way into an engine, is this one or a copy under its id."""
@@ -75,8 +88,12 @@ class DurableMessage(MessageProxy):
     def retry_later(self, message: Any, delay_ms: int) -> None:
         """Put `message`, which may be changed, in this one's place when the worker is done with it.
 
-        What had the place before is the caller's to store.
+        What had the place before is the caller's to store. No pause outlives the message's age limit,
+        whatever asked for the pause: another party, a backoff, an actor. The message is due at the latest
+        when it expires, and is a dead letter then.
         """
+        if self.age_limit_ms is not None:
+            delay_ms = min(delay_ms, max(0, self.age_limit_ms - self.age_ms))
         self.retry = (message, delay_ms)
 
 

@@ -190,7 +190,8 @@ class DurableBroker(Broker):
                 message = message.copy(message_id=generate_unique_id())
         self.emit_before("enqueue", message, delay)
         if comes_back is None:
-            return _Plan(message, delay, self._to_store(message, delay))
+            waited_ms = _waited_ms(message, in_hand)
+            return _Plan(message, delay, self._to_store(message, delay, waited_ms=waited_ms))
         if beside is None:
             return _Plan(message, delay, None, comes_back)
         return _Plan(message, delay, self._under_another_id(*beside), comes_back)
@@ -214,7 +215,7 @@ class DurableBroker(Broker):
             in_hand.failed_enqueue = error
         self.emit_after("enqueue_failure", message, error)  # a signal of our own
 
-    def _to_store(self, message: Message[Any], delay: int | None) -> QueueMessage:
+    def _to_store(self, message: Message[Any], delay: int | None, *, waited_ms: int = 0) -> QueueMessage:
         actor = self.actors.get(message.actor_name)
         unique_key, unique_for_ms = _uniqueness(message, actor)
         return QueueMessage(
@@ -226,6 +227,7 @@ class DurableBroker(Broker):
             delay_ms=int(delay or 0),  # engines count in whole milliseconds
             unique_key=unique_key,
             unique_for_ms=unique_for_ms,
+            waited_ms=waited_ms,
         )
 
     # -- consuming ----------------------------------------------------------------------------------
@@ -348,7 +350,7 @@ class DurableBroker(Broker):
         if stored is None or stored.state != "dead":
             return False
         try:
-            payload = as_new(stored.payload)
+            payload = as_new(stored.payload, at_ms=self.backend.now_ms())
         except DecodeError:  # no message, or one that this process cannot read: it is replayed as it is
             payload = None
         return self.backend.replay(message_id, payload=payload)
@@ -431,6 +433,18 @@ def _message_in_hand(message: Any) -> DurableMessage | None:
     """The message whose processing this enqueueing is part of, as long as it is not settled."""
     in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
     return None if in_hand is None or in_hand.settled else in_hand
+
+
+def _waited_ms(message: Any, in_hand: DurableMessage | None) -> int:
+    """How old a message is already: as old as the one in hand, if that one carried it from the beginning.
+
+    The next of a pipeline and what follows a group were made together with the first, and age with it.
+    """
+    if in_hand is None:
+        return 0
+    carried = [in_hand.options.get("pipe_target"), *(in_hand.options.get("group_callbacks") or ())]
+    ids = [each.get("message_id") for each in carried if isinstance(each, dict)]
+    return in_hand.age_ms if message.message_id in ids else 0
 
 
 def _encoded(message: Message[Any]) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dramatiq.errors import BrokerError, ConnectionFailed, DramatiqError
+from dramatiq.errors import BrokerError, ConnectionFailed, DramatiqError, Retry
 
 
-class EngineError(ConnectionFailed):
+class EngineError(ConnectionFailed, Retry):
     """The engine could not do what it was asked: disk full, file gone, server away, no answer in time.
 
-    A ``BrokerConnectionError``, so that Dramatiq's workers reconnect and never abandon an ack.
+    A ``BrokerConnectionError``, so that Dramatiq's workers reconnect and never abandon an ack. Also a
+    ``Retry``: the message of an actor that raises it is tried again, and Dramatiq's worker logs no traceback
+    of a ``Retry``, which would come with each try and say nothing more.
     """
 
 

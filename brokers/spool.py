@@ -95,6 +95,11 @@ class SpooledBackend:
         """Why messages go to the spool, while they do."""
         return self._trouble
 
+    @property
+    def store(self) -> QueueBackend:
+        """Where messages wait: whether it works has to be known before it is needed."""
+        return self._spool
+
     def depth(self) -> SpoolDepth:
         """What waits to be forwarded."""
         for stats in self._spool.stats():
@@ -217,7 +222,7 @@ class SpooledBackend:
                 raise outcome
 
     async def _pass_on(self, delivery: Delivery) -> None:
-        await self._primary.enqueue_async(_unpacked(delivery.payload))
+        await self._primary.enqueue_async(_unpacked(delivery.payload, waited_ms=delivery.age_ms))
 
 
 def _known_for_a_while(message: QueueMessage) -> QueueMessage:
@@ -229,12 +234,13 @@ def _known_for_a_while(message: QueueMessage) -> QueueMessage:
 def _packed(message: QueueMessage) -> QueueMessage:
     """A message on its way through the spool: all that belongs to it, a newline, and its payload."""
     head = message._asdict() | {"payload": None, "delay_ms": None, "due_at": now_ms() + message.delay_ms}
+    del head["waited_ms"]  # it is stored under an age of its own
     payload = json.dumps(head).encode() + b"\n" + message.payload
-    return QueueMessage(message.message_id, SPOOL, message.actor, payload)
+    return QueueMessage(message.message_id, SPOOL, message.actor, payload, waited_ms=message.waited_ms)
 
 
-def _unpacked(packed: bytes) -> QueueMessage:
+def _unpacked(packed: bytes, *, waited_ms: int) -> QueueMessage:
     head, _, payload = packed.partition(b"\n")
     fields = json.loads(head)
     delay_ms = max(0, fields.pop("due_at") - now_ms())
-    return QueueMessage(**fields | {"payload": payload, "delay_ms": delay_ms})
+    return QueueMessage(**fields | {"payload": payload, "delay_ms": delay_ms, "waited_ms": waited_ms})

@@ -78,9 +78,9 @@ def _queue(settings: Settings) -> Iterator[Finding]:
 def _conversations(settings: Settings) -> Iterator[Finding]:
     from actors.services import services
 
-    where = f"conversations in {settings.conversations_on} can be read"
+    where = f"conversations in {settings.conversations_on} can be written and read"
     try:
-        services().conversations.knows_sid("none")
+        services().conversations.check(timeout_s=PATIENCE_S)
     except BrokerError as error:
         yield Finding(False, where, f"{error}. {_CONVERSATIONS_REMEDY[settings.conversations_on]}")
         return
@@ -89,7 +89,7 @@ def _conversations(settings: Settings) -> Iterator[Finding]:
 
 def _api(settings: Settings) -> Iterator[Finding]:
     local = f"http://{settings.api_host}:{settings.api_port}"
-    yield _answers(local + "/readyz", "API is up and ready", f"Start it with `recado api` ({local}).")
+    yield _ready(local)
     if not settings.twilio_validate_signatures:
         yield Finding(
             False, "signatures are checked", "TWILIO_VALIDATE_SIGNATURES=false is for development only."
@@ -117,6 +117,19 @@ def _api(settings: Settings) -> Iterator[Finding]:
             what,
             "" if response.status_code == 400 else f"It answered {response.status_code}. {remedy}",
         )
+
+
+def _ready(local: str) -> Finding:
+    what, remedy = "API is up and ready", f"Start it with `recado api` ({local})."
+    try:
+        response = httpx.get(local + "/readyz", timeout=PATIENCE_S)
+        told = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        return Finding(False, what, f"{type(error).__name__}: {error}. {remedy}")
+    if told.get("status") == "ok":
+        return Finding(True, what)
+    # Degraded: webhooks are taken in, and something else that it needs does not work.
+    return Finding(False, what, f"It says {told.get('status')}: {told.get('why')}. See docs/operations.md.")
 
 
 def _twilio(settings: Settings) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from rich.table import Table
 
 from brokers.backend import QueueStats, StoredMessage
-from brokers.clock import now_ms
 
 
 def queue_table(stats: Sequence[QueueStats]) -> Table:
@@ -17,7 +16,8 @@ def queue_table(stats: Sequence[QueueStats]) -> Table:
     for heading in ("ready", "delayed", "running", "dead", "done", "oldest waits"):
         table.add_column(heading, justify="right")
     for queue in stats:
-        waits = "" if queue.oldest_due_at is None else f"{(now_ms() - queue.oldest_due_at) / 1000:.1f} s"
+        waits_s = queue.seconds_since(queue.waits_since)
+        waits = "" if waits_s is None else f"{waits_s:.1f} s"
         counts = (queue.ready, queue.delayed, queue.running, queue.dead, queue.done)
         name = queue.queue + (" (paused)" if queue.paused else "")
         table.add_row(name, *("" if count is None else f"{count:,}" for count in counts), waits)

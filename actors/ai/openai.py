@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import openai
 from openai.types.chat import ChatCompletion
 
-from brokers.clock import now_ms
-
 from ..conversations import Line
+from ..retry_after import retry_after_ms
 from .responder import Completion, ResponderRefused, ResponderUnavailable
 from .window import window
-
-logger = logging.getLogger(__name__)
 
 #: Shown when no system prompt is set.
 DEFAULT_SYSTEM_PROMPT = (
@@ -101,25 +96,10 @@ def _meaning_of(error: openai.APIStatusError) -> Exception:
     if error.status_code in REFUSED:
         meaning = ResponderRefused(message)
     else:
-        retry_after_ms = _retry_after_ms(error.response.headers.get("retry-after"))
-        meaning = ResponderUnavailable(message, delay=retry_after_ms)
+        pause_ms = retry_after_ms(error.response.headers.get("retry-after"))
+        meaning = ResponderUnavailable(message, delay=pause_ms)
     meaning.add_note(error.message)
     return meaning
-
-
-def _retry_after_ms(value: str | None) -> int | None:
-    """RFC 9110, section 10.2.3: seconds (endpoints send fractions too), or a date."""
-    if value is None:
-        return None
-    try:
-        return max(0, int(float(value) * 1000))
-    except ValueError:
-        pass
-    try:
-        return max(0, int(parsedate_to_datetime(value).timestamp() * 1000) - now_ms())
-    except ValueError:
-        logger.warning("The model's endpoint sent a Retry-After that is no time: %r", value)
-        return None
 
 
 def _read(completion: ChatCompletion) -> Completion:

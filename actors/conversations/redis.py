@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from brokers.redis.commands import Command
 from brokers.redis.database import Database
 from brokers.redis.durability import Durability
-from brokers.redis.scripts import Argument, Script, new_call
+from brokers.redis.scripts import CHECK, Argument, Script, new_call
 from brokers.redis.server import Address
 
 from ..messages import InboundMessage
@@ -172,6 +172,9 @@ class RedisConversationStore:
 
     def knows_sid(self, sid: str) -> bool:
         return self._ask(scripts.KNOWS_SID, sid, read=bool)
+
+    def check(self, *, timeout_s: float) -> None:
+        self._database.check(Command(CHECK, read=_nothing), timeout_s=timeout_s)
 
     def close(self) -> None:
         self._database.close()

@@ -214,6 +214,9 @@ class SQLiteConversationStore:
     def knows_sid(self, sid: str) -> bool:
         return self._read_one(statements.KNOWS_SID, (sid,)) is not None
 
+    def check(self, *, timeout_s: float) -> None:
+        self._database.check(at_ms=self._clock(), timeout_s=timeout_s)
+
     def close(self) -> None:
         self._database.close()
 

@@ -213,6 +213,14 @@ class ConversationStore(Protocol):
         """Whether some reply is known to be this Twilio message."""
         ...
 
+    def check(self, *, timeout_s: float) -> None:
+        """Prove that the store takes a durable write now.
+
+        Raises:
+          EngineError: it could not within `timeout_s` seconds; the message says why.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the store's resources."""
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 
 from actors.services import Services
+from brokers.checks import Checks
 from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 
@@ -55,7 +56,9 @@ class Dashboard:
 def dashboard(
     parts: Services,
     counts: Counts,
+    audit: AuditLog,
     *,
+    checks: Checks | None = None,
     spool: SpooledBackend | None = None,
     supervisor: Supervisor | None = None,
     metrics: Collects | None = None,
@@ -65,12 +68,11 @@ def dashboard(
     Parameters:
       parts: what it shows.
       counts: counts the queues, for everyone in this process.
+      audit: where operators' actions are written down.
+      checks: tell whether the stores beside the queue work.
       spool: where messages wait while the queue is away, if there is such a place.
       supervisor: returns what `recado status --json` shows, or None; must not take long.
       metrics: those of all processes of this machine.
-
-    Raises:
-      UnsupportedDatabase: the audit log's file is on a network filesystem.
     """
     settings = parts.settings
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recado-dashboard")
@@ -83,11 +85,12 @@ def dashboard(
             parts.broker.backend,
             counts,
             costly=settings.queue_backend == "sqs",
+            checks=checks,
             spool=spool,
             ask_supervisor=supervisor,
             metrics=metrics,
         ),
-        audit=AuditLog(settings.dashboard_audit_path),
+        audit=audit,
         streams=Streams(threads),
         threads=threads,
     )
@@ -98,3 +101,6 @@ def dashboard(
     https_only = (settings.public_base_url or "").startswith("https://")
     signing_in = SigningIn(access, sessions, csrf, desk.audit, https_only=https_only)
     return Dashboard(Routes(desk, access, csrf, signing_in).app(), desk, sign_outs)
+
+
+__all__ = ["AuditLog", "Dashboard", "dashboard"]

@@ -141,6 +141,14 @@ class AuditLog:
         """A page of entries, newest first."""
         return self._read(_LIST, (limit, offset))
 
+    def check(self, *, timeout_s: float) -> None:
+        """Prove that an action could be written down now.
+
+        Raises:
+          EngineError: it could not within `timeout_s` seconds, and why.
+        """
+        self._database.check(at_ms=now_ms(), timeout_s=timeout_s)
+
     def close(self) -> None:
         self._database.close()
 

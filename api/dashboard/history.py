@@ -65,12 +65,12 @@ class History:
         self, at_s: float, stats: Sequence[QueueStats], restarts: Mapping[str, int], measures: Measures
     ) -> None:
         """Remember a look at the queues."""
-        due = [queue.oldest_due_at for queue in stats if queue.oldest_due_at is not None]
+        dues_s = [queue.seconds_since(queue.oldest_due_at) for queue in stats]
         sample = Sample(
             at_s=at_s,
             done={queue.queue: queue.done for queue in stats if queue.done is not None},
             waiting=sum(queue.ready for queue in stats),
-            oldest_s=max(0.0, at_s - min(due) / 1000) if due else 0.0,
+            oldest_s=max((due_s for due_s in dues_s if due_s is not None), default=0.0),
             restarts=restarts,
             measures=measures,
         )

@@ -49,15 +49,11 @@ def common_events(desk: Desk, facts: Facts) -> Sequence[Event]:
 def _shown(desk: Desk, facts: Facts) -> dict[str, Any]:
     points = desk.watch.history.points(since_s=facts.now_ms / 1000 - 60)
     rates = [point.done_per_s for point in points if point.done_per_s is not None]
-    oldest = [
-        (facts.now_ms - queue.oldest_due_at) / 1000
-        for queue in facts.queues
-        if queue.oldest_due_at is not None
-    ]
+    waits_s = [queue.seconds_since(queue.waits_since) for queue in facts.queues]
     p95 = [point.wait_p95_s for point in points if point.wait_p95_s is not None]
     return {
         "rate_per_min": sum(rates) / len(rates) * 60 if rates else None,
-        "oldest_s": max(0.0, *oldest) if len(oldest) > 1 else max(0.0, oldest[0]) if oldest else None,
+        "oldest_s": max((wait_s for wait_s in waits_s if wait_s is not None), default=None),
         "wait_p95_s": p95[-1] if p95 else None,
         "webhooks": desk.watch.webhooks,
     }

@@ -18,6 +18,9 @@ STILL_S = 30
 #: One that has waited for so long is worth a look whatever is being done, in seconds.
 SLOW_S = 120
 
+#: One that was tried before and is not done after so long is worth a look, in seconds: a backoff ends sooner.
+TRIED_S = 300
+
 #: A worker that said nothing for so long, in seconds; they speak every second.
 SILENT_S = 5
 
@@ -51,8 +54,8 @@ class Facts:
       now_ms: the time, in milliseconds since the epoch.
       queues: counted, or empty while the engine is away.
       engine_error: why it is away.
+      stores: why other stores cannot be used, by name, of those that cannot.
       spool: what waits on this machine for the engine to be back; None where there is no spool.
-      spool_error: why what waits there cannot be counted, nor forwarded.
       spool_trouble: why messages go there.
       supervisor: what `recado status --json` shows; None where no supervisor answers.
       recent_dead: by queue, dead letters of the last hour, no more than `at_most_recent`.
@@ -64,8 +67,8 @@ class Facts:
     now_ms: int
     queues: Sequence[QueueStats] = ()
     engine_error: str | None = None
+    stores: Mapping[str, str] = field(default_factory=dict)
     spool: SpoolDepth | None = None
-    spool_error: str | None = None
     spool_trouble: str | None = None
     supervisor: Mapping[str, Any] | None = None
     recent_dead: Mapping[str, int] = field(default_factory=dict)
@@ -79,6 +82,7 @@ def problems(facts: Facts) -> Sequence[Problem]:
     """What is wrong, the worst first."""
     found = [
         *_engine(facts),
+        *_stores(facts),
         *_spool(facts),
         *(problem for queue in facts.queues for problem in _queue(facts, queue)),
         *_children(facts),
@@ -92,10 +96,33 @@ def _engine(facts: Facts) -> Iterator[Problem]:
         yield Problem("bad", f"The queue's engine is away: {facts.engine_error}", "#queues", "Queues")
 
 
+#: What each store is to people, and what comes of its being away; where to look, and what is there.
+_STORES = {
+    "conversations": (
+        "The conversations cannot be used",
+        "Messages wait until they can, and expire.",
+        ("/dashboard/conversations", "Conversations"),
+    ),
+    "spool": (
+        "The spool cannot be used",
+        "Webhooks are refused if Redis is away.",
+        ("#front-door", "Front door"),
+    ),
+    "audit": (
+        "The audit log cannot be written",
+        "Until then nothing can be changed here.",
+        ("/dashboard/audit", "Audit"),
+    ),
+}
+
+
+def _stores(facts: Facts) -> Iterator[Problem]:
+    for name, why in facts.stores.items():
+        what, consequence, where = _STORES[name]
+        yield Problem("bad", f"{what}: {why}. {consequence}", *where)
+
+
 def _spool(facts: Facts) -> Iterator[Problem]:
-    if facts.spool_error is not None:
-        text = f"This machine's spool cannot be read, nor forwarded: {facts.spool_error}"
-        yield Problem("bad", text, "#front-door", "Front door")
     if facts.spool is None or (facts.spool_trouble is None and not facts.spool.messages):
         return
     waiting = f"{counted(facts.spool.messages, 'webhook')} in this machine's spool"
@@ -110,8 +137,8 @@ def _queue(facts: Facts, queue: QueueStats) -> Iterator[Problem]:
     if queue.paused:
         waits = f": {counted(queue.ready, 'message')} waiting" if queue.ready else ""
         yield Problem("warn", f"{name} is paused{waits}.", page, name)
-    elif queue.ready and queue.oldest_due_at is not None:
-        yield from _waits(facts, queue, (facts.now_ms - queue.oldest_due_at) / 1000, page)
+    else:
+        yield from _waits(facts, queue, page)
     if recent := facts.recent_dead.get(name, 0):
         how_many = f"At least {recent:,}" if recent >= facts.at_most_recent else f"{recent:,}"
         letters = (
@@ -121,13 +148,18 @@ def _queue(facts: Facts, queue: QueueStats) -> Iterator[Problem]:
         yield Problem("bad", f"{how_many} {letters} in {name}.", where, "Dead letters")
 
 
-def _waits(facts: Facts, queue: QueueStats, oldest_s: float, page: str) -> Iterator[Problem]:
+def _waits(facts: Facts, queue: QueueStats, page: str) -> Iterator[Problem]:
+    oldest_s = queue.seconds_since(queue.oldest_due_at) or 0.0 if queue.ready else 0.0
+    longest_s = queue.seconds_since(queue.waits_since) or 0.0
     still_s = facts.still_s.get(queue.queue, 0.0)
     text = f"The oldest message of {queue.queue} has waited for {span(oldest_s)}"
     if oldest_s >= STILL_S and still_s >= STILL_S and not queue.running:
         yield Problem("bad", f"{text}, and nothing is being done. Does a worker run?", page, queue.queue)
     elif oldest_s >= SLOW_S:
         yield Problem("warn", f"{text}; {counted(queue.ready, 'message')} waiting.", page, queue.queue)
+    elif longest_s >= TRIED_S:
+        text = f"A message of {queue.queue} has been tried for {span(longest_s)}, and is not done."
+        yield Problem("warn", text, page, queue.queue)
 
 
 def _children(facts: Facts) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import structlog
 from dramatiq.errors import BrokerError
 
 from brokers.backend import QueueBackend, QueueStats
+from brokers.checks import Checks
 from brokers.clock import now_ms
 from brokers.counting import Counts
 from brokers.errors import EngineError, Unsupported
@@ -47,6 +48,7 @@ class Watch:
       backend: the queue.
       counts: counts it.
       costly: counting costs money: nobody else than this thread does it.
+      checks: tell whether the stores beside the queue work; this thread has them checked.
       spool: where messages wait while the queue is away, if there is one.
       ask_supervisor: None where there is none to ask.
       metrics: those of all processes of this machine, if there are any.
@@ -58,6 +60,7 @@ class Watch:
         counts: Counts,
         *,
         costly: bool = False,
+        checks: Checks | None = None,
         spool: SpooledBackend | None = None,
         ask_supervisor: Supervisor | None = None,
         metrics: measures.Collects | None = None,
@@ -66,6 +69,8 @@ class Watch:
         self._backend = backend
         self._counts = counts
         self._costly = costly
+        self._checks = Checks({}) if checks is None else checks
+        self._store_troubles: Mapping[str, str] = {}
         self._spool = spool
         self._ask_supervisor = ask_supervisor
         self._metrics = metrics
@@ -103,7 +108,7 @@ class Watch:
         """How everything is, without waiting for anyone but the engine."""
         self._read_at = time.monotonic()
         queues: Sequence[QueueStats] = ()
-        error, spool, spool_error = None, None, None
+        error, spool, stores = None, None, dict(self._store_troubles)
         try:
             queues = self.queues()
         except BrokerError as away:
@@ -111,14 +116,14 @@ class Watch:
         if self._spool is not None:
             try:
                 spool = self._spool.depth()
-            except BrokerError as broken:
-                spool_error = str(broken)
+            except BrokerError as away:
+                stores["spool"] = str(away)
         return Facts(
             now_ms=now_ms(),
             queues=queues,
             engine_error=error,
+            stores=stores,
             spool=spool,
-            spool_error=spool_error,
             spool_trouble=None if self._spool is None else self._spool.trouble,
             supervisor=self._supervisor,
             recent_dead=self._recent_dead,
@@ -135,6 +140,7 @@ class Watch:
 
     def look(self) -> None:
         """Look now, at what is due."""
+        self._store_troubles = self._checks.troubles()
         self._supervisor = None if self._ask_supervisor is None else self._ask_supervisor()
         rests = self._costly and not self._is_read
         every_s = SAMPLE_SQS_EVERY_S if rests else self.history.every_s
@@ -156,7 +162,7 @@ class Watch:
             self.history.add(time.time(), self._counted, restarts, self._measures)
 
     def _died_lately(self, queue: QueueStats) -> int:
-        since = now_ms() - HOUR_MS
+        since = (queue.counted_at or now_ms()) - HOUR_MS  # by the clock that deaths are dated by
         try:
             newest = self._backend.list(queue.queue, "dead", limit=RECENT_DEAD)
         except Unsupported:

@@ -84,7 +84,7 @@ class Metrics(Middleware):
     def before_process_message(self, broker: Broker, message: DurableMessage) -> None:  # type: ignore[override]  # noqa: ARG002
         series = self._series(message)  # type: ignore[arg-type]  # a proxy of one
         self._thread.started_at = time.perf_counter()
-        series.waits.observe(max(0.0, time.time() - message.delivery.due_at / 1000))
+        series.waits.observe(max(0, message.delivery.now_ms - message.delivery.due_at) / 1000)
         series.in_progress.inc()
 
     def after_process_message(  # type: ignore[override]

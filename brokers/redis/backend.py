@@ -131,19 +131,21 @@ class RedisBackend(OperatorSide):
             unclaim = (self._now(), desk.owner, queue, token)
             self._database.submit(Command(scripts.UNCLAIM, unclaim, read=_nothing, lazy=True))
             raise
-        next_due_in_ms, *fields = answer
+        next_due_in_ms, claimed_at, *fields = answer
         if not fields:
             due_in_s = SLOW_POLL_S if next_due_in_ms < 0 else next_due_in_ms / 1000
             outlook.found_nothing(heard, self._now_s() + min(due_in_s, SLOW_POLL_S))
             return []
         outlook.found_something()
         records = zip(*[iter(fields)] * 6, strict=True)
-        return [*filter(None, (self._delivery(desk, queue, token, *record) for record in records))]
+        clocks = (int(claimed_at), time.monotonic())
+        return [*filter(None, (self._delivery(desk, queue, token, record, clocks) for record in records))]
 
     def _delivery(
-        self, desk: Desk, queue: str, token: int, message_id: bytes, payload: bytes | None, *numbers: Any
+        self, desk: Desk, queue: str, token: int, record: Sequence[Any], clocks: tuple[int, float]
     ) -> Delivery | None:
         """A message of a claim; None when it is not whole, and a dead letter by now."""
+        message_id, payload, *numbers = record
         name = name_of(message_id)
         try:
             deliveries, crashes, enqueued_at, due_at = map(int, numbers)
@@ -153,7 +155,8 @@ class RedisBackend(OperatorSide):
         if payload is None:
             self._set_aside(desk, queue, token, message_id, LOST_PAYLOAD)
             return None
-        return Delivery(message_id, token, queue, name, payload, deliveries, enqueued_at, due_at, crashes)
+        times = (enqueued_at, due_at, crashes, *clocks)
+        return Delivery(message_id, token, queue, name, payload, deliveries, *times)
 
     def _set_aside(self, desk: Desk, queue: str, token: int, message_id: bytes, why: str) -> None:
         logger.error("Message %r is a dead letter: %s", message_id, why)  # it may be no text
@@ -197,6 +200,9 @@ class RedisBackend(OperatorSide):
 
     def _lease(self, delivery: Delivery) -> tuple[Argument, ...]:
         return (self._at_desk().owner, delivery.queue, delivery.token, delivery.key)
+
+    def now_ms(self) -> int:
+        return self._database.ask(Command(scripts.NOW, (self._now(),), read=int))
 
     def sync(self) -> None:
         self._database.ask_in_order(Command(scripts.NOTHING, read=_nothing))

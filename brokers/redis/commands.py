@@ -77,7 +77,7 @@ class Store(Command[bool]):
                 raise TypeError(f"a priority or a time has to be an int, and is {number!r}")
         arguments = (
             *(m.message_id, m.queue, m.actor, m.payload, m.priority, m.delay_ms),
-            *(m.unique_key or "", m.unique_for_ms),
+            *(m.unique_key or "", m.unique_for_ms, m.waited_ms),
         )
         super().__init__(scripts.ENQUEUE, arguments, read=bool)
         self.now = now

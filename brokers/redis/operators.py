@@ -8,7 +8,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from ..backend import DeadLetterFilter, QueueStats, State, StoredMessage
+from ..backend import DeadLetterFilter, QueueStats, State, StoredMessage, earlier_of
 from . import scripts
 from .commands import Command
 from .database import Database
@@ -21,7 +21,7 @@ PAGE = 200
 FIND_PAGE = 1_000
 
 #: How many fields a message has in an answer (see lua/show.lua), and a queue in lua/stats.lua.
-MESSAGE_FIELDS, QUEUE_FIELDS = 13, 9
+MESSAGE_FIELDS, QUEUE_FIELDS = 13, 11
 
 
 class OperatorSide:
@@ -166,7 +166,9 @@ def _nothing(_: Any) -> None:
 def _queues(answer: list[Any]) -> Sequence[QueueStats]:
     queues = []
     for at in range(0, len(answer), QUEUE_FIELDS):
-        name, ready, delayed, running, dead, done, oldest, paused, died = answer[at : at + QUEUE_FIELDS]
+        name, ready, delayed, running, dead, done, *of_times = answer[at : at + QUEUE_FIELDS]
+        now, oldest_due, oldest_tried, paused, died = of_times
+        oldest_due_at, oldest_tried_at = (int(each) if each else None for each in (oldest_due, oldest_tried))
         queues.append(
             QueueStats(
                 queue=name_of(name),
@@ -175,7 +177,9 @@ def _queues(answer: list[Any]) -> Sequence[QueueStats]:
                 running=running,
                 dead=dead,
                 done=int(done),
-                oldest_due_at=int(oldest) if oldest else None,
+                oldest_due_at=oldest_due_at,
+                counted_at=int(now),
+                waits_since=earlier_of(oldest_due_at, oldest_tried_at),
                 paused=bool(paused),
                 died={
                     name_of(reason): _number(count)

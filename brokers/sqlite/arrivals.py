@@ -49,7 +49,7 @@ class Arrivals:
                 state,
                 message.priority,
                 due_at,
-                now if enqueued_at is None else enqueued_at,
+                now - message.waited_ms if enqueued_at is None else enqueued_at,
                 inline,
             ),
         )
@@ -70,7 +70,7 @@ class Arrivals:
         heads, begin = [], 1  # SQL counts bytes from 1
         for m in messages:
             state, due_at = when(m.delay_ms, now)
-            record = (m.message_id, m.queue, m.actor, state, m.priority, due_at, now)
+            record = (m.message_id, m.queue, m.actor, state, m.priority, due_at, now - m.waited_ms)
             heads.append((*record, begin, len(m.payload)))
             begin += len(m.payload)
         payloads = b"".join([m.payload for m in messages])

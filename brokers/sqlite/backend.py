@@ -135,11 +135,15 @@ class SQLiteBackend(OperatorSide):
         owner, token = desk.presence.owner, next(self._tokens)
         try:
             taken = self._database.perform(kind(queue, limit, owner=owner, token=token, clock=self._clock))
-            deliveries = []
+            deliveries, claimed_s = [], time.monotonic()
             for (key, message_id, count, enqueued_at, due_at, crashes), inline in taken.messages():
                 payload = self._database.read(partial(_body, key)) if inline is None else inline
                 deliveries.append(
-                    Delivery(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes)
+                    Delivery(
+                        *(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes),
+                        claimed_at=taken.at,
+                        claimed_s=claimed_s,
+                    )
                 )
         except EngineError:
             self._unclaim(owner, token)
@@ -207,6 +211,9 @@ class SQLiteBackend(OperatorSide):
         self._database.write(apply, durable=False)
         self._at_desk().presence.finished(delivery.lease)
 
+    def now_ms(self) -> int:
+        return self._clock()
+
     def sync(self) -> None:
         # Behind them in the writer's queue: `write` might find a way past it.
         behind_all_acks: Change[None] = Change(lambda _: None, durable=False)
@@ -235,8 +242,7 @@ class SQLiteBackend(OperatorSide):
         self._at_desk().caretaker.recover()
 
     def check(self, *, timeout_s: float) -> None:
-        probe: Change[None] = Change(lambda c: _run(c, statements.CHECK, (self._clock(),)))
-        probe.wait(self._database.submit, timeout_s)
+        self._database.check(at_ms=self._clock(), timeout_s=timeout_s)
 
     def close(self) -> None:
         with self._arriving:

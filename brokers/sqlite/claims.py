@@ -22,12 +22,14 @@ class Taken(NamedTuple):
       payloads: end to end.
       next_due_at: when the queue's next delayed message is due. None: there is none.
       is_all: it is known that nothing was left.
+      at: when they were taken, by the engine's clock.
     """
 
     heads: str
     payloads: bytes
     next_due_at: int | None
     is_all: bool
+    at: int
 
     def messages(self) -> Iterator[tuple[Sequence[Any], bytes | None]]:
         """The head of each message, and its payload; None for one that lies beside its row."""
@@ -58,13 +60,14 @@ class Claim(Write[Taken]):
         self._holder = {"owner": owner, "token": token}
 
     def apply(self, connection: Connection) -> Taken:
+        now = self._clock()
         heads, payloads, next_due_at = self._next_ready(connection)
-        if next_due_at is not None and next_due_at <= (now := self._clock()):
+        if next_due_at is not None and next_due_at <= now:
             connection.execute(statements.PROMOTE, {**self._wanted, "now": now, "limit": PROMOTE_LIMIT})
             heads, payloads, next_due_at = self._next_ready(connection)
         if heads != "[]":
             connection.execute(statements.CLAIM, {**self._holder, "heads": heads})
-        return Taken(heads, payloads or b"", next_due_at, is_all=False)
+        return Taken(heads, payloads or b"", next_due_at, is_all=False, at=now)
 
     def _next_ready(self, connection: Connection) -> Any:
         return connection.execute(statements.NEXT_READY, self._wanted).fetchone()
@@ -79,9 +82,10 @@ class ClaimOfOne(Claim):
     is_one_statement = True
 
     def apply(self, connection: Connection) -> Taken:
-        bindings = {**self._wanted, **self._holder, "now": self._clock()}
+        now = self._clock()
+        bindings = {**self._wanted, **self._holder, "now": now}
         row: Any = connection.execute(statements.CLAIM_ONE, bindings).fetchall()
         if not row:
-            return Taken("[]", b"", None, is_all=False)
+            return Taken("[]", b"", None, is_all=False, at=now)
         [(head, payload, is_last)] = row
-        return Taken(f"[{head}]", payload or b"", None, is_all=bool(is_last))
+        return Taken(f"[{head}]", payload or b"", None, is_all=bool(is_last), at=now)

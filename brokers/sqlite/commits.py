@@ -11,7 +11,7 @@ from typing import Any, Literal
 import apsw
 
 from ..errors import EngineError
-from .connection import Connection, explain
+from .connection import MALFORMED, Connection, explain
 from .gate import Gate
 from .glance import Glances
 from .log_sync import LogSync
@@ -170,6 +170,8 @@ class Commits:
         """It may have been the sync that failed, and what others had written went with it."""
         if isinstance(error, apsw.IOError):
             self._sync.doubt(error)
+        if isinstance(error, MALFORMED):
+            self._connection.release_memory()  # of what it has read: the file may be put right meanwhile
 
     # -- outside -------------------------------------------------------------------------------------
 

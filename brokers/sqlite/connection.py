@@ -15,6 +15,10 @@ from .write_ahead_log import KEPT_PAGES, MOST_PAGES, PAGE_BYTES
 BUSY_TIMEOUT_MS = 5_000
 
 
+#: What SQLite says of a file that is damaged, or is none of its own.
+MALFORMED = (apsw.CorruptError, apsw.NotADBError)
+
+
 class Connection(apsw.Connection):
     """A connection that knows of forks, with a cursor at hand: `execute` makes a new one for each statement.
 

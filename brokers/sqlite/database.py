@@ -20,10 +20,11 @@ from ..errors import EngineError, UnsupportedDatabase
 from ..forks import abandon_in_children
 from ..writer import Writer
 from .commits import Commits
-from .connection import Connection, connect, explain
+from .connection import MALFORMED, Connection, connect, explain
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
 from .log_sync import LogSync
+from .probe import Probe, read_anew
 from .schema import Schema
 from .space import give_back
 from .write import Change, Write
@@ -113,11 +114,27 @@ class Database:
                 # A savepoint, so that every statement sees the same state.
                 with connection.in_use, connection:
                     result = apply(connection)
+            except MALFORMED:
+                connection.release_memory()  # of what it has read: the file may be put right meanwhile
+                raise
             finally:
                 handles.readers.append(connection)
         except apsw.Error as error:
             raise explain(self.path, error) from error
         return result
+
+    def check(self, *, at_ms: int, timeout_s: float) -> None:
+        """Prove that the file takes a durable write now, and that what it holds can be read.
+
+        Parameters:
+          at_ms: the time, which is what is written, in milliseconds since the epoch.
+          timeout_s: how long the write may take, in seconds.
+
+        Raises:
+          EngineError: it does not, and why.
+        """
+        Probe(at_ms).wait(self.submit, timeout_s)
+        read_anew(self.path)
 
     def give_back_spare_space(self, threshold_bytes: int) -> Iterator[None]:
         """Return free pages to the disk, and a long log's, step by step: others may write in between.

@@ -8,7 +8,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from ..backend import DeadLetterFilter, QueueMessage, QueueStats, State, StoredMessage
+from ..backend import DeadLetterFilter, QueueMessage, QueueStats, State, StoredMessage, earlier_of
 from . import statements
 from .arrivals import Arrivals, place
 from .connection import Connection
@@ -136,6 +136,8 @@ def _count(now_ms: int, connection: Connection) -> Sequence[QueueStats]:
     counted = []
     for name, paused, done, live in _rows(connection, statements.QUEUES):
         delayed = _one(connection, statements.COUNT_DELAYED, (name,))
+        oldest_due_at = _one(connection, statements.OLDEST_DUE, {"queue": name, "now": now_ms})
+        oldest_tried_at = _one(connection, statements.OLDEST_TRIED, (name,))
         counted.append(
             QueueStats(
                 queue=name,
@@ -144,7 +146,9 @@ def _count(now_ms: int, connection: Connection) -> Sequence[QueueStats]:
                 running=running.get(name, 0),
                 dead=_one(connection, statements.COUNT_DEAD, (name,)),
                 done=done,
-                oldest_due_at=_one(connection, statements.OLDEST_DUE, {"queue": name, "now": now_ms}),
+                oldest_due_at=oldest_due_at,
+                counted_at=now_ms,
+                waits_since=earlier_of(oldest_due_at, oldest_tried_at),
                 paused=bool(paused),
                 died=_died(connection, name),
             )

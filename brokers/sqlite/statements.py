@@ -230,6 +230,11 @@ SELECT min(due_at) FROM (
 )
 """
 
+#: When the oldest message came in that was tried before. The condition is the index's own, to the letter.
+OLDEST_TRIED = """
+SELECT min(enqueued_at) FROM message_queue WHERE deliveries > (state = 'running') AND queue = ?
+"""
+
 _LIVE = """
 SELECT message_id, queue, actor, state, coalesce(q.payload, b.payload), priority, deliveries, crashes,
        enqueued_at, due_at, last_error, NULL, NULL
@@ -327,7 +332,3 @@ PAUSE = (
 
 FLUSH_LIVE = "DELETE FROM message_queue WHERE queue = ?"
 FLUSH_DEAD = "DELETE FROM dead_letter WHERE queue = ?"
-
-CHECK = (
-    "INSERT INTO write_check VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at"
-)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,6 @@ from dramatiq.errors import BrokerError, DecodeError
 from dramatiq_sqs.broker import MAX_DELAY_SECONDS, MAX_MESSAGE_SIZE_BYTES, MAX_PREFETCH, MAX_WAIT_TIME_SECONDS
 
 from ..backend import Delivery, QueueMessage, QueueStats, Reason
-from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge, Unsupported
 from ..forks import abandon_in_children
 from ..interrupts import is_exposed
@@ -121,6 +121,8 @@ class SQSBackend:
         if message.unique_key is not None:
             _unsupported("SQS knows no unique keys: let the actor find out that its work is done already.")
         attributes = {"actor": message.actor, "message_id": message.message_id}
+        if message.waited_ms:
+            attributes["enqueued_at"] = str(self.now_ms() - message.waited_ms)
         self._store(message.queue, message.payload, message.delay_ms, attributes)
         return True
 
@@ -144,7 +146,11 @@ class SQSBackend:
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],
             )
-        deliveries = [_delivery(opened, message) for message in received.get("Messages", ())]
+        claimed_at, claimed_s = self.now_ms(), time.monotonic()
+        deliveries = [
+            _delivery(opened, message, claimed_at)._replace(claimed_s=claimed_s)
+            for message in received.get("Messages", ())
+        ]
         self._leases.hold(delivery.key for delivery in deliveries)
         return [self._counted(delivery) for delivery in deliveries if self._is_to_be_handed_out(delivery)]
 
@@ -155,7 +161,7 @@ class SQSBackend:
 
     def _is_to_be_handed_out(self, delivery: Delivery) -> bool:
         """Whether a message is due, and worth another try. If not, it is taken care of."""
-        early_ms = delivery.due_at - now_ms()
+        early_ms = delivery.due_at - delivery.now_ms
         try:
             if early_ms > EARLY_MS:  # SQS delays for a quarter of an hour at most: once more, then
                 self._replace(delivery, delivery.queue, delivery.payload, early_ms)
@@ -212,7 +218,8 @@ class SQSBackend:
     def _replace(self, delivery: Delivery, queue: str, payload: bytes, delay_ms: int) -> None:
         lease: Lease = delivery.key
         if not lease.replaced:  # a second call is for the deletion that failed at the first
-            self._store(queue, payload, delay_ms, _lasting(lease.attributes))
+            first = {"enqueued_at": str(delivery.enqueued_at)}  # SQS dates what takes its place anew
+            self._store(queue, payload, delay_ms, _lasting(lease.attributes) | first)
             lease.replaced = True
         self.ack(delivery)
 
@@ -223,6 +230,10 @@ class SQSBackend:
                 self._leases.let_go(lease)
             # One that fails here comes back by itself, when its lease ends.
             self._change_visibility(url, leases, _whole_seconds(delay_ms))
+
+    def now_ms(self) -> int:
+        """The time by SQS's clock, to the second where this machine's differs from it."""
+        return self._queues.clock.now_ms()
 
     def sync(self) -> None:
         """Nothing to wait for: an ack returns when SQS has it."""
@@ -303,7 +314,7 @@ class SQSBackend:
     def _store(self, queue: str, payload: bytes, delay_ms: int, attributes: Mapping[str, str]) -> None:
         MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
         if delay_ms:
-            attributes = {**attributes, "due_at": str(now_ms() + delay_ms)}
+            attributes = {**attributes, "due_at": str(self.now_ms() + delay_ms)}
         self._send(self._queues.open(queue).url, b64encode(payload).decode(), delay_ms, attributes)
 
     def _send(self, url: str, body: str, delay_ms: int, attributes: Mapping[str, str]) -> None:
@@ -355,7 +366,7 @@ def _unsupported(why: str) -> NoReturn:
     raise Unsupported(why)
 
 
-def _delivery(queue: SQSQueue, message: Mapping[str, Any]) -> Delivery:
+def _delivery(queue: SQSQueue, message: Mapping[str, Any], claimed_at: int) -> Delivery:
     """What SQS handed out, as it is handed on."""
     attributes = {
         name: each["StringValue"]
@@ -365,20 +376,26 @@ def _delivery(queue: SQSQueue, message: Mapping[str, Any]) -> Delivery:
     sent_at, count = (
         int(message["Attributes"][name]) for name in ("SentTimestamp", "ApproximateReceiveCount")
     )
-    due_at = attributes.get("due_at", "")
+    enqueued_at, due_at = attributes.get("enqueued_at", ""), attributes.get("due_at", "")
     return Delivery(
         key=Lease(queue.url, message["ReceiptHandle"], message["Body"], attributes),
         token=count,
         queue=queue.name,
         message_id=attributes.get("message_id", message["MessageId"]),
-        payload=_payload(message["Body"], attributes.get("reason")),
+        payload=_payload(message["Body"], attributes.get("reason"), claimed_at),
         deliveries=count,
-        enqueued_at=sent_at,
-        due_at=int(due_at) if due_at.isdigit() else sent_at,
+        enqueued_at=int(enqueued_at) if _is_number(enqueued_at) else sent_at,
+        due_at=int(due_at) if _is_number(due_at) else sent_at,
+        claimed_at=claimed_at,
     )
 
 
-def _payload(body: str, died_of: str | None) -> bytes:
+def _is_number(text: str) -> bool:
+    """Whether it is one of ours, and not whatever somebody else may have put there."""
+    return text.isascii() and text.isdigit() and len(text) <= 15
+
+
+def _payload(body: str, died_of: str | None, claimed_at: int) -> bytes:
     """A message's bytes. What is no message of ours is handed on as it is, to be set aside as undecodable."""
     try:
         payload = b64decode(body, validate=True)
@@ -387,7 +404,9 @@ def _payload(body: str, died_of: str | None) -> bytes:
     if died_of is None:
         return payload
     try:
-        return as_new(payload)  # a dead letter that is back in its queue was put there by a person
+        return as_new(
+            payload, at_ms=claimed_at
+        )  # a dead letter that is back in its queue was put there by a person
     except (DecodeError, TypeError):  # TypeError: JSON, but no message
         return payload
 

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import EngineError
+from .clock import ServiceClock
 
 #: How long a connection may take, in seconds.
 CONNECT_TIMEOUT_S = 2
@@ -51,11 +52,15 @@ class Queues:
       redrive_after: SQS moves a message to the dead letters when it was handed out more often. Of queues
         made elsewhere the policy they have is kept.
       poll_s: the longest wait that SQS is asked for, in seconds.
+
+    Attributes:
+      clock: SQS's, as its answers tell it.
     """
 
     def __init__(
         self, *, namespace: str, region: str | None, endpoint_url: str | None, redrive_after: int, poll_s: int
     ) -> None:
+        self.clock = ServiceClock()
         self._prefix = f"{namespace}_"
         self._redrive_after = redrive_after
         self._options: dict[str, Any] = {
@@ -138,8 +143,17 @@ class Queues:
         broker = self._broker
         if broker is None:
             with self._opening, self.surfacing():  # boto3's default session is not made for two at once
-                broker = self._broker = self._broker or dramatiq_sqs.SQSBroker(**self._options)
+                broker = self._broker = self._broker or self._made_upstream()
         return broker
+
+    def _made_upstream(self) -> Any:
+        broker = dramatiq_sqs.SQSBroker(**self._options)
+        broker.sqs.meta.client.meta.events.register("after-call.sqs", self._learn_the_time)
+        return broker
+
+    def _learn_the_time(self, parsed: Any, **_: Any) -> None:
+        """Called by botocore with each answer."""
+        self.clock.learn(parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
 
     def _have_a_redrive_policy(self, queue: SQSQueue) -> None:
         """dramatiq-sqs makes a queue for dead letters, and does not tell SQS that it is one."""

@@ -256,8 +256,14 @@ def _queues() -> Iterable[Panel]:
     yield lines(
         "Oldest message",
         "How long the longest waiting message of each queue has been due. Better than depth: it is time that "
-        "customers wait. The lines are where alerts begin.",
-        [Query(f"max by (queue) (recado_queue_oldest_message_age_seconds{{{_HERE}}})", "{{queue}}")],
+        "customers wait. Tries included: of one that was tried before, how long ago it came in. The lines "
+        "are where alerts begin.",
+        [
+            Query(f"max by (queue) (recado_queue_oldest_message_age_seconds{{{_HERE}}})", "{{queue}}"),
+            Query(
+                f"max by (queue) (recado_queue_longest_wait_seconds{{{_HERE}}})", "{{queue}}, tries included"
+            ),
+        ],
         unit="s",
         width=HALF,
         limits={60: "orange", 300: "red"},
@@ -434,6 +440,13 @@ def _engine() -> Iterable[Panel]:
         names={1: ("yes", "green"), 0: ("no", "red")},
         width=QUARTER,
     )
+    yield states(
+        "The conversations work",
+        "Whether each machine can write and read the conversations.",
+        Query(f"recado_conversations_up{{{_ON}}}", "{{instance}}"),
+        names={1: ("yes", "green"), 0: ("no", "red")},
+        width=QUARTER,
+    )
     yield lines(
         "Spool",
         "Webhooks that wait on a machine for Redis to be back, and how long the oldest has waited.",
@@ -442,14 +455,14 @@ def _engine() -> Iterable[Panel]:
             Query(f"recado_spool_oldest_message_age_seconds{{{_ON}}}", "{{instance}} seconds"),
         ],
         unit="short",
-        width=QUARTER,
+        width=HALF,
     )
     yield lines(
         "Write-ahead log",
         "SQLite's, beside each database. It is kept at 20 MB.",
         [Query(f"recado_sqlite_wal_bytes{{{_ON}}}", "{{instance}} {{database}}")],
         unit="bytes",
-        width=QUARTER,
+        width=HALF,
         limits={64e6: "orange"},
     )
     yield lines(
@@ -457,7 +470,7 @@ def _engine() -> Iterable[Panel]:
         "Size of each of SQLite's files.",
         [Query(f"recado_sqlite_database_bytes{{{_ON}}}", "{{instance}} {{database}}")],
         unit="bytes",
-        width=QUARTER,
+        width=HALF,
     )
 
 

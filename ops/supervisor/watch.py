@@ -7,7 +7,8 @@ import time
 
 from dramatiq.errors import BrokerError
 
-from brokers.backend import QueueBackend
+from brokers.backend import QueueBackend, QueueStats
+from brokers.clock import now_ms
 
 from .heartbeat import Backlog
 
@@ -41,10 +42,17 @@ class QueueWatch:
         except BrokerError as error:
             self.backlog, self.error = None, str(error)[:200]
         else:
-            counts = [Backlog(one.queue, one.ready, one.oldest_due_at) for one in stats if not one.paused]
+            counts = [_backlog(one) for one in stats if not one.paused]
             self.backlog, self.error = tuple(counts), None
 
     def _run(self) -> None:
         while True:
             self.look()
             time.sleep(EVERY_S)
+
+
+def _backlog(counted: QueueStats) -> Backlog:
+    """Of a queue, with its times by this machine's clock, which the supervisor goes by."""
+    due_for_s = counted.seconds_since(counted.oldest_due_at)
+    due_at_ms = None if due_for_s is None else now_ms() - round(due_for_s * 1000)
+    return Backlog(counted.queue, counted.ready, due_at_ms)

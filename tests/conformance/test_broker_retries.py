@@ -7,12 +7,13 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import dramatiq
 import pytest
-from dramatiq import Message, Worker
+from dramatiq import Message, Middleware, Worker
 from dramatiq.errors import Retry
 from dramatiq.middleware import AsyncIO, CurrentMessage, default_middleware
 from dramatiq.results import ResultFailure, Results
@@ -74,6 +75,91 @@ def test_an_engine_that_is_away_uses_up_no_retries(engine: Engine, monkeypatch: 
             join(broker)
         assert attempts.count == 6
         assert (stats_of(broker.backend).done, stats_of(broker.backend).dead) == (1, 0)
+
+
+def test_a_message_that_waits_for_an_engine_is_tried_ever_more_rarely_without_a_traceback(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("brokers.middleware.retries.AWAY_MS", 10)
+    monkeypatch.setattr("brokers.middleware.retries.LONGEST_AWAY_MS", 200)
+    pauses_ms: list[int] = []
+
+    class Noted(Middleware):
+        def after_enqueue(self, broker: Any, message: Any, delay: int | None) -> None:  # noqa: ARG002
+            pauses_ms.append(delay or 0)
+
+    attempts = Attempts(failures=8, error=lambda: EngineError("the file is no database"))
+    with closing(engine.broker(middleware=[Noted(), *stack()])) as broker:
+        declare(broker, attempts, actor_name="flaky").send()
+        with working(broker):
+            join(broker)
+
+    assert attempts.count == 9
+    of_tries = pauses_ms[1:]
+    assert of_tries[0] <= 20
+    assert all(before < after for before, after in pairwise(of_tries[:4]))
+    assert all(100 <= pause_ms <= 200 for pause_ms in of_tries[5:]), "the longest, with jitter"
+    told = [record for record in caplog.records if "the file is no database" in record.getMessage()]
+    assert len(told) == 8
+    assert not any(record.exc_info for record in caplog.records)
+
+
+class TestAPauseLongerThanTheMessageMayLive:
+    """It ends when the message's age limit is reached: the message is a dead letter then."""
+
+    DAY_MS = 86_400_000
+
+    @pytest.fixture
+    def told(self) -> list[str]:
+        """The ids of the messages that came to nothing, as their `on_retry_exhausted` actor was told."""
+        return []
+
+    @pytest.fixture
+    def broker(self, engine: Engine, told: list[str]) -> Iterator[DurableBroker]:
+        with closing(engine.broker(middleware=stack(max_age_ms=500, min_backoff_ms=self.DAY_MS))) as broker:
+            declare(
+                broker,
+                lambda message, _: told.append(message["message_id"]),
+                actor_name="tell",
+                max_age=60_000,
+            )
+            yield broker
+
+    def ends(self, broker: DurableBroker, told: list[str], attempts: Attempts, **options: Any) -> None:
+        actor = declare(broker, attempts, actor_name="flaky", on_retry_exhausted="tell", **options)
+        message_id = actor.send().message_id
+        with working(broker):
+            eventually(lambda: told == [message_id])
+            eventually(lambda: found(broker.backend, message_id).state == "dead")
+        assert found(broker.backend, message_id).reason == "expired"
+        assert attempts.count == 1
+
+    def test_that_an_actor_asked_for(self, broker: DurableBroker, told: list[str]) -> None:
+        self.ends(broker, told, Attempts(failures=9, error=lambda: Retry(delay=self.DAY_MS)))
+
+    def test_of_the_backoff(self, broker: DurableBroker, told: list[str]) -> None:
+        self.ends(broker, told, Attempts(failures=9))
+
+    def test_of_a_message_that_is_put_back(self, broker: DurableBroker, told: list[str]) -> None:
+        class PutBack(Attempts):
+            def __call__(self, *_: Any, **__: Any) -> None:
+                self.count += 1
+                broker.enqueue(in_hand(), delay=TestAPauseLongerThanTheMessageMayLive.DAY_MS)
+
+        self.ends(broker, told, PutBack())
+
+    def test_by_the_limit_of_its_actor(self, engine: Engine, told: list[str]) -> None:
+        with closing(engine.broker(middleware=stack(min_backoff_ms=self.DAY_MS))) as broker:
+            declare(broker, lambda message, _: told.append(message["message_id"]), actor_name="tell")
+            self.ends(broker, told, Attempts(failures=9), max_age=500)
+
+    def test_unless_no_age_is_too_great(self, engine: Engine) -> None:
+        with closing(engine.broker(middleware=stack(min_backoff_ms=self.DAY_MS))) as broker:
+            message_id = declare(broker, Attempts(failures=9), actor_name="flaky").send().message_id
+            with working(broker):
+                eventually(lambda: found(broker.backend, message_id).state == "delayed")
+            waiting = found(broker.backend, message_id)
+            assert waiting.due_at - waiting.enqueued_at >= self.DAY_MS / 2  # a backoff has jitter
 
 
 def test_a_message_between_two_tries_tells_its_story(broker: DurableBroker, worker: Worker) -> None:

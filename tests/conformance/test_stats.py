@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from brokers.backend import DeadLetterFilter, QueueBackend, QueueStats
+from brokers.backend import DeadLetterFilter, Delivery, QueueBackend, QueueStats
+from tests.support.engines import Engine
 from tests.support.messages import QUEUE, buried, claimed, found, stats_of, stored
 
 from .conftest import OpenBackend
@@ -33,6 +34,8 @@ def test_every_state_is_counted(open_backend: OpenBackend) -> None:
             done=2,
             oldest_due_at=1_000,
             paused=False,
+            waits_since=1_000,
+            counted_at=1_000,
             died={"failed": 1},
         )
     ]
@@ -108,6 +111,80 @@ def test_the_age_of_a_delayed_message_counts_from_when_it_is_due(open_backend: O
     claimed(backend)
     assert stats_of(backend).oldest_due_at == 1_600
     assert found(backend, first).state == "ready"
+
+
+class TestAMessageThatWasTriedBefore:
+    """It has waited since it came in, however short a while ago it became due, or how far ahead it is."""
+
+    def retried(self, backend: QueueBackend, *, queue: str = QUEUE, delay_ms: int = 60_000) -> Delivery:
+        delivery = claimed(backend)
+        backend.retry(delivery, queue=queue, payload=b"{}", delay_ms=delay_ms, error="no")
+        return delivery
+
+    def test_waits_while_it_is_delayed_and_is_run_and_no_longer(self, open_backend: OpenBackend) -> None:
+        now = 1_000
+        backend = open_backend(clock=lambda: now)
+        stored(backend)
+        now += 50
+        self.retried(backend)
+
+        stats = stats_of(backend)
+        assert (stats.oldest_due_at, stats.waits_since, stats.counted_at) == (None, 1_000, 1_050)
+        assert stats.seconds_since(stats.waits_since) == 0.05
+        now += 60_000
+        assert (stats_of(backend).oldest_due_at, stats_of(backend).waits_since) == (61_050, 1_000)
+        again = claimed(backend)
+        assert stats_of(backend).waits_since == 1_000
+        backend.ack(again)
+        backend.sync()
+        assert stats_of(backend).waits_since is None
+
+    def test_waits_after_its_worker_died(self, engine: Engine, open_backend: OpenBackend) -> None:
+        dying, heir = open_backend(clock=lambda: 1_000), open_backend(clock=lambda: 9_000)
+        stored(dying)
+        dying.started(claimed(dying))
+        engine.crash(dying)
+        engine.recover(heir)
+
+        claimed(heir)
+        assert stats_of(heir).waits_since == 1_000
+
+    def test_is_none_of_those_that_were_given_back_unrun_or_were_delayed_by_their_sender(
+        self, open_backend: OpenBackend
+    ) -> None:
+        now = 1_000
+        backend = open_backend(clock=lambda: now)
+        stored(backend, delay_ms=60_000)
+        stored(backend)
+        backend.release([claimed(backend)], delay_ms=60_000)
+
+        now += 1_000
+        assert stats_of(backend).waits_since is None
+
+    def test_goes_with_its_message(self, open_backend: OpenBackend) -> None:
+        backend = open_backend(clock=lambda: 1_000)
+        stored(backend)
+        moved = self.retried(backend, queue="other", delay_ms=0)
+        assert stats_of(backend).waits_since is None
+        assert stats_of(backend, "other").waits_since == 1_000
+
+        backend.nack(claimed(backend, "other"), reason="expired", error=None)
+        assert stats_of(backend, "other").waits_since is None
+        backend.replay(moved.message_id)
+        claimed(backend, "other")
+        assert stats_of(backend, "other").waits_since is None, "it has a clean record"
+
+    def test_may_come_from_another_engine_and_go_there(self, open_backend: OpenBackend) -> None:
+        backend = open_backend(clock=lambda: 9_000)
+        stored(backend)
+        message = found(backend, self.retried(backend).message_id)
+        backend.remove([message])
+        assert stats_of(backend).waits_since is None
+
+        backend.adopt([message._replace(enqueued_at=1_000)])
+        assert stats_of(backend).waits_since == 1_000
+        backend.flush(QUEUE)
+        assert [stats.waits_since for stats in backend.stats()] in ([None], [])
 
 
 def test_ready_messages_are_listed_as_they_will_run_page_by_page(backend: QueueBackend) -> None:

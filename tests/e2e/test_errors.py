@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
@@ -206,3 +208,40 @@ def test_a_reply_that_twilio_limits_for_good_is_given_up_and_the_next_goes_out(
 
     assert [letter.actor for letter in running.dead_letters()] == ["send_reply"]
     assert running.twilio.bodies_to(contact) == ["Olá de novo!"]
+
+
+def test_a_model_that_wants_to_be_left_alone_for_a_day_silences_no_contact(
+    make_system: MakeSystem, model_settings: Mapping[str, str], llmock: LLMock
+) -> None:
+    system = make_system(MESSAGE_MAX_AGE_MS="2000", REPLY_FALLBACK_TEXT=FALLBACK, **model_settings)
+    system.api()
+    system.worker()
+    contact = system.contact()
+    llmock.rate_limit(retry_after=86_400)
+
+    system.write("Oi", sender=contact)
+    eventually(lambda: system.twilio.bodies_to(contact) == [FALLBACK])
+
+    system.settle()
+    [letter] = system.dead_letters()
+    assert (letter.actor, letter.reason) == ("process_ai_response", "expired")
+
+
+def test_a_reply_that_twilio_puts_off_for_a_day_does_not_keep_back_the_next(
+    make_system: MakeSystem, model_settings: Mapping[str, str], llmock: LLMock
+) -> None:
+    system = make_system(MESSAGE_MAX_AGE_MS="2000", **model_settings)
+    system.api()
+    system.worker()
+    contact = system.contact()
+    llmock.reply("Olá!").reply("Olá de novo!")
+    system.twilio.refuse(429, 20429, retry_after="90000")
+
+    system.write("Oi", sender=contact)
+    eventually(lambda: system.twilio.sends)
+    system.write("Alô?", sender=contact)
+    eventually(lambda: system.twilio.bodies_to(contact) == ["Olá de novo!"])
+
+    system.settle()
+    [letter] = system.dead_letters()
+    assert (letter.actor, letter.reason) == ("send_reply", "expired")

@@ -47,6 +47,9 @@ class Engine(ABC):
     #: Ways to keep the engine away from this process, by name. Inside the context every write fails.
     OUTAGES: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
 
+    #: Whether the engine tells the time, or each process by itself.
+    HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = False
+
     #: Whether a process that is stopped, for longer than any heartbeat takes, keeps what it holds.
     KEEPS_WHAT_THE_STOPPED_HOLD: ClassVar[bool] = True
 
@@ -180,6 +183,7 @@ class RedisEngine(Engine):
     namespace: str = "recado"
 
     BINARY: ClassVar[str]
+    HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = True
     KEEPS_WHAT_THE_STOPPED_HOLD: ClassVar[bool] = False
 
     #: Short, so that a test need not wait long for a death to be noticed; long enough for a busy machine.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from dramatiq import Message
+
 from brokers.backend import Delivery, QueueBackend, QueueMessage, QueueStats, StoredMessage
+from brokers.durable import DurableBroker
 
 QUEUE = "default"
 
@@ -24,6 +27,11 @@ def stored(backend: QueueBackend, **fields: Any) -> str:
     message = a_message(**fields)
     assert backend.enqueue(message)
     return message.message_id
+
+
+def send_aged(broker: DurableBroker, message: Message[Any], *, age_ms: int) -> None:
+    """Enqueue a message as if it had come in so long ago."""
+    broker.backend.enqueue(broker._to_store(message, None, waited_ms=age_ms))
 
 
 def claimed(backend: QueueBackend, queue: str = QUEUE) -> Delivery:

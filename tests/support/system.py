@@ -22,7 +22,6 @@ from dramatiq import Message
 from actors.conversations import Reply
 from actors.engines import conversation_store, queue_backend
 from brokers.backend import DeadLetterFilter, QueueMessage, StoredMessage
-from brokers.clock import now_ms
 from ops.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio
@@ -252,9 +251,9 @@ class System:
             args=arguments,
             kwargs={},
             options={},
-            message_timestamp=now_ms() - age_ms,
         )
-        assert self.queue.enqueue(QueueMessage(message.message_id, queue, actor, message.encode()))
+        stored = QueueMessage(message.message_id, queue, actor, message.encode(), waited_ms=age_ms)
+        assert self.queue.enqueue(stored)
         return message.message_id
 
     def parameters(

@@ -20,6 +20,7 @@ while i <= #ARGV do
   if #done > 0 then
     ask('HDEL', held, unpack(done))
     ask('UNLINK', unpack(keys))
+    ask('ZREM', key('tried', queue), unpack(done))
     ask('HINCRBY', base .. ':queues', queue, #done)
   end
   i = i + 3 + count

@@ -1,5 +1,5 @@
 -- Hand out the next messages of a queue. ARGV: again, time, queue, owner, token, limit, host, pid.
--- Returns how long it is until the next delayed message is due, or -1, and then for each message its id,
+-- Returns how long it is until the next delayed message is due, or -1, the time, and then for each message its id,
 -- payload, deliveries, crashes, and when it was enqueued and became due. Of a message that is not whole, what is
 -- missing is nil: the caller makes it a dead letter. A process that gets nothing is woken when there is something.
 
@@ -52,7 +52,7 @@ end
 local ids = again and held_under_this_token() or {}
 if #ids == 0 then ids = take() end
 
-local answer = {-1}
+local answer = {-1, digits(now)}
 if #ids == 0 then
   ask('SADD', key('waiting', queue), owner)
 else

@@ -7,6 +7,8 @@
 --   {ns}:ready:<queue>         zset    who may run now. Score: priority. Member: <due>:<seq>:<id>, all digits
 --                                      padded, so that equal priorities run by due time
 --   {ns}:delayed:<queue>       zset    who has to wait. Score: due. Member: id
+--   {ns}:tried:<queue>         zset    of these two, and of those running, who was tried before. Score: enqueued.
+--                                      Member: id
 --   {ns}:held:<queue>:<owner>  hash    who is running, or about to, in one process: id -> token
 --   {ns}:dead:<queue>          zset    dead letters. Score: time of death. Member: id
 --   {ns}:dead-letter:<id>      hash    what the message's hash was, and: reason, died
@@ -53,11 +55,16 @@ local function id_of(member) return string.sub(member, 28) end
 -- Where a message belongs, as its hash says. Where that is not whole, the message is ready, and when it is
 -- claimed it is found to be not whole, and becomes a dead letter.
 local function place_of(id, queue, now)
-  local fields = ask('HMGET', key('message', id), 'queue', 'priority', 'seq', 'due')
+  local fields = ask('HMGET', key('message', id), 'queue', 'priority', 'seq', 'due', 'enqueued', 'deliveries')
   return {
     id = id, queue = fields[1] or queue, priority = number(fields[2]) or 0, seq = number(fields[3]) or 0,
-    due = number(fields[4]) or now,
+    due = number(fields[4]) or now, enqueued = number(fields[5]) or now, deliveries = number(fields[6]) or 0,
   }
+end
+
+-- Note that a message waits which was tried before: how long it has waited counts from when it was enqueued.
+local function note_tried(m)
+  if m.deliveries > 0 then ask('ZADD', key('tried', m.queue), digits(m.enqueued), m.id) end
 end
 
 -- Make a message wait until it is due. One that is due before all others wakes every process, because each of
@@ -98,6 +105,7 @@ end
 local function put_back(id, queue, due, now)
   local m = place_of(id, queue, now)
   m.due = math.max(due, m.due)
+  note_tried(m)
   ask('HSET', key('message', id), 'due', digits(m.due))
   line_up(m, now)
 end
@@ -109,6 +117,7 @@ local function bury(id, queue, reason, error, now)
   local payload, dead_payload = key('payload', id), key('dead-payload', id)
   local former_queue = ask('HGET', letter, 'queue')
   local fields = ask('HMGET', message, 'queue', 'actor', 'priority', 'deliveries', 'crashes', 'enqueued', 'due')
+  ask('ZREM', key('tried', queue), id)
   if former_queue and not fields[1] and ask('EXISTS', payload) == 0 then
     ask('UNLINK', message)  -- nothing is left of it: its dead letter is it already
     return

@@ -29,4 +29,5 @@ end
 forget(key('ready', queue), id_of, 'message', 'payload')
 forget(key('delayed', queue), itself, 'message', 'payload')
 forget(key('dead', queue), itself, 'dead-letter', 'dead-payload')
+if room > 0 then ask('UNLINK', key('tried', queue)) end
 return room > 0 and 1 or 0

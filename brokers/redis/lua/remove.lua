@@ -15,6 +15,9 @@ for i = 2, #ARGV, 2 do
     else
       removed = ask('ZREM', key('ready', m.queue), member_of(id, m.seq, m.due))
     end
-    if removed == 1 then ask('UNLINK', key('message', id), key('payload', id)) end
+    if removed == 1 then
+      ask('UNLINK', key('message', id), key('payload', id))
+      ask('ZREM', key('tried', m.queue), id)
+    end
   end
 end

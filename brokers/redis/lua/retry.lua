@@ -13,5 +13,8 @@ ask('HSET', message, 'queue', new_queue, 'due', digits(due), 'crashes', 0, 'erro
 if ARGV[10] == '' then ask('HDEL', message, 'error') end
 ask('SET', key('payload', id), ARGV[8])
 ask('HSETNX', base .. ':queues', new_queue, 0)
-line_up(place_of(id, new_queue, now), now)
+if new_queue ~= queue then ask('ZREM', key('tried', queue), id) end
+local m = place_of(id, new_queue, now)
+ask('ZADD', key('tried', new_queue), digits(m.enqueued), id)
+line_up(m, now)
 return 1

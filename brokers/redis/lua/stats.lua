@@ -1,6 +1,6 @@
 -- Count. ARGV: again, time. Returns for each queue its name, how many messages are ready, delayed, running, dead
--- and done, when the longest waiting one became due ('' for none), whether it is paused, and how many died of
--- what.
+-- and done, the time, when the longest waiting one became due, when the oldest came in that was tried before ('' for none),
+-- whether it is paused, and how many died of what.
 
 -- Each priority's head, hopping from one to the next, and what is due and was not yet made ready.
 local function oldest_due(ready, delayed, now)
@@ -13,6 +13,17 @@ local function oldest_due(ready, delayed, now)
     head = ask('ZRANGEBYSCORE', ready, '(' .. head[2], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   end
   return oldest and digits(oldest) or ''
+end
+
+-- The head of those that were tried before. What is gone is taken out: a worker of an older version, which does
+-- not know the set, may have finished it.
+local function oldest_tried(tried)
+  local head = ask('ZRANGE', tried, 0, 0, 'WITHSCORES')
+  while head[1] and ask('EXISTS', key('message', head[1])) == 0 do
+    ask('ZREM', tried, head[1])
+    head = ask('ZRANGE', tried, 0, 0, 'WITHSCORES')
+  end
+  return head[2] and digits(tonumber(head[2])) or ''
 end
 
 local now = clock(ARGV[2])
@@ -28,7 +39,9 @@ for i = 1, #queues, 2 do
     running,
     ask('ZCARD', key('dead', queue)),
     number(queues[i + 1]) or 0,
+    digits(now),
     oldest_due(key('ready', queue), key('delayed', queue), now),
+    oldest_tried(key('tried', queue)),
     ask('SISMEMBER', base .. ':paused', queue),
     ask('HGETALL', key('died', queue)),
   }) do

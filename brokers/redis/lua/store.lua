@@ -41,6 +41,7 @@ local function store_all(messages, now)
     ask('HSET', key('message', m.id), 'queue', m.queue, 'actor', m.actor, 'priority', m.priority,
       'seq', m.seq, 'due', time(m.due), 'enqueued', time(m.enqueued),
       'deliveries', m.deliveries, 'crashes', m.crashes)
+    if number(m.deliveries) > 0 then ask('ZADD', key('tried', m.queue), time(m.enqueued), m.id) end
     if m.error ~= '' then ask('HSET', key('message', m.id), 'error', m.error) end
     payloads[2 * i - 1], payloads[2 * i] = key('payload', m.id), m.payload
     queues[m.queue] = true

@@ -491,3 +491,9 @@ def test_a_reply_knows_whom_it_is_for(store: ConversationStore) -> None:
     assert (reply.contact, reply.address) == (message.contact, message.address)
     assert reply.account_sid == message.account_sid
     assert reply == store.reply(reply.reply_id)
+
+
+def test_a_store_that_works_proves_it(store: ConversationStore) -> None:
+    store.check(timeout_s=20)
+    answered(store)
+    store.check(timeout_s=20)

@@ -194,6 +194,23 @@ def test_the_fallback_is_said_for_a_message_that_expired_before_it_was_ever_run(
     assert reply.body == "Desculpe."
 
 
+def test_the_fallback_is_said_for_a_message_that_expired_while_it_gathered_a_burst(
+    make_world: Callable[..., World],
+) -> None:
+    """It holds the conversation, and runs still: it is a dead letter only when that was passed on."""
+    world = make_world(reply_gather_ms=1, reply_fallback_text="Desculpe.")
+    message = webhook(world, "Oi")
+    world.run_next()
+    [expired] = world.services.broker.backend.dequeue("messages", limit=1, timeout_s=20)
+    assert expired.message_id == message.message_id
+
+    apologise(message.asdict(), {})
+
+    reply = world.conversations.next_to_send(CONVERSATION)
+    assert reply is not None
+    assert reply.body == "Desculpe."
+
+
 def test_without_a_fallback_text_nothing_is_said(world: World) -> None:
     apologise(failed_for_good(world, "Oi"), {})
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 from llmock.pytest_plugin import LLMock
 
@@ -14,7 +11,7 @@ from actors.ai import (
     ResponderRefused,
     ResponderUnavailable,
 )
-from actors.ai.openai import OpenAIResponder, _retry_after_ms
+from actors.ai.openai import OpenAIResponder
 from actors.ai.window import window
 from actors.conversations import Line
 from tests.support.ports import free_port
@@ -144,17 +141,3 @@ def test_an_empty_answer_is_none(llmock: LLMock) -> None:
 
     with pytest.raises(ResponderUnavailable, match="empty"):
         responder(llmock).respond([], said("Oi"))
-
-
-@pytest.mark.parametrize(
-    ("value", "delay_ms"), [(None, None), ("0.25", 250), ("0", 0), ("-5", 0), ("soon", None), ("nan", None)]
-)
-def test_a_delay_may_be_a_fraction_and_may_be_nonsense(value: str | None, delay_ms: int | None) -> None:
-    assert _retry_after_ms(value) == delay_ms
-
-
-def test_a_delay_may_be_a_date() -> None:
-    delay_ms = _retry_after_ms(format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True))
-
-    assert delay_ms is not None
-    assert 500_000 < delay_ms <= 600_000

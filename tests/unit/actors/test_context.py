@@ -18,6 +18,7 @@ from actors.context import LogContext
 from brokers import SQLiteBroker
 from brokers.durable import DurableBroker
 from brokers.middleware import stack
+from tests.support.messages import send_aged
 
 PATIENCE_MS = 20_000
 
@@ -174,7 +175,7 @@ def test_until_a_message_is_settled_it_is_bound_and_then_nothing_is(
         talk.send("be done")
         talk.send("fail")
         old = talk.message("be late")
-        broker.enqueue(old.copy(message_timestamp=0))  # skipped: it is too old
+        send_aged(broker, old, age_ms=60_000)  # skipped: it is too old
 
     assert [bound["contact"] for bound in seen.about("acked")] == ["somebody"]
     about_failed, about_skipped = seen.about("nacked")

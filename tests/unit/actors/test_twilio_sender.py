@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actors.conversations import Reply
+from actors.retry_after import LONGEST_MS
 from actors.sender import NotSentEver, NotSentYet, PerhapsSent
 from actors.twilio import PACE_MS, TwilioSender
 from brokers.clock import now_ms
@@ -71,7 +72,8 @@ def test_a_reply_is_sent_with_a_callback_that_names_it(sender: TwilioSender, acc
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "delay_ms"), [("2", 2000), ("0", 0), (None, None), ("tomorrow", None)]
+    ("retry_after", "delay_ms"),
+    [("2", 2000), ("0", 0), (None, None), ("tomorrow", None), ("²", None), ("9" * 5_000, LONGEST_MS)],
 )
 def test_too_many_requests_means_not_sent_yet(
     sender: TwilioSender, account: Account, retry_after: str | None, delay_ms: int | None

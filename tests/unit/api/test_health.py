@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.dashboard.watch import Watch
 from api.health import health_routes
+from brokers.checks import Checks
 from brokers.collectors import SpoolCollector
 from brokers.counting import Counts
 from brokers.redis import RedisBackend
@@ -45,7 +46,7 @@ def client(spooled: SpooledBackend, tmp_path: Path) -> Iterator[TestClient]:
     app = FastAPI()
     (tmp_path / "metrics").mkdir()
     machine = Machine(tmp_path / "metrics", [SpoolCollector(spooled)])
-    app.include_router(health_routes(spooled, machine, spooled))
+    app.include_router(health_routes(spooled, machine, Checks({}), spooled))
     with TestClient(app) as client:
         yield client
 
@@ -69,4 +70,4 @@ def test_the_dashboard_says_that_the_spool_cannot_be_read(spooled: SpooledBacken
     facts = watch.facts()
 
     assert facts.spool is None
-    assert "spool.db" in (facts.spool_error or "")
+    assert "spool.db" in facts.stores["spool"]

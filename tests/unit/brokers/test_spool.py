@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from brokers.backend import QueueBackend, QueueMessage
+from brokers.clock import now_ms
 from brokers.errors import EngineError, MessageTooLarge, NotDurable
 from brokers.redis import RedisBackend
 from brokers.spool import SPOOL, SpooledBackend, _packed
@@ -182,6 +183,20 @@ def test_all_that_belongs_to_a_message_survives(
     assert (stored.queue, stored.actor, stored.payload) == ("a queue", "an actor", b"\n\x00\xff")
     assert (stored.priority, stored.state) == (7, "delayed")
     assert 0 <= stored.due_at - stored.enqueued_at <= 600_000
+
+
+def test_the_age_of_a_message_counts_from_when_it_was_spooled(
+    spooled: SpooledBackend, server: RedisServer, queue: QueueBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.kill()
+    with monkeypatch.context() as patch:  # ten minutes ago
+        patch.setattr(spooled.store._arrivals, "_clock", lambda: now_ms() - 600_000)  # type: ignore[attr-defined]
+        sent(spooled, QueueMessage("an id", "a queue", "an actor", b"{}"))
+    server.start()
+
+    eventually(lambda: spooled.trouble is None)
+    stored = found(queue, "an id")
+    assert stored.due_at - stored.enqueued_at >= 600_000
 
 
 def test_a_message_that_is_too_large_is_refused_and_not_spooled(spooled: SpooledBackend) -> None:

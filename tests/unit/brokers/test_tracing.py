@@ -24,6 +24,7 @@ from brokers import SQLiteBroker
 from brokers.durable import DurableBroker, message_in_hand
 from brokers.middleware import stack
 from brokers.middleware.tracing import FIRST_DELIVERY, Tracing
+from tests.support.messages import send_aged
 from tests.support.system import ROOT
 
 PATIENCE_MS = 20_000
@@ -225,7 +226,7 @@ def test_an_expired_message_is_skipped(traced: Traced) -> None:
         pass
 
     with traced.at_work():
-        traced.broker.enqueue(talk.message().copy(message_timestamp=0))
+        send_aged(traced.broker, talk.message(), age_ms=60_000)
 
     [processed] = traced.named("process default")
     assert attributes(processed)["messaging.dramatiq.outcome"] == "skipped"

@@ -85,3 +85,12 @@ def test_a_conversation_can_be_let_go_of(other: RedisConversationStore, server: 
         assert other.release(hold, unless_more=True)
 
     assert other.hold(CONVERSATION, "message-2", is_live=always) is not None
+
+
+def test_a_check_says_that_the_server_takes_nothing_more(
+    other: RedisConversationStore, server: RedisServer
+) -> None:
+    other.check(timeout_s=20)
+    with full(server), pytest.raises(EngineError, match="maxmemory"):
+        other.check(timeout_s=20)
+    other.check(timeout_s=20)

@@ -18,7 +18,7 @@ def stats(
     done: int | None, *, ready: int = 0, oldest_s: float | None = None, at_s: float = 0
 ) -> list[QueueStats]:
     due = None if oldest_s is None else int((at_s - oldest_s) * 1000)
-    return [QueueStats("messages", ready, 0, 0, 0, done, due, False)]
+    return [QueueStats("messages", ready, 0, 0, 0, done, due, False, counted_at=int(at_s * 1000))]
 
 
 def test_throughput_is_what_was_done_between_two_looks() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from api.dashboard.problems import OFTEN, SILENT_S, SLOW_S, STILL_S, Facts, Problem, problems
+from api.dashboard.problems import OFTEN, SILENT_S, SLOW_S, STILL_S, TRIED_S, Facts, Problem, problems
 from brokers.backend import QueueStats
 from brokers.spool import SpoolDepth
 
 NOW = 1_700_000_000_000
-QUEUE = QueueStats("messages", 0, 0, 0, 0, 100, None, False)
+QUEUE = QueueStats("messages", 0, 0, 0, 0, 100, None, False, counted_at=NOW)
 WORKER = {"name": "worker-1", "kind": "worker", "state": "ready"}
 CALM = Facts(NOW, [QUEUE], supervisor={"children": [WORKER]})
 
@@ -39,6 +39,28 @@ def test_nothing_is_wrong_when_nothing_is() -> None:
 def test_the_engine_is_away() -> None:
     found = only(Facts(NOW, engine_error="no answer within 2 s"))
     assert (found.severity, found.text) == ("bad", "The queue's engine is away: no answer within 2 s")
+
+
+@pytest.mark.parametrize(
+    ("store", "text"),
+    [
+        (
+            "conversations",
+            "The conversations cannot be used: no database. Messages wait until they can, and expire.",
+        ),
+        (
+            "spool",
+            "The spool cannot be used: no database. Webhooks are refused if Redis is away.",
+        ),
+        (
+            "audit",
+            "The audit log cannot be written: no database. Until then nothing can be changed here.",
+        ),
+    ],
+)
+def test_a_store_beside_the_queue_is_broken(store: str, text: str) -> None:
+    found = only(replace(CALM, stores={store: "no database"}))
+    assert (found.severity, found.text) == ("bad", text)
 
 
 def test_a_paused_queue() -> None:
@@ -70,6 +92,13 @@ def test_messages_wait_long_although_work_is_being_done() -> None:
     assert found.text == "The oldest message of messages has waited for 2 min; 12 messages waiting."
 
 
+def test_a_message_is_tried_again_and_again_although_none_is_due() -> None:
+    found = only(replace(CALM, queues=[replace(QUEUE, delayed=1, waits_since=NOW - TRIED_S * 1000)]))
+    assert found.severity == "warn"
+    assert found.text == "A message of messages has been tried for 5 min, and is not done."
+    assert problems(replace(CALM, queues=[replace(QUEUE, waits_since=NOW - TRIED_S * 1000 + 1)])) == []
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [
@@ -93,7 +122,7 @@ def test_the_spool_is_in_use() -> None:
 
 
 def test_a_spool_that_cannot_be_read_is_worse() -> None:
-    found = only(replace(CALM, spool_error="the file is malformed", spool_trouble="connection refused"))
+    found = only(replace(CALM, stores={"spool": "the file is malformed"}, spool_trouble="connection refused"))
     assert (found.severity, "the file is malformed" in found.text) == ("bad", True)
 
 

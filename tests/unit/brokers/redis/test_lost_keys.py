@@ -56,7 +56,7 @@ class Deed(NamedTuple):
 
 
 def a_new(message_id: bytes, queue: str = QUEUE, delay_ms: int = 0, unique_key: str = "") -> list[Argument]:
-    return [message_id, queue, "work", b'{"queue_name":"some"}', 0, delay_ms, unique_key, 60_000]
+    return [message_id, queue, "work", b'{"queue_name":"some"}', 0, delay_ms, unique_key, 60_000, 0]
 
 
 def as_it_was(message_id: bytes, state: str) -> list[Argument]:
@@ -86,6 +86,7 @@ DEEDS: Mapping[str, Deed] = {
     "list dead": Deed(scripts.LIST, [QUEUE, "dead", 0, 10]),
     "nack": Deed(scripts.NACK, [NOW, "living", QUEUE, 1, LIVING[0], "failed", "no"], kills=LIVING[:1]),
     "nothing": Deed(scripts.NOTHING, []),
+    "now": Deed(scripts.NOW, [""]),
     "orphans": Deed(scripts.ORPHANS, [NOW, 1_000, 1, 15_000]),
     "pause": Deed(scripts.PAUSE, [QUEUE, 1]),
     "resume": Deed(scripts.PAUSE, [PAUSED, 0]),

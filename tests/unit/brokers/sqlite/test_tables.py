@@ -262,11 +262,11 @@ class TidiedQueue(Queue):
 
 
 def test_ids_and_counts_are_right_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    *older, newest = tables.SCHEMA.steps
+    first, second, third, *later = tables.SCHEMA.steps
     for threshold, small in (("% 1000", "% 3"), ("10000", "2")):
-        assert newest.count(threshold) == 2
-        newest = newest.replace(threshold, small)
-    monkeypatch.setattr("brokers.sqlite.backend.SCHEMA", Schema("queue", (*older, newest)))
+        assert third.count(threshold) == 2
+        third = third.replace(threshold, small)
+    monkeypatch.setattr("brokers.sqlite.backend.SCHEMA", Schema("queue", (first, second, third, *later)))
     engine = SQLiteEngine(tmp_path)
     engine.hurry(monkeypatch.setattr)
     monkeypatch.setattr(TidiedQueue, "engine_beside", engine, raising=False)
@@ -278,7 +278,15 @@ def test_ids_and_counts_are_right_whatever_happens(tmp_path: Path, monkeypatch: 
     )
 
 
-# -- from the version before --------------------------------------------------------------------------
+def test_the_oldest_that_was_tried_before_is_found_without_a_search(tmp_path: Path) -> None:
+    with closing(SQLiteBackend(tmp_path / "queue.db")) as backend:
+        plan: Any = backend.database.read(
+            lambda c: c.execute("EXPLAIN QUERY PLAN " + statements.OLDEST_TRIED, (QUEUE,)).fetchall()
+        )
+    assert [row[3] for row in plan] == ["SEARCH message_queue USING INDEX message_tried (queue=?)"]
+
+
+# -- from the versions before -------------------------------------------------------------------------
 
 OLD_MESSAGE = """
 INSERT INTO message_queue

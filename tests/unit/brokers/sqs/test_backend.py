@@ -18,6 +18,7 @@ from brokers.backend import DeadLetterFilter
 from brokers.errors import EngineError, MessageTooLarge, Unsupported
 from brokers.sqs import SQSBackend, SQSBroker
 from brokers.sqs.backend import LARGEST_BYTES
+from brokers.sqs.clock import ServiceClock
 from tests.support.messages import QUEUE, a_message, claimable, claimed, stats_of, stored
 from tests.support.ports import free_port
 from tests.support.sqs_server import REGION, SQSServer
@@ -470,3 +471,43 @@ def _policy(sqs: SQSServer, queue: str) -> dict[str, Any]:
 
 def _fail(*_: object) -> None:
     raise EngineError("SQS is away")
+
+
+def test_a_retry_keeps_the_time_at_which_its_message_came_in(backend: SQSBackend) -> None:
+    stored(backend, waited_ms=60_000)
+    first = claimed(backend)
+    assert 60_000 <= first.age_ms < 120_000
+
+    backend.retry(first, queue=QUEUE, payload=b"{}", delay_ms=0, error=None)
+    assert claimed(backend).enqueued_at == first.enqueued_at
+
+
+@pytest.mark.parametrize("off_ms", [-86_400_000, 86_400_000])
+def test_ages_and_delays_go_by_the_clock_of_sqs(
+    backend: SQSBackend, monkeypatch: pytest.MonkeyPatch, off_ms: int
+) -> None:
+    true_time_ns = time.time_ns
+    clock = backend._queues.clock
+    monkeypatch.setattr(clock, "_clock", lambda: true_time_ns() // 1_000_000 + off_ms)
+    backend.check(timeout_s=20)  # any answer will do
+    stored(backend, delay_ms=1_000)
+
+    [delivery] = eventually(lambda: backend.dequeue(QUEUE, limit=1, timeout_s=1))
+    assert delivery.age_ms < 600_000
+    assert abs(delivery.due_at - true_time_ns() // 1_000_000) < 600_000
+
+
+@pytest.mark.parametrize("date", [None, "", "soon", "Thu, 99 Foo 1970"])
+def test_an_answer_without_a_date_tells_no_time(date: str | None) -> None:
+    clock = ServiceClock(lambda: 1_000_000)
+    clock.learn(date)
+    assert clock.now_ms() == 1_000_000
+
+
+def test_clocks_that_agree_to_the_second_agree() -> None:
+    clock = ServiceClock(lambda: 1_000_000)
+    clock.learn("Thu, 01 Jan 1970 00:16:41 GMT")
+    assert clock.now_ms() == 1_000_000
+
+    clock.learn("Thu, 01 Jan 1970 01:16:40 GMT")
+    assert clock.now_ms() == 1_000_000 + 3_600_500

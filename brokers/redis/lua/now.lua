@@ -1,0 +1,3 @@
+-- What time it is. ARGV: again, time. Returns it.
+
+return digits(clock(ARGV[2]))

@@ -1,0 +1,56 @@
+"""Proves that a database file can be written, and that it can be read, whatever a process remembers of it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from .connection import Connection, connect, explain
+from .write import Write
+
+#: One row, which only checks write. It is of no version: each of our files may be checked.
+_TABLE = """
+CREATE TABLE IF NOT EXISTS write_check (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    checked_at  INTEGER NOT NULL
+)
+"""
+_WRITE = (
+    "INSERT INTO write_check VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at"
+)
+
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+
+
+class Probe(Write[None]):
+    """A durable write.
+
+    Parameters:
+      at_ms: the time to write, in milliseconds since the epoch.
+    """
+
+    def __init__(self, at_ms: int) -> None:
+        super().__init__()
+        self._at_ms = at_ms
+
+    def apply(self, connection: Connection) -> None:
+        connection.execute(_TABLE)
+        connection.execute(_WRITE, (self._at_ms,))
+
+
+def read_anew(path: Path) -> None:
+    """Read the beginning of each table through a connection that has read nothing yet.
+
+    A file that was overwritten is noticed by no connection that remembers the pages it needs.
+
+    Raises:
+      EngineError: SQLite could not.
+    """
+    try:
+        with closing(connect(path, read_only=True)) as connection:
+            for (name,) in connection.execute(_TABLES).fetchall():
+                connection.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchall()  # noqa: S608  our own tables
+    except apsw.Error as error:
+        raise explain(path, error) from error
