@@ -22,8 +22,9 @@ class RedisBroker(DurableBroker):
       middleware: all middleware of this broker; None for `brokers.middleware.stack()`.
       max_deliveries: how many workers may die under a message before it becomes a dead letter.
       max_message_bytes: the largest encoded message to accept.
-      heartbeat_timeout_s: after how many seconds of silence a worker process is dead, and its messages run
-        elsewhere.
+      heartbeat_timeout_s: heartbeats come five times in so many seconds. A worker process that ended is
+        noticed after two of them on its own machine; one of another machine is dead after four times so many
+        seconds of silence. Then its messages run elsewhere.
       durability: what an enqueue waits for. `wait`: the fsync of the server's append-only file, where the
         server can tell (Redis 7.2 and Valkey can), and a warning where not. `require`: the same, and an
         error where not. `waive`: nothing.

@@ -17,9 +17,10 @@ from ..forks import abandon_in_children
 from . import scripts
 from .commands import Command, Store
 from .database import Database
-from .desk import Desk, Outlook, this_host
+from .desk import Desk, Outlook
 from .durability import Durability
 from .heart import DIED
+from .life import this_host
 from .operators import OperatorSide
 from .scripts import Argument, encoded, name_of
 from .server import Address
@@ -81,6 +82,7 @@ class RedisBackend(OperatorSide):
         self._max_message_bytes = max_message_bytes
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
+        self._not_left: list[Desk] = []  # the server was away when they were closed
         self._start_anew()
         abandon_in_children(self)
 
@@ -225,12 +227,16 @@ class RedisBackend(OperatorSide):
             try:
                 desk.leave()
             except EngineError as error:
-                logger.warning("Left without a word, and counts as dead in a moment: %s", error)
+                logger.warning(
+                    "Could not give back what is held. That is done when this process ends: %s", error
+                )
+                self._not_left.append(desk)
             self._database.server.close()
         self._start_anew()
 
     def abandon(self) -> None:
         """In a forked child: it is another process, with a name of its own when it consumes."""
+        self._not_left = []
         self._start_anew()
 
     def _now(self) -> Argument:
@@ -247,6 +253,9 @@ class RedisBackend(OperatorSide):
         with self._arriving:
             if self._desk is None:
                 self._database.look_at_server()
+                while self._not_left:  # while this process lives, no other gives back what it held
+                    self._not_left[-1].leave()
+                    self._not_left.pop()
                 self._desk = Desk(
                     self._database.server,
                     self._database.base,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import os
 import secrets
-import socket
 from contextlib import ExitStack
-from functools import cache
-from pathlib import Path
 
 import redis
 
 from . import scripts
 from .bell import Bell
 from .heart import Heart
+from .life import started_at, this_host
 from .marks import Marks
 from .scripts import Call
 from .server import Server, explained
@@ -44,7 +42,10 @@ class Desk:
         self.marks = Marks(server, f"{base}:started:{self.owner}")
         self.bell = Bell(server, f"{base}:bell:{self.owner}")
         self.heart = Heart(
-            *(server, self.owner, self.host, self.pid), timeout_s=timeout_s, max_deliveries=max_deliveries
+            server,
+            (self.owner, self.host, self.pid, started_at(self.pid)),
+            timeout_s=timeout_s,
+            max_deliveries=max_deliveries,
         )
         with ExitStack() as on_failure:
             try:
@@ -97,13 +98,3 @@ class Outlook:
 
     def found_something(self) -> None:
         self.look_at_s = -math.inf
-
-
-@cache
-def this_host() -> str:
-    """This machine, or this container: where a process id means one process."""
-    try:
-        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot_id}/{Path('/proc/self/ns/pid').stat().st_ino}"
-    except OSError:  # no Linux
-        return socket.gethostname()

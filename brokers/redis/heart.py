@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from ..errors import EngineError
 from . import scripts
+from .life import is_alive
 from .scripts import Argument, Call
 from .server import Server, explained
 
@@ -15,6 +17,13 @@ logger = logging.getLogger(__name__)
 
 #: How many beats there are in the time after which a silent process is dead.
 BEATS_IN_TIMEOUT = 5
+
+#: How many beats a process of this machine may miss before the kernel is asked whether it lives.
+MISSED_BEATS = 2
+
+#: How many times longer a process of another machine may be silent. Perhaps no process is left there to ask
+#: the kernel, and one call of C can keep a whole interpreter, its heartbeat included, from going on.
+ELSEWHERE = 4
 
 #: How long after a failed beat it is tried again, in seconds.
 RETRY_S = 0.5
@@ -30,28 +39,26 @@ DIED = "The worker process died while it ran this message."
 class Heart:
     """Says that this process lives, and looks after those that died.
 
-    It has a thread and a connection of its own, and waits for nobody else in this process.
+    It has a thread and a connection of its own, and waits for nothing else in this process. Of a silent
+    process of its own machine it asks the kernel: none is taken for dead there that lives, and a death is
+    noticed sooner. A process of another machine is dead when it was silent for `ELSEWHERE` times the timeout.
 
     Parameters:
       server: the server.
-      owner: this process's name in leases.
-      host: its machine.
-      pid: its number there.
+      process: this process: its name in leases, its machine, its number there, and when it started.
       timeout_s: how long a process may be silent, in seconds.
       max_deliveries: how many workers may die under a message before it is set aside.
     """
 
     def __init__(
-        self, server: Server, owner: str, host: str, pid: int, *, timeout_s: float, max_deliveries: int
+        self, server: Server, process: tuple[str, str, int, str], *, timeout_s: float, max_deliveries: int
     ) -> None:
         self._server = server
-        self._owner = owner
-        self._arguments: Sequence[Argument] = (
-            *(owner, host, pid),
-            *(int(timeout_s * 1000), max_deliveries, DIED),
-        )
         timeout_ms = int(timeout_s * 1000)
-        self._look: Sequence[Argument] = ("", LOOK_AT, timeout_ms // BEATS_IN_TIMEOUT, timeout_ms)
+        interval_ms = timeout_ms // BEATS_IN_TIMEOUT
+        self._sentence: Sequence[Argument] = (max_deliveries, DIED)
+        self._arguments = (*process, timeout_ms * ELSEWHERE, MISSED_BEATS * interval_ms, *self._sentence)
+        self._look: Sequence[Argument] = ("", LOOK_AT, interval_ms, timeout_ms)
         self._timeout_s = timeout_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recado-heart", daemon=True)
@@ -75,11 +82,10 @@ class Heart:
         Raises:
           EngineError: the server is away.
         """
-        answers = self._server.run([Call(scripts.BEAT, self._arguments), Call(scripts.ORPHANS, self._look)])
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise explained(answer)
-        (known, *dead), orphans = answers
+        (known, dead, silent), orphans = self._answers(
+            Call(scripts.BEAT, self._arguments), Call(scripts.ORPHANS, self._look)
+        )
+        dead += self._judge(silent)
         if not known and not first:
             logger.warning(
                 "This process was silent for more than %g s and counted as dead: its messages run elsewhere",
@@ -95,6 +101,23 @@ class Heart:
                 "maxmemory-policy is noeviction.",
                 orphans,
             )
+
+    def _judge(self, silent: Sequence[bytes]) -> list[Any]:
+        """Ask the kernel about silent processes of this machine; return the dead, and how much each held."""
+        judged: list[Argument] = []
+        for owner, pid, started in zip(*[iter(silent)] * 3, strict=True):
+            judged += (owner, int(is_alive(int(pid), started.decode())))
+        if not judged:
+            return []
+        [dead] = self._answers(Call(scripts.JUDGE, (*self._sentence, *judged)))
+        return list(dead)
+
+    def _answers(self, *calls: Call) -> list[Any]:
+        answers = self._server.run(calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise explained(answer)
+        return answers
 
     def _run(self) -> None:
         pause_s = interval_s = self._timeout_s / BEATS_IN_TIMEOUT

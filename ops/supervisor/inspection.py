@@ -5,7 +5,7 @@ from __future__ import annotations
 from .cause import Cause
 from .child import Child, Slot
 from .crew import Crew
-from .health import Diagnosis, cannot_finish, is_impaired, is_silent
+from .health import Diagnosis, Patience, cannot_finish, is_impaired, is_silent
 from .replacements import Replacements
 
 
@@ -15,13 +15,13 @@ class Inspection:
     Parameters:
       crew: the children.
       replacements: replaces those that are worn or impaired.
-      heartbeat_timeout_s: how long a child may say nothing, in seconds.
+      patience: how long a child may say nothing.
     """
 
-    def __init__(self, crew: Crew, replacements: Replacements, *, heartbeat_timeout_s: float) -> None:
+    def __init__(self, crew: Crew, replacements: Replacements, *, patience: Patience) -> None:
         self._crew = crew
         self._replacements = replacements
-        self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._patience = patience
 
     def round(self) -> None:
         """Look at all of them."""
@@ -49,7 +49,8 @@ class Inspection:
                 return None
             what = f"not ready within {slot.spec.start_timeout_s:g} s"
             return Diagnosis("kill", Cause("not_ready", what))
-        if silence := is_silent(now - child.heard_at, self._heartbeat_timeout_s):
+        is_stopped = self._crew.hands.is_stopped(child.pid)
+        if silence := is_silent(now - child.heard_at, child.heartbeat, self._patience, is_stopped=is_stopped):
             return silence
         if child.stop_reason is not None:
             return cannot_finish(child.heartbeat)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ops.settings import Settings
 
 from .autoscaler import Autoscaler
+from .health import Patience
 from .recycling import Limits
 from .spec import ChildSpec
 from .supervisor import Plan
@@ -41,7 +42,7 @@ def plan_of(settings: Settings, modules: Sequence[str]) -> Plan:
             shutdown_timeout_s=settings.drain_timeout_s,
             work_counts_deaths=True,
         ),
-        heartbeat_timeout_s=settings.heartbeat_timeout_s,
+        patience=Patience(settings.heartbeat_timeout_s, settings.hang_grace_s),
         drain_timeout_s=settings.drain_timeout_s,
         autoscaler=Autoscaler(
             least=settings.workers,

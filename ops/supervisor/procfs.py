@@ -14,3 +14,12 @@ def rss_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
     except (OSError, IndexError):
         return 0
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal or a debugger keeps it from going on; False when it is gone, or without a /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in {"T", "t"}  # proc(5): the name before may hold anything

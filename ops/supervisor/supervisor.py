@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import events
 from .autoscaler import Autoscaler
@@ -11,6 +11,7 @@ from .cause import Word
 from .child import Slot
 from .crew import Crew
 from .errors import FAILED, MISCONFIGURED, OK
+from .health import Patience
 from .heartbeat import Heartbeat
 from .inspection import Inspection
 from .reload import Reload
@@ -32,14 +33,14 @@ class Plan:
 
     Attributes:
       api, worker: the two kinds of children.
-      heartbeat_timeout_s: a child that says nothing for so long hangs, in seconds.
+      patience: how long a child may say nothing before it hangs.
       drain_timeout_s: how long the end may take, in seconds.
       autoscaler: says how many workers there are to be; None for always the same number.
     """
 
     api: ChildSpec
     worker: ChildSpec
-    heartbeat_timeout_s: float = 10.0
+    patience: Patience = field(default_factory=lambda: Patience(timeout_s=10.0, grace_s=30.0))
     drain_timeout_s: float = 150.0
     autoscaler: Autoscaler | None = None
 
@@ -62,7 +63,7 @@ class Supervisor:
         self._crew = crew
         self._replacements = Replacements(crew, self._replacement_failed)
         self._reload = Reload(crew, self._replacements)
-        self._inspection = Inspection(crew, self._replacements, heartbeat_timeout_s=plan.heartbeat_timeout_s)
+        self._inspection = Inspection(crew, self._replacements, patience=plan.patience)
         self.scaling = Scaling(crew, self._replacements, plan.worker, plan.autoscaler)
         self._shutdown: Shutdown | None = None
         self._next_round_at = 0.0

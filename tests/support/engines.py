@@ -50,8 +50,8 @@ class Engine(ABC):
     #: Whether the engine tells the time, or each process by itself.
     HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = False
 
-    #: Whether a process that is stopped, for longer than any heartbeat takes, keeps what it holds.
-    KEEPS_WHAT_THE_STOPPED_HOLD: ClassVar[bool] = True
+    #: Whether processes of several machines may share a store. Then one can be taken for dead that lives.
+    IS_SHARED_BY_MACHINES: ClassVar[bool] = False
 
     @classmethod
     @contextmanager
@@ -82,6 +82,10 @@ class Engine(ABC):
     @abstractmethod
     def crash(self, backend: QueueBackend) -> None:
         """Leave `backend` as the death of its process would."""
+
+    def lose_sight_of(self, pid: int) -> None:
+        """Have a stopped process look like one of another machine that has been silent for too long."""
+        raise NotImplementedError
 
     @abstractmethod
     def recover(self, backend: QueueBackend) -> None:
@@ -183,9 +187,8 @@ class RedisEngine(Engine):
     namespace: str = "recado"
 
     BINARY: ClassVar[str]
+    IS_SHARED_BY_MACHINES: ClassVar[bool] = True
     HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = True
-    KEEPS_WHAT_THE_STOPPED_HOLD: ClassVar[bool] = False
-
     #: Short, so that a test need not wait long for a death to be noticed; long enough for a busy machine.
     HEARTBEAT_TIMEOUT_S: ClassVar[float] = 2.0
 
@@ -231,8 +234,18 @@ class RedisEngine(Engine):
         backend.close()
         if desk is not None:
             desk.stop()
-            # Silent since the beginning of time: the next one who looks finds it dead.
-            ask(self.port, "ZADD", f"{{{self.namespace}}}:processes", "XX", "0", desk.owner)
+            self._silence(desk.owner)
+
+    def _silence(self, owner: str) -> None:
+        """Of another machine, and silent since the beginning of time: the next who looks finds it dead."""
+        ask(self.port, "ZADD", f"{{{self.namespace}}}:processes", "XX", "0", owner)
+        ask(self.port, "HSET", f"{{{self.namespace}}}:process:{owner}", "host", "elsewhere")
+
+    def lose_sight_of(self, pid: int) -> None:
+        prefix = f"{{{self.namespace}}}:process:"
+        for key in ask(self.port, "KEYS", f"{prefix}*"):
+            if ask(self.port, "HGET", key, "pid") == str(pid).encode():
+                self._silence(key.decode().removeprefix(prefix))
 
     def recover(self, backend: QueueBackend) -> None:
         assert isinstance(backend, RedisBackend)

@@ -1,16 +1,26 @@
--- A process lives, and looks whether the others do. ARGV: again, owner, host, pid, milliseconds after which
--- a silent process is dead, how many deaths a message may cause, and what to note as their reason.
--- Returns whether this process was known, and then each dead owner and how many messages it held.
+-- A process lives, and looks whether the others do. ARGV: again, owner, host, pid, when it started, milliseconds of
+-- silence after which a process of another host is dead, and after which one of this host is to be looked for,
+-- how many deaths a message may cause, and what to note as their reason.
+-- Returns whether this process was known, and two lists: dead owners, each with how many messages it held; and owners
+-- of this host that are silent, each with its pid and when it started.
 
 although_memory_is_full()
-local now, owner = clock(''), ARGV[2]
+local now, owner, host = clock(''), ARGV[2], ARGV[3]
 local processes = base .. ':processes'
 local known = ask('ZADD', processes, digits(now), owner) == 0
-ask('HSET', key('process', owner), 'host', ARGV[3], 'pid', ARGV[4])
-local answer = {known and 1 or 0}
-local silent_since = digits(now - tonumber(ARGV[5]))
-for _, other in ipairs(ask('ZRANGEBYSCORE', processes, '-inf', '(' .. silent_since)) do
-  answer[#answer + 1] = other
-  answer[#answer + 1] = take_over(other, now, true, tonumber(ARGV[6]), ARGV[7])
+ask('HSET', key('process', owner), 'host', host, 'pid', ARGV[4], 'started', ARGV[5])
+
+local dead, silent = {}, {}
+local since = digits(now - tonumber(ARGV[7]))
+local found = ask('ZRANGEBYSCORE', processes, '-inf', '(' .. since, 'WITHSCORES')
+for i = 1, #found, 2 do
+  local other, beat_at = found[i], number(found[i + 1]) or 0
+  local process = ask('HMGET', key('process', other), 'host', 'pid', 'started')
+  if process[1] == host and number(process[2]) then
+    for _, part in ipairs({other, process[2], process[3] or ''}) do silent[#silent + 1] = part end
+  elseif beat_at < now - tonumber(ARGV[6]) then
+    dead[#dead + 1] = other
+    dead[#dead + 1] = take_over(other, now, true, tonumber(ARGV[8]), ARGV[9])
+  end
 end
-return answer
+return {known and 1 or 0, dead, silent}

@@ -19,7 +19,7 @@
 --   {ns}:waiting:<queue>       set     owners that found nothing and want to be woken
 --   {ns}:bell:<owner>          channel names a queue worth looking at
 --   {ns}:processes             zset    consuming processes. Score: last heartbeat. Member: owner
---   {ns}:process:<owner>       hash    host, pid
+--   {ns}:process:<owner>       hash    host, pid, and when it started
 --   {ns}:started:<owner>       hash    one field for each worker thread: <token>:<id> of what it runs, or ran
 --   {ns}:unique:<key>          string  <expires>:<id> of the message that has this unique key
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence keeps messages in order

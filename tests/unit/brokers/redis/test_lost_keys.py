@@ -67,7 +67,8 @@ def as_it_was(message_id: bytes, state: str) -> list[Argument]:
 DEEDS: Mapping[str, Deed] = {
     "ack": Deed(scripts.ACK, ["living", QUEUE, 1, 2, *LIVING], LIVING),
     "adopt": Deed(scripts.ADOPT, ["call", *as_it_was(READY[0], "ready"), *as_it_was(DEAD[0], "dead")]),
-    "beat": Deed(scripts.BEAT, ["living", "host", 1, 15_000, 5, "it died"]),
+    "beat": Deed(scripts.BEAT, ["living", "host", 1, "then", 60_000, 6_000, 5, "it died"]),
+    "judge": Deed(scripts.JUDGE, [5, "it died", "living", 1, "doomed", 0]),
     "check": Deed(scripts.CHECK, []),
     "claim": Deed(scripts.CLAIM, [LATER, QUEUE, "living", 3, 2, "host", 1]),
     "count_dead": Deed(scripts.COUNT_DEAD, [QUEUE, "", ""]),
@@ -161,7 +162,7 @@ class Scene:
         """Begin anew; returns every key there is."""
         self.client.flushdb()
         for number, owner in enumerate(("living", "doomed"), start=1):
-            self.run(scripts.BEAT, [owner, "host", number, 15_000, 5, "it died"])
+            self.run(scripts.BEAT, [owner, "host", number, "then", 60_000, 6_000, 5, "it died"])
             held = LIVING if owner == "living" else DOOMED
             self.run(scripts.ENQUEUE, [NOW, owner, *(part for each in held for part in a_new(each))])
             self.run(scripts.CLAIM, [NOW, QUEUE, owner, number, 10, "host", number])

@@ -38,6 +38,7 @@ class Paper:
         self.reported: list[str] = []
         self.rss: dict[str, int] = {}
         self.silent: set[str] = set()
+        self.stopped: set[str] = set()
         self.no_room = False
         self._living: dict[int, Heartbeat] = {}
         self._numbers = itertools.count(100)
@@ -86,6 +87,9 @@ class Paper:
 
     def rss_bytes(self, pid: int) -> int:
         return self.rss.get(self.names[pid], 50 * MB)
+
+    def is_stopped(self, pid: int) -> bool:
+        return self.names[pid] in self.stopped
 
     # -- what happens ----------------------------------------------------------------------------------
 
