@@ -92,8 +92,8 @@ class Settings(BaseSettings):
     )
     redis_heartbeat_timeout_s: Annotated[float, Field(ge=1)] = Field(
         15.0,
-        description="heartbeats come five times in so many seconds, at least 1; a worker of another machine that "
-        "is silent for four times as long is dead",
+        description="heartbeats come five times in so many seconds, at least 1; a worker of another machine "
+        "that is silent for four times as long is dead",
     )
     spool_path: Path = Field(
         Path("spool.db"), description="the file in which webhooks wait while Redis is away"

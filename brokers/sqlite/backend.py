@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import secrets
 import threading
 import time
@@ -23,12 +24,15 @@ from .arrivals import Arrival, Arrivals, holder_of, place, when
 from .caretaker import Caretaker, bury
 from .claims import Claim, ClaimOfOne, Taken
 from .connection import Connection
+from .damage import is_whole, set_aside
 from .database import WRITE_TIMEOUT_S, Database
 from .doorbell import Doorbell, Street
 from .operators import OperatorSide
 from .presence import Presence
 from .tables import SCHEMA
 from .write import Change, Write
+
+logger = logging.getLogger(__name__)
 
 #: After the last message of a queue was taken, how long until looking for more, unless the bell rings, in
 #: seconds: time for a worker thread to begin with it, which needs the GIL.
@@ -136,8 +140,13 @@ class SQLiteBackend(OperatorSide):
         try:
             taken = self._database.perform(kind(queue, limit, owner=owner, token=token, clock=self._clock))
             deliveries, claimed_s = [], time.monotonic()
-            for (key, message_id, count, enqueued_at, due_at, crashes), inline in taken.messages():
+            for head, inline in taken.messages():
+                key, message_id, count, enqueued_at, due_at, crashes = head
                 payload = self._database.read(partial(_body, key)) if inline is None else inline
+                if payload is None or not is_whole(head):
+                    what = "its payload is gone" if payload is None else "a field is of another type"
+                    self._database.write(partial(self._set_aside, key, what))
+                    continue
                 deliveries.append(
                     Delivery(
                         *(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes),
@@ -149,6 +158,10 @@ class SQLiteBackend(OperatorSide):
             self._unclaim(owner, token)
             raise
         return deliveries, taken
+
+    def _set_aside(self, key: int, what: str, connection: Connection) -> None:
+        logger.error("Message in row %d is a dead letter: %s", key, what)
+        set_aside(connection, key, what, self._clock())
 
     def _unclaim(self, owner: int, token: int) -> None:
         """A claim failed, or was not answered in time. If it is committed all the same, nobody knows."""
@@ -355,9 +368,9 @@ class _Desk:
             self.presence.waiting(-1)
 
 
-def _body(key: int, connection: Connection) -> bytes:
+def _body(key: int, connection: Connection) -> bytes | None:
     row: Any = connection.execute(statements.BODY, (key,)).fetchone()
-    return bytes(row[0])
+    return None if row is None else row[0]
 
 
 def _run(connection: Connection, statement: str, bindings: tuple[Any, ...]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import EngineError
 from . import statements
 from .connection import Connection
+from .damage import set_aside_stray, stray
 from .database import Database
 from .doorbell import Doorbell
 from .presence import Peer, Presence, peers
@@ -97,6 +98,9 @@ class Caretaker:
             # Looked at after the files: whoever holds messages had its file before.
             for owner in holders - alive - {peer.owner for peer in self._others()}:
                 self._take_over(owner, [])
+            if self._database.read(stray):
+                count = self._database.write(lambda c: set_aside_stray(c, self._clock()))
+                logger.error("%d message(s) with rows that are not whole are dead letters", count)
 
     def _others(self) -> list[Peer]:
         found = list(peers(self._database.run_directory, self._presence.owner))
@@ -142,12 +146,17 @@ class Caretaker:
         count = self._database.write(apply, durable=False)
         if count:
             logger.warning(
-                "Process %016x died holding %d message(s): they are back in the queue", owner, count
+                "Process %s died holding %d message(s): they are back in the queue", _name(owner), count
             )
 
     def _remove(self, peer: Peer) -> None:
         peer.path.with_suffix(".fifo").unlink(missing_ok=True)
         peer.path.unlink(missing_ok=True)
+
+
+def _name(owner: int | str | bytes) -> str:
+    """As its files are called; whatever a damaged row says."""
+    return f"{owner:016x}" if isinstance(owner, int) else repr(owner)
 
 
 def bury(

@@ -6,8 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import apsw
+
 from . import statements
 from .connection import Connection
+from .damage import set_aside_damaged_head
 from .write import Write
 
 #: How many delayed messages one claim makes ready at most.
@@ -56,21 +59,33 @@ class Claim(Write[Taken]):
     def __init__(self, queue: str, limit: int, *, owner: int, token: int, clock: Callable[[], int]) -> None:
         super().__init__(durable=False)
         self._clock = clock
+        self._queue = queue
         self._wanted = {"queue": queue, "limit": limit}
         self._holder = {"owner": owner, "token": token}
 
     def apply(self, connection: Connection) -> Taken:
         now = self._clock()
-        heads, payloads, next_due_at = self._next_ready(connection)
-        if next_due_at is not None and next_due_at <= now:
+        try:
+            heads, payloads, next_due_at = self._next_ready(connection)
+        except (apsw.SQLError, UnicodeDecodeError):  # a row that cannot be made JSON or text
+            if not set_aside_damaged_head(connection, self._queue, now):
+                raise
+            heads, payloads, next_due_at = self._next_ready(connection)
+        if _is_time(next_due_at) and next_due_at <= now:
             connection.execute(statements.PROMOTE, {**self._wanted, "now": now, "limit": PROMOTE_LIMIT})
             heads, payloads, next_due_at = self._next_ready(connection)
         if heads != "[]":
             connection.execute(statements.CLAIM, {**self._holder, "heads": heads})
+        next_due_at = int(next_due_at) if _is_time(next_due_at) else None
         return Taken(heads, payloads or b"", next_due_at, is_all=False, at=now)
 
     def _next_ready(self, connection: Connection) -> Any:
         return connection.execute(statements.NEXT_READY, self._wanted).fetchone()
+
+
+def _is_time(value: object) -> bool:
+    """Whether there is one, and no damaged row gave it."""
+    return isinstance(value, int | float)
 
 
 class ClaimOfOne(Claim):
@@ -84,7 +99,11 @@ class ClaimOfOne(Claim):
     def apply(self, connection: Connection) -> Taken:
         now = self._clock()
         bindings = {**self._wanted, **self._holder, "now": now}
-        row: Any = connection.execute(statements.CLAIM_ONE, bindings).fetchall()
+        try:
+            row: Any = connection.execute(statements.CLAIM_ONE, bindings).fetchall()
+        except (apsw.SQLError, UnicodeDecodeError):  # as above, and the claim after this one sees to it
+            connection.execute(statements.UNCLAIM, (self._holder["owner"], self._holder["token"]))
+            row = []
         if not row:
             return Taken("[]", b"", None, is_all=False, at=now)
         [(head, payload, is_last)] = row

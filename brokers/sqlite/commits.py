@@ -29,6 +29,9 @@ Outcome = Literal["done", "spoiled", "failed"]
 
 _is_durable = attrgetter("durable")
 
+#: What the file is at fault for: also that a text in it is none.
+_OF_THE_FILE = (apsw.Error, UnicodeDecodeError)
+
 
 class Commits:
     """The one connection by which a process writes. For one thread at a time.
@@ -159,7 +162,7 @@ class Commits:
             apply_all(self._connection, batch)
         except Exception as error:  # noqa: BLE001  whatever it is, it is its caller's to see
             self._doubt(error)
-            explained = explain(self._path, error) if isinstance(error, apsw.Error) else error
+            explained = explain(self._path, error) if isinstance(error, _OF_THE_FILE) else error
             guilty = [operation for operation in batch if operation.error is not None]
             for operation in guilty or batch:
                 operation.error = explained

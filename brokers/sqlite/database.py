@@ -119,7 +119,7 @@ class Database:
                 raise
             finally:
                 handles.readers.append(connection)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:  # the second: a text that is none
             raise explain(self.path, error) from error
         return result
 

@@ -12,6 +12,7 @@ from ..backend import DeadLetterFilter, QueueMessage, QueueStats, State, StoredM
 from . import statements
 from .arrivals import Arrivals, place
 from .connection import Connection
+from .damage import readable
 from .database import Database
 
 
@@ -96,7 +97,7 @@ class OperatorSide:
 
     def _page(self, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> Sequence[StoredMessage]:
         return self._database.read(
-            lambda c: [StoredMessage._make(row) for row in c.execute(statement, bindings)]
+            lambda c: [_message(row) for row in c.execute(statement, bindings).fetchall()]
         )
 
 
@@ -126,22 +127,32 @@ def _bindings(which: DeadLetterFilter) -> dict[str, Any]:
     }
 
 
-def _rows(connection: Connection, statement: str) -> Any:
-    return connection.execute(statement).fetchall()
+def _message(row: Any) -> StoredMessage:
+    message_id, queue, actor, state, payload, *numbers, error, reason, died_at = row
+    texts = (readable(message_id), readable(queue), readable(actor), state)
+    ends = (None if error is None else readable(error), None if reason is None else readable(reason), died_at)
+    return StoredMessage._make((*texts, payload, *numbers, *ends))
+
+
+def _by_name(connection: Connection, statement: str) -> dict[str, int]:
+    rows: Any = connection.execute(statement).fetchall()
+    return {readable(name): count for name, count in rows}
 
 
 def _count(now_ms: int, connection: Connection) -> Sequence[QueueStats]:
-    uncounted: dict[str, int] = dict(_rows(connection, statements.COUNT_UNCOUNTED))
-    running: dict[str, int] = dict(_rows(connection, statements.COUNT_RUNNING))
+    uncounted = _by_name(connection, statements.COUNT_UNCOUNTED)
+    running = _by_name(connection, statements.COUNT_RUNNING)
+    queues: Any = connection.execute(statements.QUEUES).fetchall()
     counted = []
-    for name, paused, done, live in _rows(connection, statements.QUEUES):
+    for name_as_bytes, paused, done, live in queues:
+        name = readable(name_as_bytes)
         delayed = _one(connection, statements.COUNT_DELAYED, (name,))
         oldest_due_at = _one(connection, statements.OLDEST_DUE, {"queue": name, "now": now_ms})
         oldest_tried_at = _one(connection, statements.OLDEST_TRIED, (name,))
         counted.append(
             QueueStats(
                 queue=name,
-                ready=live + uncounted.get(name, 0) - delayed - running.get(name, 0),
+                ready=(live or 0) + uncounted.get(name, 0) - delayed - running.get(name, 0),
                 delayed=delayed,
                 running=running.get(name, 0),
                 dead=_one(connection, statements.COUNT_DEAD, (name,)),
@@ -158,7 +169,7 @@ def _count(now_ms: int, connection: Connection) -> Sequence[QueueStats]:
 
 def _died(connection: Connection, queue: str) -> dict[str, int]:
     rows: Any = connection.execute(statements.DIED, (queue,)).fetchall()
-    return dict(rows)
+    return {readable(reason): count for reason, count in rows}
 
 
 def _one(connection: Connection, statement: str, bindings: tuple[Any, ...] | dict[str, Any]) -> Any:

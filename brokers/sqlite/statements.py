@@ -58,7 +58,7 @@ UPDATE message_queue SET state = 'ready' WHERE id IN (
 #: when the queue's next delayed message is due.
 NEXT_READY = """
 SELECT json_group_array(json_array(id, message_id, deliveries + 1, enqueued_at, due_at, crashes,
-                                   length(payload))
+                                   octet_length(payload))
                         ORDER BY priority, due_at, id),
        CAST(group_concat(payload, '' ORDER BY priority, due_at, id) AS BLOB),
        (SELECT min(due_at) FROM message_queue WHERE state = 'delayed' AND queue = :queue)
@@ -88,14 +88,15 @@ WHERE id = (
         ORDER BY priority, due_at, id LIMIT 1
     )
     AND NOT EXISTS (SELECT 1 FROM message_queue WHERE state = 'delayed' AND queue = :queue AND due_at <= :now)
-RETURNING json_array(id, message_id, deliveries, enqueued_at, due_at, crashes, length(payload)), payload,
+RETURNING json_array(id, message_id, deliveries, enqueued_at, due_at, crashes, octet_length(payload)),
+    CAST(payload AS BLOB),
     NOT EXISTS (
         SELECT 1 FROM message_queue other
         WHERE other.state = 'ready' AND other.queue = :queue AND other.id != message_queue.id
     )
 """
 
-BODY = "SELECT payload FROM message_body WHERE id = ?"
+BODY = "SELECT CAST(payload AS BLOB) FROM message_body WHERE id = ?"
 
 ACK = "DELETE FROM message_queue WHERE id = ? AND token IS ?"
 
@@ -110,7 +111,7 @@ INSERT INTO queue (name, done) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET do
 RELEASE = """
 UPDATE message_queue
 SET state = ?, due_at = max(due_at, ?), owner = NULL, token = NULL, deliveries = deliveries - 1
-WHERE id = ? AND token = ?
+WHERE id = ? AND token IS ?
 """
 
 #: Give back whatever a claim took.
@@ -146,6 +147,54 @@ INSERT INTO died SELECT queue, ?, 1 FROM message_queue WHERE id = ? AND token IS
 ON CONFLICT (queue, reason) DO UPDATE SET count = count + 1
 """
 
+#: A queue's next messages, so that damage to a row can be seen: whether its fields have their types, and its
+#: texts as they are.
+LOOK_AT_HEAD = """
+SELECT id,
+       typeof(message_id) = 'text' AND typeof(actor) = 'text' AND typeof(priority) = 'integer'
+       AND typeof(due_at) = 'integer' AND typeof(enqueued_at) = 'integer' AND typeof(deliveries) = 'integer'
+       AND typeof(crashes) = 'integer' AND typeof(payload) IN ('blob', 'null'),
+       CAST(message_id AS BLOB), CAST(actor AS BLOB)
+FROM message_queue WHERE state = 'ready' AND queue = ?
+ORDER BY priority, due_at, id LIMIT ?
+"""
+
+#: Messages that no claim finds, because their queue is no text, or their time no number or thousands of years
+#: away, and messages that no recovery finds, because they run for nobody. Each part is one look into an index: in SQLite's order numbers
+#: come before texts, and texts before blobs.
+STRAY = """
+SELECT id FROM message_queue WHERE state = 'ready' AND queue >= x''
+UNION SELECT id FROM message_queue WHERE state = 'delayed' AND queue >= x''
+UNION SELECT delayed.id FROM queue
+      JOIN message_queue delayed
+      ON delayed.state = 'delayed' AND delayed.queue = name AND delayed.due_at >= 100000000000000
+UNION SELECT id FROM message_queue WHERE state = 'running' AND owner IS NULL
+"""
+
+QUEUE_NAMES = "SELECT CAST(name AS BLOB) FROM queue"
+
+#: What waits in a queue whose name is no text.
+IN_QUEUE = """
+SELECT id FROM message_queue WHERE state = 'ready' AND queue = CAST(? AS TEXT)
+UNION SELECT id FROM message_queue WHERE state = 'delayed' AND queue = CAST(? AS TEXT)
+"""
+
+#: As much of a row as there is, in types that can be read.
+REMAINS = """
+SELECT CAST(message_id AS BLOB), CAST(queue AS BLOB), CAST(actor AS BLOB),
+       CAST(coalesce(payload, (SELECT payload FROM message_body b WHERE b.id = q.id), x'') AS BLOB),
+       CAST(priority AS INTEGER), CAST(enqueued_at AS INTEGER), CAST(deliveries AS INTEGER),
+       CAST(crashes AS INTEGER)
+FROM message_queue q WHERE id = ?
+"""
+
+DELETE_ROW = "DELETE FROM message_queue WHERE id = ?"
+
+#: One more dead letter of a queue.
+COUNT_DEATH = """
+INSERT INTO died VALUES (?, ?, 1) ON CONFLICT (queue, reason) DO UPDATE SET count = count + 1
+"""
+
 #: All that a process holds: with the death of the process, what it held.
 HELD_BY = "SELECT id, token, crashes FROM message_queue WHERE state = 'running' AND owner = ?"
 
@@ -164,7 +213,7 @@ SELECT owner FROM hop WHERE owner IS NOT NULL
 RECOVER_STARTED = """
 UPDATE message_queue
 SET state = 'ready', owner = NULL, token = NULL, crashes = crashes + 1, last_error = ?
-WHERE id = ? AND token = ?
+WHERE id = ? AND token IS ?
 """
 
 #: The numbers of the first and the last spent id, when they are a quarter as many as the messages, or many.
@@ -197,20 +246,27 @@ SWEPT = "DELETE FROM spent_id WHERE number <= ?"
 #: How many messages there are: if few are left, the ids of those that go are no longer kept for a sweep.
 COUNT_TOTAL = "UPDATE counted SET total = (SELECT sum(live) FROM queue)"
 
-QUEUES = "SELECT name, paused, done, live FROM queue ORDER BY name"
+#: Texts for people are read as bytes, and numbers as numbers: whatever is in a row, it is shown.
+QUEUES = """
+SELECT CAST(name AS BLOB), CAST(paused AS INTEGER), CAST(done AS INTEGER), CAST(live AS INTEGER)
+FROM queue ORDER BY name
+"""
 
 #: The messages that `live` does not count yet.
 COUNT_UNCOUNTED = (
-    "SELECT queue, count(*) FROM message_queue WHERE id > (SELECT up_to FROM counted) GROUP BY queue"
+    "SELECT CAST(queue AS BLOB), count(*) FROM message_queue"
+    " WHERE id > (SELECT CAST(up_to AS INTEGER) FROM counted) GROUP BY queue"
 )
 
 COUNT_DELAYED = "SELECT count(*) FROM message_queue WHERE state = 'delayed' AND queue = ?"
 
 #: Running messages are few, and not indexed by queue: one pass counts them for all queues.
-COUNT_RUNNING = "SELECT queue, count(*) FROM message_queue WHERE state = 'running' GROUP BY queue"
+COUNT_RUNNING = (
+    "SELECT CAST(queue AS BLOB), count(*) FROM message_queue WHERE state = 'running' GROUP BY queue"
+)
 
 COUNT_DEAD = "SELECT count(*) FROM dead_letter WHERE queue = ?"
-DIED = "SELECT reason, count FROM died WHERE queue = ?"
+DIED = "SELECT CAST(reason AS BLOB), CAST(count AS INTEGER) FROM died WHERE queue = ?"
 
 #: The longest wait: the head of each priority, again by hopping, and what is due and was not yet made ready.
 OLDEST_DUE = """
@@ -221,7 +277,7 @@ WITH RECURSIVE hop (priority) AS (
             WHERE state = 'ready' AND queue = :queue AND priority > hop.priority)
     FROM hop WHERE hop.priority IS NOT NULL
 )
-SELECT min(due_at) FROM (
+SELECT CAST(min(due_at) AS INTEGER) FROM (
     SELECT (SELECT min(due_at) FROM message_queue
             WHERE state = 'ready' AND queue = :queue AND priority = hop.priority) AS due_at
     FROM hop WHERE priority IS NOT NULL
@@ -232,18 +288,23 @@ SELECT min(due_at) FROM (
 
 #: When the oldest message came in that was tried before. The condition is the index's own, to the letter.
 OLDEST_TRIED = """
-SELECT min(enqueued_at) FROM message_queue WHERE deliveries > (state = 'running') AND queue = ?
+SELECT CAST(min(enqueued_at) AS INTEGER) FROM message_queue
+WHERE deliveries > (state = 'running') AND queue = ?
 """
 
 _LIVE = """
-SELECT message_id, queue, actor, state, coalesce(q.payload, b.payload), priority, deliveries, crashes,
-       enqueued_at, due_at, last_error, NULL, NULL
+SELECT CAST(message_id AS BLOB), CAST(queue AS BLOB), CAST(actor AS BLOB), state,
+       CAST(coalesce(q.payload, b.payload, x'') AS BLOB), CAST(priority AS INTEGER),
+       CAST(deliveries AS INTEGER), CAST(crashes AS INTEGER), CAST(enqueued_at AS INTEGER),
+       CAST(due_at AS INTEGER), CAST(last_error AS BLOB), NULL, NULL
 FROM message_queue q LEFT JOIN message_body b ON b.id = q.id AND q.payload IS NULL
 """
 
 _DEAD = """
-SELECT message_id, queue, actor, 'dead', payload, priority, deliveries, crashes,
-       enqueued_at, died_at, last_error, reason, died_at
+SELECT CAST(message_id AS BLOB), CAST(queue AS BLOB), CAST(actor AS BLOB), 'dead', CAST(payload AS BLOB),
+       CAST(priority AS INTEGER), CAST(deliveries AS INTEGER), CAST(crashes AS INTEGER),
+       CAST(enqueued_at AS INTEGER), CAST(died_at AS INTEGER), CAST(last_error AS BLOB),
+       CAST(reason AS BLOB), CAST(died_at AS INTEGER)
 FROM dead_letter
 """
 
