@@ -165,6 +165,32 @@ class DeadLetterFilter:
         return None if self.text is None else (self.text, json.dumps(self.text)[1:-1])
 
 
+class Room(Protocol):
+    """How many messages a process may hold. Its queues share it: it is asked when messages are claimed."""
+
+    def take(self, most: int) -> int:
+        """Hold up to so many more messages, before they are claimed; return how many there is room for."""
+        ...
+
+    def give_back(self, count: int) -> None:
+        """So many were taken, and not claimed after all."""
+        ...
+
+
+class Boundless:
+    """Room for whatever is asked for."""
+
+    def take(self, most: int) -> int:
+        return most
+
+    def give_back(self, count: int) -> None:
+        pass
+
+
+#: For callers that hold what they claim, and share it with no other queue.
+BOUNDLESS: Room = Boundless()
+
+
 class QueueBackend(Protocol):
     """A durable queue. Every method is thread-safe, and raises `EngineError` when the engine is away.
 
@@ -195,8 +221,13 @@ class QueueBackend(Protocol):
         """`enqueue` for an event loop: it shares commits with all other writers and blocks nothing."""
         ...
 
-    def dequeue(self, queue: str, *, limit: int, timeout_s: float) -> list[Delivery]:
-        """Claim up to `limit` messages, waiting up to `timeout_s` seconds for the first."""
+    def dequeue(self, queue: str, *, limit: int, timeout_s: float, room: Room = BOUNDLESS) -> list[Delivery]:
+        """Claim up to `limit` messages, waiting up to `timeout_s` seconds for the first.
+
+        Parameters:
+          room: asked before each attempt, which may come long after the call. What is returned is taken from
+            it. Without room this method returns at once.
+        """
         ...
 
     def started(self, delivery: Delivery) -> None:

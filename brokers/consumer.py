@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -37,6 +38,7 @@ class DurableMessage(MessageProxy):
       settled: it is out of hand, and enqueueing it again is no retry.
       failed_enqueue: what kept middleware from enqueueing what this message leads to.
       undeliverable: why it cannot be done or retried, once all who wait for it were told that it failed.
+      began_s: when a worker thread began with it, in seconds of the monotonic clock.
       age_limit_ms: how old it may be when it is run, in milliseconds; None for no limit. `AgeLimit` notes it.
     """
 
@@ -58,6 +60,7 @@ class DurableMessage(MessageProxy):
         self.undeliverable: str | None = None
         self.retry: tuple[Any, int] | None = None
         self.age_limit_ms: int | None = None
+        self.began_s = delivery.claimed_s
 
     @property
     def age_ms(self) -> int:
@@ -172,9 +175,11 @@ class DurableConsumer(Consumer):
             return
         room = self._window.wait_for_room(self._timeout_s)
         if room:
-            deliveries = self._backend.dequeue(self._queue_name, limit=room, timeout_s=self._timeout_s)
-            self._window.claimed(len(deliveries))
-            self._claimed.extend(deliveries)
+            self._claimed.extend(
+                self._backend.dequeue(
+                    self._queue_name, limit=room, timeout_s=self._timeout_s, room=self._window
+                )
+            )
 
     def ack(self, message: DurableMessage) -> None:  # type: ignore[override]
         """Settle a message that did not fail: it is done, or to be retried, or has to come back.
@@ -186,7 +191,7 @@ class DurableConsumer(Consumer):
         message.settled = True
         if failure is None and message.processed and message.retry is None and error is None:
             self._backend.ack(message.delivery)
-            self._settled(message.delivery)
+            self._settled(message.delivery, took_s=time.monotonic() - message.began_s)
         elif isinstance(failure, BrokerConnectionError) or not message.processed:
             # Not processed: a late interrupt hit the worker thread between the actor and here.
             self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
@@ -269,8 +274,8 @@ class DurableConsumer(Consumer):
         self._backend.nack(delivery, reason=reason, error=error)
         self._settled(delivery)
 
-    def _settled(self, delivery: Delivery, *, ran: bool = True) -> None:
-        self._window.settled(ran=ran)
+    def _settled(self, delivery: Delivery, *, ran: bool = True, took_s: float | None = None) -> None:
+        self._window.settled(ran=ran, took_s=took_s)
         self._isolation.leave(delivery)
 
 

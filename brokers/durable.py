@@ -17,6 +17,7 @@ from dramatiq.message import generate_unique_id
 from dramatiq.middleware import MiddlewareError, Retries
 
 from .backend import QueueBackend, QueueMessage
+from .capacity import Capacity
 from .consumer import DurableConsumer, DurableMessage
 from .draining import give_back_what_waits
 from .errors import WorkersDied
@@ -82,6 +83,7 @@ class DurableBroker(Broker):
             self.add_middleware(each)
         self.backend = backend
         self.queues: dict[str, Window | None] = {}
+        self._capacity = Capacity()
         self._patience_s = patience_s
         self._isolation = self._isolated()
         self.actor_options |= {"unique_for"}
@@ -90,6 +92,7 @@ class DurableBroker(Broker):
     def abandon(self) -> None:
         """In a forked child: what the parent holds is not held here."""
         self.queues = dict.fromkeys(self.queues)
+        self._capacity = Capacity()
         self._isolation = self._isolated()
 
     def _isolated(self) -> Isolation:
@@ -249,7 +252,10 @@ class DurableBroker(Broker):
         window = self.queues[queue_name]
         if window is None:  # kept over reconnects: what is held does not change with the consumer
             explicit = dramatiq.worker.QUEUE_PREFETCH > 0
-            window = Window(prefetch if explicit else prefetch // 2, adaptive=not explicit)
+            if explicit:
+                window = Window(prefetch, adaptive=False)
+            else:
+                window = Window(prefetch // 2, capacity=self._capacity)
             self.queues[queue_name] = window
         return DurableConsumer(
             *(self.backend, queue_name, window, self._isolation),
@@ -262,6 +268,7 @@ class DurableBroker(Broker):
             message: DurableMessage = args[0]
             _in_hand.set(message)
             expose(True)
+            message.began_s = time.monotonic()
             self.backend.started(message.delivery)
         name = "before_" + signal
         empty = EMPTY.get(name)

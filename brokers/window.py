@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 
 from .backend import Delivery
+from .capacity import Capacity
 
 #: Hold as many messages as would be run in this time, in seconds: long enough to make claims rare,
 #: short enough that what waits here is never missed by an idle process elsewhere.
 HORIZON_S = 0.05
+
+#: Messages that take longer than this, in seconds, are worth a claim each.
+SLOW_S = HORIZON_S / 5
 
 #: No process holds more of one queue than this, however fast it is.
 MAX_HELD = 1_000
@@ -22,33 +25,38 @@ SMOOTHING = 0.5
 class Window:
     """Counts what is claimed and not yet settled, and says how many more to claim.
 
-    A fast queue is claimed in large batches, because a commit costs as much as dozens of fast jobs. A
-    slow one is claimed message by message, so that no process hoards what an idle one could run.
+    A fast queue is claimed in large batches, because a commit costs as much as dozens of fast jobs. A slow
+    one is claimed message by message, so that no process hoards what an idle one could run. Which it is, is
+    told by how many messages were done, and by how long each took: eight slow ones may end together.
 
     One consumer claims; many worker threads settle, and do so without a lock: appending to a deque is
     atomic, and a lock that every message takes is where eight threads queue up behind each other.
 
     Parameters:
-      floor: always hold at least this many: the number of worker threads.
+      floor: hold at least this many, unless other queues do: the number of worker threads.
       adaptive: grow beyond the floor with the measured rate.
+      capacity: the threads that this queue shares with others; None for a queue with threads of its own.
 
     Attributes:
+      extra: how many more than the floor it may hold, by its rate.
       to_release: what a consumer could not give back when it was closed; the next one does.
     """
 
-    def __init__(self, floor: int, *, adaptive: bool = True) -> None:
-        self._floor = max(1, floor)
-        self._limit = self._floor
+    def __init__(self, floor: int, *, adaptive: bool = True, capacity: Capacity | None = None) -> None:
+        self.floor = max(1, floor)
+        self.extra = 0
+        self._enough = 1
         self._adaptive = adaptive
         self.to_release: list[Delivery] = []
         self._claimed = 0
-        self._settled: deque[bool] = deque()  # whether it ran
+        self._settled: deque[float | None] = deque()  # how long it took, in seconds; None: it did not run
         self._ran_since = 0
+        self._took_since_s = 0.0
         self._rate = 0.0
+        self._took_s = 0.0
         self._measured_at = time.monotonic()
-        self._enough = 1
-        self._waiting = False
-        self._room = threading.Condition()
+        self._capacity = Capacity() if capacity is None else capacity
+        self._capacity.join(self)
 
     @property
     def held(self) -> int:
@@ -58,40 +66,64 @@ class Window:
     def wait_for_room(self, timeout_s: float) -> int:
         """Block until it is worth claiming; return how many, or 0 when time is up.
 
-        Half the window has to be free: many threads settle one message each, and one claim serves them
-        all. When only the floor is held there is nothing to gather, and one free place is enough.
+        Half of what a fast queue may hold has to be free: many threads settle one message each, and one claim
+        serves them all. When only the floor is held there is nothing to gather, and one free place is enough.
         """
         self._count()
         self._adapt()
-        self._enough = max(1, (self._limit - self._floor) // 2)
-        if not self._has_room():
-            with self._room:
-                self._waiting = True  # before the look: whoever settles after it sees this
-                self._room.wait_for(self._has_room, timeout_s)
-                self._waiting = False
-        return self._limit - self.held if self._has_room() else 0
+        self._enough = max(1, self.extra // 2)
+        if not self.has_room():
+            with self._capacity.changed:
+                # Before the look: a thread that settles a message after it sees this.
+                self._capacity.waiting |= {self}
+                self._capacity.changed.wait_for(self.has_room, timeout_s)
+                self._capacity.waiting -= {self}
+        return self._room() if self.has_room() else 0
 
-    def claimed(self, count: int) -> None:
-        """So many more are held."""
-        self._claimed += count
+    def has_room(self) -> bool:
+        """Whether it is worth claiming."""
+        enough = self._enough
+        return self.floor + self.extra - self.held >= enough and self._capacity.free() >= enough
 
-    def settled(self, count: int = 1, *, ran: bool = True) -> None:
-        """So many were acked, dead-lettered or put back; or released, which says nothing of their speed."""
+    def take(self, most: int) -> int:
+        """Hold up to so many more messages, before they are claimed; return how many there is room for."""
+        with self._capacity.changed:
+            count = max(0, min(most, self._room()))
+            self._claimed += count
+        return count
+
+    def give_back(self, count: int) -> None:
+        """So many were taken, and not claimed after all."""
+        if count:
+            with self._capacity.changed:
+                self._claimed -= count
+            self._capacity.notify()
+
+    def settled(self, count: int = 1, *, ran: bool = True, took_s: float | None = None) -> None:
+        """So many were acked, dead-lettered or put back; or released, which says nothing of their speed.
+
+        Parameters:
+          took_s: how long each of them took, in seconds; as long as those before where it is not known.
+        """
+        took_s = (self._took_s if took_s is None else took_s) if ran else None
         for _ in range(count):
-            self._settled.append(ran)
-        if self._waiting and self._has_room():
-            with self._room:
-                self._room.notify()
+            self._settled.append(took_s)
+        if self._capacity.waiting:
+            self._capacity.notify()
 
-    def _has_room(self) -> bool:
-        return self._limit - self.held >= self._enough
+    def _room(self) -> int:
+        return min(self.floor + self.extra - self.held, self._capacity.free())
 
     def _count(self) -> None:
         count = len(self._settled)
         for _ in range(count):
-            self._ran_since += self._settled.popleft()
-        # Up to here `held` was too large: too careful for a moment, and nobody else claims.
-        self._claimed -= count
+            took_s = self._settled.popleft()
+            if took_s is not None:
+                self._ran_since += 1
+                self._took_since_s += took_s
+        # Up to here `held` was too large: too careful for a moment.
+        with self._capacity.changed:
+            self._claimed -= count
 
     def _adapt(self) -> None:
         now = time.monotonic()
@@ -99,5 +131,9 @@ class Window:
         if not self._adaptive or elapsed_s < HORIZON_S / 10:
             return
         self._rate += SMOOTHING * (self._ran_since / elapsed_s - self._rate)
-        self._ran_since, self._measured_at = 0, now
-        self._limit = self._floor + min(int(self._rate * HORIZON_S), MAX_HELD - self._floor)
+        if self._ran_since:
+            took_s = self._took_since_s / self._ran_since
+            self._took_s += SMOOTHING * (took_s - self._took_s) if self._took_s else took_s
+        self._ran_since, self._took_since_s, self._measured_at = 0, 0.0, now
+        is_fast = self._took_s < SLOW_S
+        self.extra = min(int(self._rate * HORIZON_S), MAX_HELD - self.floor) if is_fast else 0

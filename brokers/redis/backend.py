@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..acks import Acks, by_claim
-from ..backend import Delivery, QueueMessage, Reason
+from ..backend import BOUNDLESS, Delivery, QueueMessage, Reason, Room
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from . import scripts
@@ -107,7 +107,7 @@ class RedisBackend(OperatorSide):
 
     # -- out ----------------------------------------------------------------------------------------
 
-    def dequeue(self, queue: str, *, limit: int, timeout_s: float) -> list[Delivery]:
+    def dequeue(self, queue: str, *, limit: int, timeout_s: float, room: Room = BOUNDLESS) -> list[Delivery]:
         desk = self._at_desk()
         outlook = desk.outlook(queue)
         deadline = time.monotonic() + timeout_s
@@ -115,8 +115,14 @@ class RedisBackend(OperatorSide):
             heard = desk.bell.heard(queue)
             # Who does not wait gets a look all the same: a ring may just be on its way.
             if timeout_s <= 0 or not outlook.is_empty(heard, self._now_s()):
-                deliveries = self._claim(desk, outlook, queue, min(limit, CLAIM_LIMIT), heard)
-                if deliveries:
+                count = room.take(min(limit, CLAIM_LIMIT))
+                deliveries: list[Delivery] = []
+                try:
+                    if count:
+                        deliveries = self._claim(desk, outlook, queue, count, heard)
+                finally:
+                    room.give_back(count - len(deliveries))
+                if deliveries or not count:
                     return deliveries
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:

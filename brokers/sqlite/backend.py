@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..acks import Acks, by_claim
-from ..backend import Delivery, QueueMessage, Reason
+from ..backend import BOUNDLESS, Delivery, QueueMessage, Reason, Room
 from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
@@ -90,12 +90,12 @@ class SQLiteBackend(OperatorSide):
 
     # -- out ----------------------------------------------------------------------------------------
 
-    def dequeue(self, queue: str, *, limit: int, timeout_s: float) -> list[Delivery]:
+    def dequeue(self, queue: str, *, limit: int, timeout_s: float, room: Room = BOUNDLESS) -> list[Delivery]:
         desk = self._at_desk()
         deadline = time.monotonic() + timeout_s
         if queue not in desk.idle_queues:
-            deliveries, _ = self._claim(desk, queue, limit)
-            if deliveries:
+            deliveries, _, is_full = self._claim_within(room, desk, queue, limit)
+            if deliveries or is_full:
                 return deliveries
         # From here on others know that we wait. They look for that after their commits, and we look for
         # messages after we have said it: one of the two sees the other.
@@ -105,15 +105,29 @@ class SQLiteBackend(OperatorSide):
                 desk.doorbell.wait(desk.doorbell.heard(), min(BREATH_S, timeout_s))
             while True:
                 heard = desk.doorbell.heard()
-                deliveries, next_due_at = self._claim(desk, queue, limit)
+                deliveries, next_due_at, is_full = self._claim_within(room, desk, queue, limit)
                 remaining_s = deadline - time.monotonic()
-                if deliveries or remaining_s <= 0:
+                if deliveries or is_full or remaining_s <= 0:
                     return deliveries
                 if next_due_at is not None:
                     remaining_s = min(remaining_s, max(0, next_due_at - self._clock()) / 1000)
                 desk.doorbell.wait(heard, remaining_s)
                 if time.monotonic() >= deadline and desk.doorbell.heard() == heard:
                     return []
+
+    def _claim_within(
+        self, room: Room, desk: _Desk, queue: str, limit: int
+    ) -> tuple[list[Delivery], int | None, bool]:
+        """As `_claim`, and whether there was no room to claim anything."""
+        count = room.take(limit)
+        if not count:
+            return [], None, True
+        deliveries: list[Delivery] = []
+        try:
+            deliveries, next_due_at = self._claim(desk, queue, count)
+        finally:
+            room.give_back(count - len(deliveries))
+        return deliveries, next_due_at, False
 
     def _claim(self, desk: _Desk, queue: str, limit: int) -> tuple[list[Delivery], int | None]:
         """Messages, and if there are none, when to look again."""

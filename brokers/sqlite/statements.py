@@ -159,9 +159,9 @@ FROM message_queue WHERE state = 'ready' AND queue = ?
 ORDER BY priority, due_at, id LIMIT ?
 """
 
-#: Messages that no claim finds, because their queue is no text, or their time no number or thousands of years
-#: away, and messages that no recovery finds, because they run for nobody. Each part is one look into an index: in SQLite's order numbers
-#: come before texts, and texts before blobs.
+#: Messages that no claim finds, because their queue is no text, or their time no number or thousands of
+#: years away; and messages that no recovery finds, because they run for nobody. Each part is one look into an
+#: index: in SQLite's order numbers come before texts, and texts before blobs.
 STRAY = """
 SELECT id FROM message_queue WHERE state = 'ready' AND queue >= x''
 UNION SELECT id FROM message_queue WHERE state = 'delayed' AND queue >= x''

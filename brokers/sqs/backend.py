@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from dramatiq.errors import BrokerError, DecodeError
 from dramatiq_sqs.broker import MAX_DELAY_SECONDS, MAX_MESSAGE_SIZE_BYTES, MAX_PREFETCH, MAX_WAIT_TIME_SECONDS
 
-from ..backend import Delivery, QueueMessage, QueueStats, Reason
+from ..backend import BOUNDLESS, Delivery, QueueMessage, QueueStats, Reason, Room
 from ..errors import EngineError, MessageTooLarge, Unsupported
 from ..forks import abandon_in_children
 from ..interrupts import is_exposed
@@ -131,10 +131,19 @@ class SQSBackend:
 
     # -- consuming ----------------------------------------------------------------------------------
 
-    def dequeue(self, queue: str, *, limit: int, timeout_s: float) -> list[Delivery]:  # noqa: ARG002
+    def dequeue(
+        self,
+        queue: str,
+        *,
+        limit: int,
+        timeout_s: float,  # noqa: ARG002
+        room: Room = BOUNDLESS,
+    ) -> list[Delivery]:
         """Receive up to `limit` messages, at most ten.
 
-        Waits for `poll_s`, whatever `timeout_s` says: every request is paid for.
+        Waits for `poll_s`, whatever `timeout_s` says: every request is paid for. Room is asked for once they
+        have come, and what there is none for goes back: otherwise one queue would keep it from the others
+        for as long as it waits.
         """
         opened = self._queues.open(queue)
         with self._queues.surfacing():
@@ -152,7 +161,11 @@ class SQSBackend:
             for message in received.get("Messages", ())
         ]
         self._leases.hold(delivery.key for delivery in deliveries)
-        return [self._counted(delivery) for delivery in deliveries if self._is_to_be_handed_out(delivery)]
+        due = [self._counted(delivery) for delivery in deliveries if self._is_to_be_handed_out(delivery)]
+        count = room.take(len(due))
+        if due[count:]:
+            self.release(due[count:])
+        return due[:count]
 
     def _counted(self, delivery: Delivery) -> Delivery:
         """Mark a message that was received once too often: it is not run again, but set aside."""

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from brokers.capacity import Capacity
 from brokers.window import HORIZON_S, MAX_HELD, Window
 from tests.support.messages import PATIENCE_S
 
@@ -21,8 +22,10 @@ def run(window: Window, time: Time, *, per_s: int, for_s: float = 1.0) -> None:
     for _ in range(int(for_s / HORIZON_S)):
         count = int(per_s * HORIZON_S)
         room(window)
-        window.claimed(count)
-        window.settled(count)
+        while count:
+            taken = window.take(count)
+            window.settled(taken)
+            count -= taken
         time.now_s += HORIZON_S
 
 
@@ -33,9 +36,9 @@ def test_at_first_it_is_one_for_each_thread(time: Time) -> None:
 
 def test_what_is_held_takes_room(time: Time) -> None:
     window = Window(8)
-    window.claimed(5)
+    window.take(5)
     assert room(window) == 3
-    window.claimed(3)
+    window.take(3)
     assert room(window) == 0
     window.settled(2)
     assert room(window) == 2
@@ -59,7 +62,7 @@ def test_giving_back_is_no_sign_of_speed(time: Time) -> None:
     window = Window(8)
     for _ in range(100):
         held = room(window)
-        window.claimed(held)
+        window.take(held)
         window.settled(held, ran=False)
         time.now_s += HORIZON_S
 
@@ -85,7 +88,7 @@ def test_a_large_window_waits_until_half_of_it_is_free(time: Time) -> None:
     window = Window(8)
     run(window, time, per_s=4_000)
     size = room(window)
-    window.claimed(size)
+    window.take(size)
 
     window.settled(size // 4)
     assert room(window) == 0, "one claim is to serve many"
@@ -95,11 +98,60 @@ def test_a_large_window_waits_until_half_of_it_is_free(time: Time) -> None:
 
 def test_who_waits_for_room_is_woken_when_there_is_some() -> None:
     window = Window(2)
-    window.claimed(2)
+    window.take(2)
     got: list[int] = []
     waiting = threading.Thread(target=lambda: got.append(window.wait_for_room(PATIENCE_S)))
     waiting.start()
 
     window.settled()
+    waiting.join(PATIENCE_S)
+    assert got == [1]
+
+
+def test_slow_ones_that_end_together_make_no_fast_queue(time: Time) -> None:
+    window = Window(8)
+    window.take(8)
+    room(window)
+    time.now_s += HORIZON_S / 10
+    window.settled(8, took_s=1.0)
+
+    assert room(window) == 8
+
+
+def test_queues_share_the_threads_of_their_process() -> None:
+    capacity = Capacity()
+    one, other = Window(4, capacity=capacity), Window(4, capacity=capacity)
+
+    assert one.take(3) == 3
+    assert room(other) == 1
+    assert other.take(4) == 1
+    assert (room(one), room(other)) == (0, 0)
+    one.settled()
+    assert (room(one), room(other)) == (1, 1)
+    assert other.take(4) == 1
+    other.give_back(1)
+    assert one.take(4) == 1
+
+
+def test_what_a_fast_queue_may_hold_it_does_not_share(time: Time) -> None:
+    capacity = Capacity()
+    fast, slow = Window(4, capacity=capacity), Window(4, capacity=capacity)
+    run(fast, time, per_s=4_000)
+
+    fast.take(room(fast))
+    assert room(slow) == 0
+    fast.settled(1)
+    assert (room(fast), room(slow)) == (0, 1), "the slow one goes first, where the fast one waits for more"
+
+
+def test_a_consumer_is_woken_by_what_another_queue_settles() -> None:
+    capacity = Capacity()
+    one, other = Window(2, capacity=capacity), Window(2, capacity=capacity)
+    one.take(2)
+    got: list[int] = []
+    waiting = threading.Thread(target=lambda: got.append(other.wait_for_room(PATIENCE_S)))
+    waiting.start()
+
+    one.settled()
     waiting.join(PATIENCE_S)
     assert got == [1]

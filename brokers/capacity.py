@@ -1,0 +1,49 @@
+"""How many messages a process holds, of all its queues together."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .window import Window
+
+
+class Capacity:
+    """The worker threads of a process, which its queues share.
+
+    Were each queue to hold a message for each thread, four queues would hold four messages for each, and what
+    waits behind a slow one an idle process could run. So all windows together hold as many as there are
+    threads, and beyond that only what each queue's own rate adds.
+
+    Attributes:
+      changed: notified when there is room for a window that waits.
+      waiting: the windows whose consumers wait for room.
+    """
+
+    def __init__(self) -> None:
+        self._windows: tuple[Window, ...] = ()
+        self._threads = 0
+        self.changed = threading.Condition()
+        self.waiting: frozenset[Window] = frozenset()
+
+    def join(self, window: Window) -> None:
+        """Have one more window share the threads."""
+        with self.changed:
+            self._windows += (window,)
+            self._threads = max(self._threads, window.floor)
+
+    def free(self) -> int:
+        """How many more messages the windows may hold together. It may be too few for a moment."""
+        free = self._threads
+        for window in self._windows:
+            free += window.extra - window.held
+        return free
+
+    def notify(self) -> None:
+        """Messages were settled: wake the consumers, if there is room for one that waits."""
+        for window in self.waiting:
+            if window.has_room():
+                with self.changed:
+                    self.changed.notify_all()
+                return
