@@ -353,6 +353,8 @@ class _Desk:
 
 def _body(key: int, connection: Connection) -> bytes:
     row: Any = connection.execute(statements.BODY, (key,)).fetchone()
+    if row is None:
+        raise EngineError("The claimed message is gone: the database was replaced meanwhile")
     return bytes(row[0])
 
 
