@@ -17,6 +17,9 @@ from ..messages import InboundMessage
 from . import statements
 from .store import Entry, Hold, HoldLost, Line, Reply, Summary, Turn, moves_forward
 
+#: Which share of the disk's reserve is kept free of what contacts write: the queue needs it to settle that.
+RESERVE_SHARE = 0.5
+
 
 class SQLiteConversationStore:
     """A `ConversationStore` in one SQLite file, shared by any number of processes of one machine.
@@ -38,6 +41,7 @@ class SQLiteConversationStore:
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
+        self._database.room.refuse_if_short(share=RESERVE_SHARE)
         now = self._clock()
 
         def apply(connection: apsw.Connection) -> bool:

@@ -18,6 +18,7 @@ from ..backend import Delivery, QueueMessage, Reason
 from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
+from ..interrupts import is_exposed
 from . import statements
 from .arrivals import Arrival, Arrivals, holder_of, place, when
 from .caretaker import Caretaker, bury
@@ -33,6 +34,9 @@ from .write import Change, Write
 #: After the last message of a queue was taken, how long until looking for more, unless the bell rings, in
 #: seconds: time for a worker thread to begin with it, which needs the GIL.
 BREATH_S = 0.001
+
+#: Which share of the disk's reserve is kept free of messages that a message leads to while it is processed.
+FOLLOW_UP_SHARE = 0.25
 
 
 class SQLiteBackend(OperatorSide):
@@ -75,11 +79,17 @@ class SQLiteBackend(OperatorSide):
 
     def enqueue(self, message: QueueMessage) -> bool:
         MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
+        self._refuse_if_short()
         return self._database.perform(Arrival(message, self._arrivals))
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
         MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
+        self._refuse_if_short()
         return await self._database.perform_async(Arrival(message, self._arrivals))
+
+    def _refuse_if_short(self) -> None:
+        """Keep the last of the disk for what is stored already, and for what that leads to."""
+        self._database.room.refuse_if_short(share=FOLLOW_UP_SHARE if is_exposed() else 1.0)
 
     def holder_of(self, unique_key: str) -> str | None:
         return self._database.read(lambda c: holder_of(c, unique_key, self._clock()))
@@ -235,6 +245,7 @@ class SQLiteBackend(OperatorSide):
         self._at_desk().caretaker.recover()
 
     def check(self, *, timeout_s: float) -> None:
+        self._database.room.refuse_if_short()
         probe: Change[None] = Change(lambda c: _run(c, statements.CHECK, (self._clock(),)))
         probe.wait(self._database.submit, timeout_s)
 

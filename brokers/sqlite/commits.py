@@ -230,11 +230,16 @@ class Commits:
         return True
 
     def _doubt(self, error: Exception) -> None:
-        """It may have been the sync that failed, and what others had written went with it."""
+        """See what has to be done about an error of SQLite's.
+
+        If it is one of the disk's, it may have been the sync, and what others had written went with it.
+        """
         if isinstance(error, apsw.IOError):
             self._sync.doubt(error)
         elif isinstance(error, apsw.CorruptError | apsw.NotADBError):
             self._is_damaged = True
+        elif isinstance(error, apsw.FullError):
+            self._log.make_room()
 
     # -- outside -------------------------------------------------------------------------------------
 

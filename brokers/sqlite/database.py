@@ -29,6 +29,7 @@ from .filesystem import refuse_network_filesystem
 from .gate import Gate
 from .log_sync import LogSync
 from .retirement import Retirement
+from .room import Room
 from .schema import Schema
 from .space import give_back
 from .stale_log import set_stale_log_aside
@@ -59,6 +60,9 @@ class Database:
       schema: the tables this user of the file needs.
       after_commit: called after each commit of this process.
 
+    Attributes:
+      room: of the disk it lies on.
+
     Raises:
       UnsupportedDatabase: the path lies on a network filesystem.
     """
@@ -75,6 +79,7 @@ class Database:
         self.path = Path(path).absolute()
         self.run_directory = self.path.with_name(self.path.name + "-run")
         refuse_network_filesystem(self.path)
+        self.room = Room(self.path.parent)
         self._schema = schema
         self._after_commit = after_commit
         self._opening = threading.Lock()
@@ -164,12 +169,14 @@ class Database:
         Raises:
           EngineError: SQLite could not.
         """
+        if is_short := self.room.is_short():
+            threshold_bytes //= 10
         free_pages = self.read(lambda c: c.pragma("freelist_count"))
         if max(excess_bytes(path_of_log(self.path)), free_pages * PAGE_BYTES) < threshold_bytes:
             return
         try:
             with closing(Gate(self.run_directory)) as gate, closing(connect(self.path)) as connection:
-                yield from give_back(connection, gate)
+                yield from give_back(connection, gate, in_small_steps=is_short)
         except apsw.BusyError:
             return  # a reader is at it; the next round will do
         except apsw.Error as error:
@@ -263,7 +270,7 @@ class Database:
                 connection,
                 gate,
                 on_failure.enter_context(closing(LogSync(path_of_log(self.path), connection))),
-                WriteAheadLog(self.path, partial(connect, self.path), self.run_directory),
+                WriteAheadLog(self.path, partial(connect, self.path), self.run_directory, self.room),
                 files=files,
                 run_directory=self.run_directory,
                 after_commit=self._after_commit,
