@@ -13,6 +13,7 @@ from dramatiq.errors import ActorNotFound, BrokerConnectionError, DecodeError
 from dramatiq.middleware import SkipMessage
 
 from .backend import Delivery, QueueBackend, Reason
+from .departure import Departure
 from .isolation import Isolation
 from .window import Window
 
@@ -63,6 +64,7 @@ class DurableConsumer(Consumer):
       queue_name: the queue.
       window: how many messages to hold.
       isolation: what else is handed out in this process.
+      departure: whether this process stops.
       timeout_s: how long `next()` waits for each of what it needs: room, a message, its turn.
     """
 
@@ -72,6 +74,7 @@ class DurableConsumer(Consumer):
         queue_name: str,
         window: Window,
         isolation: Isolation,
+        departure: Departure,
         *,
         timeout_s: float,
     ) -> None:
@@ -79,6 +82,7 @@ class DurableConsumer(Consumer):
         self._queue_name = queue_name
         self._window = window
         self._isolation = isolation
+        self._departure = departure
         self._timeout_s = timeout_s
         self._claimed: deque[Delivery] = deque()
 
@@ -132,6 +136,10 @@ class DurableConsumer(Consumer):
         Raises:
           BrokerConnectionError: it could not be settled; Dramatiq tries again.
         """
+        with self._departure.giving_up(f"settle message {message.message_id}"):
+            self._settle(message)
+
+    def _settle(self, message: DurableMessage) -> None:
         failure, error = message.failed_enqueue, message._exception
         message.settled = True
         if failure is None and message.processed and message.retry is None and error is None:
@@ -154,16 +162,18 @@ class DurableConsumer(Consumer):
           BrokerConnectionError: it could not be; Dramatiq tries again.
         """
         message.settled = True
-        if isinstance(message.failed_enqueue, BrokerConnectionError):
-            # It failed for good, but what should follow could not be stored: come back, and fail again.
-            self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
-        else:
-            error = message._exception
-            self._set_aside(message.delivery, _reason(error), None if error is None else _format(error))
+        with self._departure.giving_up(f"set message {message.message_id} aside"):
+            if isinstance(message.failed_enqueue, BrokerConnectionError):
+                # It failed for good, but what should follow could not be stored: come back, and fail again.
+                self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
+            else:
+                error = message._exception
+                self._set_aside(message.delivery, _reason(error), None if error is None else _format(error))
 
     def requeue(self, messages: Iterable[DurableMessage]) -> None:  # type: ignore[override]
         """Give messages back that never started."""
-        self._release([message.delivery for message in messages])
+        with self._departure.giving_up("give back messages that have not begun"):
+            self._release([message.delivery for message in messages])
 
     def close(self) -> None:
         """Give back what was claimed and not yet handed out. If that fails, the next consumer does."""
@@ -171,7 +181,8 @@ class DurableConsumer(Consumer):
             self._isolation.leave(delivery)  # even if the release fails: nobody waits here any more
         self._window.to_release += self._claimed
         self._claimed.clear()
-        self._release_left_over()
+        with self._departure.giving_up("give back messages that it claimed"):
+            self._release_left_over()
 
     def _release_left_over(self) -> None:
         left_over, self._window.to_release = self._window.to_release, []
@@ -182,7 +193,7 @@ class DurableConsumer(Consumer):
             raise
 
     def _release(self, deliveries: list[Delivery], *, delay_ms: int = 0) -> None:
-        if deliveries:
+        if deliveries and not self._departure.has_failed:
             self._backend.release(deliveries, delay_ms=delay_ms)
             for delivery in deliveries:
                 self._settled(delivery, ran=False)

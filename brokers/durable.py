@@ -16,6 +16,7 @@ from dramatiq.middleware import MiddlewareError
 
 from .backend import QueueBackend, QueueMessage
 from .consumer import DurableConsumer, DurableMessage
+from .departure import Departure
 from .forks import abandon_in_children
 from .hooks import Hooks
 from .interrupts import expose
@@ -74,6 +75,7 @@ class DurableBroker(Broker):
         self.queues: dict[str, Window | None] = {}
         self._patience_s = patience_s
         self._isolation = self._isolated()
+        self._departure = Departure()
         self.actor_options |= {"unique_for"}
         abandon_in_children(self)
 
@@ -81,6 +83,7 @@ class DurableBroker(Broker):
         """In a forked child: what the parent holds is not held here."""
         self.queues = dict.fromkeys(self.queues)
         self._isolation = self._isolated()
+        self._departure = Departure()
 
     def _isolated(self) -> Isolation:
         return Isolation(self.backend.max_deliveries, patience_s=self._patience_s)
@@ -211,9 +214,22 @@ class DurableBroker(Broker):
             explicit = dramatiq.worker.QUEUE_PREFETCH > 0
             window = Window(prefetch if explicit else prefetch // 2, adaptive=not explicit)
             self.queues[queue_name] = window
-        return DurableConsumer(self.backend, queue_name, window, self._isolation, timeout_s=timeout / 1000)
+        return DurableConsumer(
+            self.backend, queue_name, window, self._isolation, self._departure, timeout_s=timeout / 1000
+        )
+
+    def leave(self) -> None:
+        """Stop a worker of this broker: from now on, what the engine cannot do is not tried again.
+
+        `Worker.stop` does so too.
+        """
+        self._departure.begin()
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        if signal == "worker_boot":
+            self._departure.cancel()
+        elif signal == "worker_shutdown":
+            self.leave()
         if signal == "process_message":
             message: DurableMessage = args[0]
             _in_hand.set(message)

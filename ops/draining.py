@@ -9,6 +9,8 @@ from dramatiq import MessageProxy, Worker
 from dramatiq.common import iter_queue
 from dramatiq.errors import BrokerConnectionError
 
+from brokers.durable import DurableBroker
+
 logger = structlog.get_logger(__name__)
 
 #: How long a consumer's last look into its queue may take, in seconds: some four waits of one second each.
@@ -23,6 +25,8 @@ def give_back_what_waits(worker: Worker) -> None:
     Parameters:
       worker: at work. Afterwards it begins nothing more, and still has to be stopped.
     """
+    if isinstance(worker.broker, DurableBroker):
+        worker.broker.leave()
     for thread in worker.workers:
         thread.stop()  # after the message in hand
     consumers = dict(worker.consumers)

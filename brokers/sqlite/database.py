@@ -7,6 +7,7 @@ Everything is opened when first used, and opened anew after a fork.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -38,8 +39,13 @@ from .write_ahead_log import PAGE_BYTES, WriteAheadLog, excess_bytes, path_of_lo
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 #: How long a caller waits for its commit, in seconds, before it is told that the database is stuck.
 WRITE_TIMEOUT_S = 10.0
+
+#: How long closing waits for a commit, in seconds: the process that has its turn may be stopped.
+CLOSES_WITHIN_S = 5.0
 
 #: How often an operation is tried whose file is found deleted or replaced: another process, which finds that
 #: later, may replace it once more.
@@ -195,7 +201,9 @@ class Database:
         with self._opening:
             handles, self._handles = self._handles, None
         if handles is not None:
-            handles.writer.close()
+            if not handles.writer.close(CLOSES_WITHIN_S):
+                logger.warning("%s is left open: another process keeps it to itself", self.path)
+                return
             handles.commits.close()
             for reader in handles.readers:
                 reader.close()
