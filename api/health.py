@@ -11,16 +11,21 @@ from brokers.backend import QueueBackend
 from brokers.spool import SpooledBackend
 from ops.metrics import Machine
 
+from .opening import Opening
+
 #: How long the queue may take to prove that it can be written, in seconds.
 READY_WITHIN_S = 2.0
 
 
-def health_routes(backend: QueueBackend, machine: Machine, spool: SpooledBackend | None = None) -> APIRouter:
+def health_routes(
+    backend: QueueBackend, machine: Machine, opening: Opening, spool: SpooledBackend | None = None
+) -> APIRouter:
     """The routes that load balancers and Prometheus call.
 
     Parameters:
       backend: the queue.
       machine: what is known on this one.
+      opening: knows whether the queue is open.
       spool: where messages wait while the queue is away, when there is such a place.
     """
     router = APIRouter()
@@ -31,6 +36,8 @@ def health_routes(backend: QueueBackend, machine: Machine, spool: SpooledBackend
 
     @router.get("/readyz")
     def ready() -> JSONResponse:
+        if opening.trouble is not None:
+            return JSONResponse({"status": "unavailable", "why": opening.trouble}, status_code=503)
         try:
             backend.check(timeout_s=READY_WITHIN_S)
         except BrokerError as error:
