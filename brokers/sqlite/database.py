@@ -29,6 +29,7 @@ from .files import Files, Loss, note_log
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
 from .log_sync import LogSync
+from .modes import make_database, make_run_directory
 from .retirement import Retirement
 from .room import Room
 from .schema import Schema
@@ -254,13 +255,14 @@ class Database:
         return handles
 
     def _prepare(self) -> _Handles:
-        self.run_directory.mkdir(parents=True, exist_ok=True)
+        make_run_directory(self.run_directory, self.path)
         with ExitStack() as on_failure:
             gate = on_failure.enter_context(closing(Gate(self.run_directory)))
             # Two processes that create the file together would find it locked.
             gate.enter_within(WRITE_TIMEOUT_S)
             try:
                 set_stale_log_aside(self.path, self._retirement.lost)
+                make_database(self.path)
                 connection = on_failure.enter_context(closing(connect(self.path, create=True)))
                 connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
                 connection.pragma("journal_mode", "WAL")

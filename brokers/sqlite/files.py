@@ -6,11 +6,13 @@ process. So each commit and each read is followed by a look at the three paths.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from .glance import Glances
+from .modes import mode_in
 
 #: What is lost. database: the file was deleted, emptied, or replaced by another. log: the write-ahead log or
 #: its index was, and the database is still the one that was opened. damaged: the files are the same, and
@@ -82,7 +84,9 @@ class Files:
 
 def note_log(run_directory: Path, log: Identity | None) -> None:
     """Note, for all processes, which log the database goes by now. The caller is inside the gate."""
-    (run_directory / _NOTE).write_text(repr(log))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with os.fdopen(os.open(run_directory / _NOTE, flags, mode_in(run_directory)), "w") as file:
+        file.write(repr(log))
 
 
 def is_noted(run_directory: Path, log: Identity | None) -> bool:

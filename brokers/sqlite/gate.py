@@ -11,6 +11,7 @@ from types import TracebackType
 
 from ..errors import EngineError
 from ..forks import abandon_in_children
+from .modes import mode_in
 
 #: Between two tries to enter without queueing, in seconds.
 RETRY_S = 0.01
@@ -40,8 +41,9 @@ class Gate:
 
     def __init__(self, directory: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._outer = os.open(directory / "gate.outer", flags, 0o666)
-        self._inner = os.open(directory / "gate.inner", flags, 0o666)
+        mode = mode_in(directory)
+        self._outer = os.open(directory / "gate.outer", flags, mode)
+        self._inner = os.open(directory / "gate.inner", flags, mode)
         abandon_in_children(self)
 
     def try_enter(self) -> bool:
