@@ -17,6 +17,11 @@ from .conversations import Reply
 logger = structlog.get_logger(__name__)
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file; a new one is its owner's alone, since customers' messages are in it."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
 class ConsoleSender:
     """Appends each reply to a file, one JSON object a line.
 
@@ -43,7 +48,8 @@ class ConsoleSender:
         }
         # One write in append mode is whole, also with several processes at the same file.
         data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
-        with self._lock, self._outbox.open("ab", buffering=0) as file:
+        # `Path.open` takes no opener.
+        with self._lock, open(self._outbox, "ab", buffering=0, opener=_private) as file:
             file.write(data)
             os.fsync(file.fileno())
         logger.info("reply written to the console's outbox", sid=sid)

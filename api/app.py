@@ -27,6 +27,7 @@ from ops.settings import Settings
 
 from .dashboard import AuditLog, Dashboard, dashboard
 from .health import health_routes
+from .opening import Opening
 from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
 from .supervision import Supervisor, SupervisorCollector
@@ -59,16 +60,21 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
         else _dashboard(parts, counts, audit, checks=checks, spool=spool, supervisor=supervisor)
     )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # Now rather than at the first webhook: better not to start than to start and refuse.
+    def open_queue() -> None:
         if spool is not None:
             spool.start(timeout_s=OPEN_WITHIN_S)
         parts.broker.backend.check(timeout_s=OPEN_WITHIN_S)
+
+    opening = Opening(open_queue)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await opening.begin()
         if pages is not None:
             pages.start()
         logger.info("API started", public_base_url=without_credentials(parts.settings.public_base_url or ""))
         yield
+        await opening.end()
         if pages is not None:
             await asyncio.to_thread(pages.close)  # which waits for whoever just looks at the queue
         parts.broker.close()
@@ -83,9 +89,10 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
         telemetry=_telemetry(parts.settings),
     )
     app.add_middleware(RequestIds)
-    app.include_router(webhook_routes(parts.broker, signatures))
+    app.state.opening = opening
+    app.include_router(webhook_routes(parts.broker, signatures, opening))
     page = _machine(parts, counts, checks, spool, supervisor)
-    app.include_router(health_routes(parts.broker.backend, page, checks, spool))
+    app.include_router(health_routes(parts.broker.backend, page, checks, opening, spool))
     if pages is not None:
         app.mount("/dashboard", pages.app)
         app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)

@@ -16,12 +16,18 @@ from brokers.errors import EngineError
 from brokers.spool import SpooledBackend
 from ops.metrics import Machine
 
+from .opening import Opening
+
 #: How long the queue may take to prove that it can be written, in seconds.
 READY_WITHIN_S = 2.0
 
 
 def health_routes(
-    backend: QueueBackend, machine: Machine, checks: Checks, spool: SpooledBackend | None = None
+    backend: QueueBackend,
+    machine: Machine,
+    checks: Checks,
+    opening: Opening,
+    spool: SpooledBackend | None = None,
 ) -> APIRouter:
     """The routes that load balancers and Prometheus call.
 
@@ -29,6 +35,7 @@ def health_routes(
       backend: the queue.
       machine: what is known on this one.
       checks: tell whether the stores beside the queue work.
+      opening: knows whether the queue is open.
       spool: where messages wait while the queue is away, when there is such a place.
     """
     router = APIRouter()
@@ -39,6 +46,8 @@ def health_routes(
 
     @router.get("/readyz")
     def ready() -> JSONResponse:
+        if opening.trouble is not None:
+            return JSONResponse({"status": "unavailable", "why": opening.trouble}, status_code=503)
         with ThreadPoolExecutor(1) as beside:  # all together take no longer than one of them
             checking = beside.submit(checks.troubles)
             try:

@@ -22,6 +22,7 @@ from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
 
 from .bodies import BodyTooLarge, BrokenBody, ClientGone, parse, read_body, to_payload
+from .opening import Opening
 from .parameters import Malformed, check_parameters
 from .signature import SignatureCheck
 
@@ -59,12 +60,13 @@ class Refused(Exception):
         self.explanation = explanation
 
 
-def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None) -> APIRouter:
+def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, opening: Opening) -> APIRouter:
     """The routes Twilio calls.
 
     Parameters:
       broker: where messages go.
       signatures: checks who is calling; None lets everybody in.
+      opening: knows whether the queue is open.
     """
     router = APIRouter(prefix="/webhooks/twilio")
 
@@ -82,7 +84,10 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None) -> 
         began = time.perf_counter()
         try:
             payload = await _read(request, signatures)
-            await _store(broker, to_message(payload))
+            message = to_message(payload)
+            if opening.trouble is not None:  # to find that out once more could take long
+                raise Refused(503, "unavailable", f"The message could not be stored: {opening.trouble}")
+            await _store(broker, message)
             outcome, response = "accepted", Response(EMPTY_TWIML, media_type="text/xml")
         except Refused as refusal:
             outcome = refusal.outcome

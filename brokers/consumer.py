@@ -14,6 +14,7 @@ from dramatiq.errors import ActorNotFound, BrokerConnectionError, DecodeError
 from dramatiq.middleware import SkipMessage
 
 from .backend import Delivery, QueueBackend, Reason
+from .departure import Departure
 from .isolation import Isolation
 from .window import Window
 
@@ -109,6 +110,7 @@ class DurableConsumer(Consumer):
       window: how many messages to hold.
       isolation: what else is handed out in this process.
       tell_failed: marks a message as failed, and tells all who wait for it, after its processing ended well.
+      departure: whether this process stops.
       timeout_s: how long `next()` waits for each of what it needs: room, a message, its turn.
     """
 
@@ -118,6 +120,7 @@ class DurableConsumer(Consumer):
         queue_name: str,
         window: Window,
         isolation: Isolation,
+        departure: Departure,
         *,
         tell_failed: Callable[[DurableMessage, Exception], None],
         timeout_s: float,
@@ -127,6 +130,7 @@ class DurableConsumer(Consumer):
         self._window = window
         self._isolation = isolation
         self._tell_failed = tell_failed
+        self._departure = departure
         self._timeout_s = timeout_s
         self._claimed: deque[Delivery] = deque()
         self._stopping = False
@@ -187,6 +191,10 @@ class DurableConsumer(Consumer):
         Raises:
           BrokerConnectionError: it could not be settled; Dramatiq tries again.
         """
+        with self._departure.giving_up(f"settle message {message.message_id}"):
+            self._settle(message)
+
+    def _settle(self, message: DurableMessage) -> None:
         failure, error = message.failed_enqueue, message._exception
         message.settled = True
         if failure is None and message.processed and message.retry is None and error is None:
@@ -210,19 +218,21 @@ class DurableConsumer(Consumer):
         """
         message.settled = True
         error = None if message._exception is None else _format(message._exception)
-        if message.undeliverable is not None:
-            self._set_aside(message.delivery, "undeliverable", message.undeliverable)
-        elif isinstance(message.failed_enqueue, BrokerConnectionError):
-            # It failed for good, but what should follow could not be stored: come back, and fail again.
-            self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
-        elif message.worn_out:  # the engine noted of what, and knows no better now
-            self._set_aside(message.delivery, "max_deliveries", None)
-        else:
-            self._set_aside(message.delivery, _reason(message._exception), error)
+        with self._departure.giving_up(f"set message {message.message_id} aside"):
+            if message.undeliverable is not None:
+                self._set_aside(message.delivery, "undeliverable", message.undeliverable)
+            elif isinstance(message.failed_enqueue, BrokerConnectionError):
+                # It failed for good, but what should follow could not be stored: come back, and fail again.
+                self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
+            elif message.worn_out:  # the engine noted of what, and knows no better now
+                self._set_aside(message.delivery, "max_deliveries", None)
+            else:
+                self._set_aside(message.delivery, _reason(message._exception), error)
 
     def requeue(self, messages: Iterable[DurableMessage]) -> None:  # type: ignore[override]
         """Give messages back that never started."""
-        self._release([message.delivery for message in messages])
+        with self._departure.giving_up("give back messages that have not begun"):
+            self._release([message.delivery for message in messages])
 
     def close(self) -> None:
         """Give back what was claimed and not yet handed out. If that fails, the next consumer does."""
@@ -230,7 +240,8 @@ class DurableConsumer(Consumer):
             self._isolation.leave(delivery)  # even if the release fails: nobody waits here any more
         self._window.to_release += self._claimed
         self._claimed.clear()
-        self._release_left_over()
+        with self._departure.giving_up("give back messages that it claimed"):
+            self._release_left_over()
 
     def _release_left_over(self) -> None:
         left_over, self._window.to_release = self._window.to_release, []
@@ -241,7 +252,7 @@ class DurableConsumer(Consumer):
             raise
 
     def _release(self, deliveries: list[Delivery], *, delay_ms: int = 0) -> None:
-        if deliveries:
+        if deliveries and not self._departure.has_failed:
             self._backend.release(deliveries, delay_ms=delay_ms)
             for delivery in deliveries:
                 self._settled(delivery, ran=False)

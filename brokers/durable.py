@@ -19,6 +19,7 @@ from dramatiq.middleware import MiddlewareError, Retries
 from .backend import QueueBackend, QueueMessage
 from .capacity import Capacity
 from .consumer import DurableConsumer, DurableMessage
+from .departure import Departure
 from .draining import give_back_what_waits
 from .errors import WorkersDied
 from .forks import abandon_in_children
@@ -86,6 +87,7 @@ class DurableBroker(Broker):
         self._capacity = Capacity()
         self._patience_s = patience_s
         self._isolation = self._isolated()
+        self._departure = Departure()
         self.actor_options |= {"unique_for"}
         abandon_in_children(self)
 
@@ -94,6 +96,7 @@ class DurableBroker(Broker):
         self.queues = dict.fromkeys(self.queues)
         self._capacity = Capacity()
         self._isolation = self._isolated()
+        self._departure = Departure()
 
     def _isolated(self) -> Isolation:
         return Isolation(self.backend.max_deliveries, patience_s=self._patience_s)
@@ -258,12 +261,23 @@ class DurableBroker(Broker):
                 window = Window(prefetch // 2, capacity=self._capacity)
             self.queues[queue_name] = window
         return DurableConsumer(
-            *(self.backend, queue_name, window, self._isolation),
+            *(self.backend, queue_name, window, self._isolation, self._departure),
             tell_failed=self._tell_failed,
             timeout_s=timeout / 1000,
         )
 
+    def leave(self) -> None:
+        """Stop a worker of this broker: from now on, what the engine cannot do is not tried again.
+
+        `Worker.stop` does so too.
+        """
+        self._departure.begin()
+
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        if signal == "worker_boot":
+            self._departure.cancel()
+        elif signal == "worker_shutdown":
+            self.leave()
         if signal == "process_message":
             message: DurableMessage = args[0]
             _in_hand.set(message)

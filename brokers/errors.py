@@ -14,6 +14,10 @@ class EngineError(ConnectionFailed, Retry):
     """
 
 
+class FileLost(EngineError):
+    """The operation changed a file that has no name any more. It is to be done again, in the one that has."""
+
+
 class NotDurable(EngineError):
     """The engine works, and cannot promise what is required of it. No later try would do."""
 

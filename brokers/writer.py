@@ -171,15 +171,25 @@ class Writer(Generic[Op]):
             raise EngineError("The queue was closed")
         self._inbox.put(operation)
 
-    def close(self) -> None:
-        """Commit what was submitted, then stop."""
+    def close(self, timeout_s: float | None = None) -> bool:
+        """Commit what was submitted, then stop.
+
+        Parameters:
+          timeout_s: how long to wait for a commit that is going on, in seconds; None for as long as it takes.
+
+        Returns False when one is still going on. Its thread ends with the process.
+        """
         with self._starting:
             self._closed = True
         if self._threads:
             self._inbox.put(None)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join()
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                return False
         self._turns.await_all()  # whoever commits on its own thread has ended, and nobody begins
+        return True
 
     def _start(self, number: int) -> None:
         """Have so many threads at least."""

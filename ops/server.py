@@ -106,4 +106,5 @@ def run_server(
     garbage.settle()
     server = Server(config, watch=watch, drain=getattr(app.state, "drain", None))
     server.run(sockets=None if sockets is None else list(sockets))
-    return OK if server.started else NO_CONNECTION
+    refusal = getattr(app.state, "opening", None) and app.state.opening.refusal
+    return OK if server.started and refusal is None else NO_CONNECTION

@@ -17,6 +17,9 @@ from ..messages import InboundMessage
 from . import statements
 from .store import Entry, Hold, HoldLost, Line, Reply, Summary, Turn, moves_forward
 
+#: Which share of the disk's reserve is kept free of what contacts write: the queue needs it to settle that.
+RESERVE_SHARE = 0.5
+
 
 class SQLiteConversationStore:
     """A `ConversationStore` in one SQLite file, shared by any number of processes of one machine.
@@ -38,6 +41,7 @@ class SQLiteConversationStore:
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
+        self._database.room.refuse_if_short(share=RESERVE_SHARE)
         now = self._clock()
 
         def apply(connection: apsw.Connection) -> bool:
@@ -152,11 +156,13 @@ class SQLiteConversationStore:
         reply = None if row is None else Reply._make(row)
         return reply if reply is not None and reply.state == "pending" else None
 
-    def begin_sending(self, reply_id: str) -> Reply | None:
-        now = self._clock()
+    def begin_sending(
+        self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
+    ) -> Reply | None:
+        began_at = self._clock() if attempt is None else attempt
 
         def apply(connection: apsw.Connection) -> Reply | None:
-            connection.execute(statements.BEGIN_SENDING, (now, reply_id))
+            connection.execute(statements.BEGIN_SENDING, (began_at, reply_id, json.dumps(list(void))))
             return _reply(connection, reply_id) if connection.changes() else None
 
         return self._database.write(apply)

@@ -19,6 +19,7 @@ from ..backend import BOUNDLESS, Delivery, QueueMessage, Reason, Room
 from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
+from ..interrupts import is_exposed
 from . import statements
 from .arrivals import Arrival, Arrivals, holder_of, place, when
 from .caretaker import Caretaker, bury
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 #: After the last message of a queue was taken, how long until looking for more, unless the bell rings, in
 #: seconds: time for a worker thread to begin with it, which needs the GIL.
 BREATH_S = 0.001
+
+#: Which share of the disk's reserve is kept free of messages that a message leads to while it is processed.
+FOLLOW_UP_SHARE = 0.25
 
 
 class SQLiteBackend(OperatorSide):
@@ -79,11 +83,17 @@ class SQLiteBackend(OperatorSide):
 
     def enqueue(self, message: QueueMessage) -> bool:
         MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
+        self._refuse_if_short()
         return self._database.perform(Arrival(message, self._arrivals))
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
         MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
+        self._refuse_if_short()
         return await self._database.perform_async(Arrival(message, self._arrivals))
+
+    def _refuse_if_short(self) -> None:
+        """Keep the last of the disk for what is stored already, and for what that leads to."""
+        self._database.room.refuse_if_short(share=FOLLOW_UP_SHARE if is_exposed() else 1.0)
 
     def holder_of(self, unique_key: str) -> str | None:
         return self._database.read(lambda c: holder_of(c, unique_key, self._clock()))
@@ -269,6 +279,7 @@ class SQLiteBackend(OperatorSide):
         self._at_desk().caretaker.recover()
 
     def check(self, *, timeout_s: float) -> None:
+        self._database.room.refuse_if_short()
         self._database.check(at_ms=self._clock(), timeout_s=timeout_s)
 
     def close(self) -> None:

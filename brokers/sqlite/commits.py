@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import apsw
 
-from ..errors import EngineError
+from ..errors import EngineError, FileLost
 from .connection import MALFORMED, Connection, explain
+from .files import INDEX, LOG, SAID, Files, Loss, beside, is_noted
 from .gate import Gate
-from .glance import Glances
 from .log_sync import LogSync
 from .write import Write, apply_all, are_one_statement
 from .write_ahead_log import WriteAheadLog
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 #: writes does it otherwise.
 TURN_WITHIN_S = 1.0
 
+#: How old a connection is at least that is given up because its file is damaged, in seconds: it may have been
+#: mended meanwhile, and what is still damaged is not opened anew for each operation.
+WORTH_ANOTHER_TRY_S = 1.0
+
 #: Spoiled: an operation raised. Failed: SQLite did.
 Outcome = Literal["done", "spoiled", "failed"]
 
@@ -33,14 +38,32 @@ _is_durable = attrgetter("durable")
 _OF_THE_FILE = (apsw.Error, UnicodeDecodeError)
 
 
+class Rescue(NamedTuple):
+    """What came of copying a log that has lost its name or its index.
+
+    Attributes:
+      is_whole: all of it is in the database, on disk.
+      told: the same in words.
+    """
+
+    is_whole: bool
+    told: str
+
+
 class Commits:
     """The one connection by which a process writes. For one thread at a time.
 
     Parameters:
       path: the database file.
       connection, gate, sync, log: its own from now on.
+      files: those that the connection has open.
+      run_directory: where the gate is.
       after_commit: called after each commit, outside the gate.
-      on_lost: called when the file is not the one that was opened.
+      on_lost: called once, when a file is not the one that was opened, or is damaged.
+
+    Attributes:
+      files: those that the connection has open.
+      owed: operations that nothing waits for, and that a lost file did not take.
     """
 
     def __init__(
@@ -51,8 +74,10 @@ class Commits:
         sync: LogSync,
         log: WriteAheadLog,
         *,
+        files: Files,
+        run_directory: Path,
         after_commit: Callable[[], None],
-        on_lost: Callable[[Commits], None],
+        on_lost: Callable[[Commits, Loss], None],
     ) -> None:
         self._path = path
         self._connection = connection
@@ -61,8 +86,13 @@ class Commits:
         self._sync = sync
         self._after_commit = after_commit
         self._on_lost = on_lost
-        self._glances = Glances(path)
-        self._inode = self._glances.inode()
+        self.files = files
+        self._run_directory = run_directory
+        self.owed: list[Write[Any]] = []
+        self._loss: Loss | None = None  # what it was given up for
+        self._rescue: Rescue | None = None
+        self._is_damaged = False
+        self._opened_at = time.monotonic()
         self._is_synced_by_sqlite = True
         self._is_unsynced = False  # whether the last commit was durable, and SQLite did not sync it
 
@@ -77,9 +107,12 @@ class Commits:
             batch = [operation for operation in batch if not operation.abandoned]
             if not batch:
                 return
+            if self._has_lost_a_file:
+                self._turn_away(batch)
+                return
             outcome = self._attempt(batch, sync_inside=True)
         self._follow_up(batch, outcome)
-        if outcome == "spoiled" and len(batch) > 1:
+        if outcome == "spoiled" and len(batch) > 1 and not self._has_lost_a_file:
             # One operation spoiled it for all: let only that one fail.
             for operation in batch:
                 operation.error = None
@@ -87,7 +120,7 @@ class Commits:
 
     def try_commit(self, operation: Write[Any]) -> bool:
         """Commit one operation if no other process is at the gate. The log is synced outside of it."""
-        if not self._gate.try_enter():
+        if self._has_lost_a_file or not self._gate.try_enter():
             return False
         batch = [operation]
         try:
@@ -98,6 +131,38 @@ class Commits:
             self._sync.begin()
         self._follow_up(batch, outcome)
         return True
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, for its last use."""
+        return self._connection
+
+    def rescue_log(self) -> Rescue:
+        """Copy a log that has lost its name, or its index, into the database; later calls return the same.
+
+        Then the log's file goes, too: other processes may append to it still, until they notice.
+        """
+        if self._rescue is None:
+            try:
+                self._gate.enter_within(TURN_WITHIN_S)
+                try:
+                    self._rescue = self._copy_lost_log()
+                finally:
+                    self._gate.leave()
+            except (apsw.Error, OSError, EngineError) as error:
+                self._rescue = Rescue(False, f"What only it held is lost, it could not be copied: {error}")
+        return self._rescue
+
+    def _copy_lost_log(self) -> Rescue:
+        if not is_noted(self._run_directory, self.files.opened.log):
+            return Rescue(False, "Another process has begun a new one: what it did not copy before is lost")
+        with self._connection.in_use:
+            logged, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+        if logged != copied:
+            return Rescue(False, "Not all of it could be copied into the database")
+        for suffix in (LOG, INDEX):
+            beside(self._path, suffix).unlink(missing_ok=True)
+        return Rescue(True, "It was copied into the database: nothing was lost")
 
     def close(self) -> None:
         """Nothing is being committed, and nothing will be."""
@@ -170,17 +235,22 @@ class Commits:
         return True
 
     def _doubt(self, error: Exception) -> None:
-        """It may have been the sync that failed, and what others had written went with it."""
+        """See what has to be done about an error of SQLite's.
+
+        If it is one of the disk's, it may have been the sync, and what others had written went with it.
+        """
         if isinstance(error, apsw.IOError):
             self._sync.doubt(error)
-        if isinstance(error, MALFORMED):
-            self._connection.release_memory()  # of what it has read: the file may be put right meanwhile
+        elif isinstance(error, MALFORMED):
+            self._is_damaged = True
+        elif isinstance(error, apsw.FullError):
+            self._log.make_room()
 
     # -- outside -------------------------------------------------------------------------------------
 
     def _follow_up(self, batch: list[Write[Any]], outcome: Outcome) -> None:
         """What no other process has to wait for."""
-        if outcome != "done":
+        if self._is_lost(batch, outcome) or outcome != "done":
             return
         self._announce()
         with self._connection.in_use:
@@ -192,8 +262,51 @@ class Commits:
             except (apsw.Error, OSError, EngineError) as error:
                 self._tell(durable, error)
 
+    def _is_lost(self, batch: list[Write[Any]], outcome: Outcome) -> bool:
+        """Whether what was committed, or could not be, was not for the files that lie there now.
+
+        Then each operation that has a caller is told so, and the others are kept for the next connection.
+        """
+        try:
+            loss = self.files.lost()
+        except OSError as error:
+            self._tell([operation for operation in batch if operation.durable], error)
+            return True
+        if loss is None:
+            self._give_up_if_damaged()
+            return False
+        if loss == "database":
+            self._turn_away(batch)
+        elif outcome == "done" and not (rescue := self.rescue_log()).is_whole:
+            # It may be in the database all the same, so it is not simply done again.
+            self._tell(batch, EngineError(f"{self._path} {SAID[loss]}. {rescue.told}"))
+        self._give_up(loss)
+        return True
+
+    def _turn_away(self, batch: list[Write[Any]]) -> None:
+        """Have operations done again, in the file that lies there now."""
+        for operation in batch:
+            if operation.lazy:
+                operation.error = None
+                self.owed.append(operation)
+            else:
+                operation.error = FileLost(f"{self._path} {SAID[self._loss or 'database']}")
+
+    @property
+    def _has_lost_a_file(self) -> bool:
+        return self._loss in {"database", "log"}
+
+    def _give_up_if_damaged(self) -> None:
+        damaged, self._is_damaged = self._is_damaged, False
+        if damaged and time.monotonic() - self._opened_at >= WORTH_ANOTHER_TRY_S:
+            self._give_up("damaged")
+
+    def _give_up(self, loss: Loss) -> None:
+        if self._loss is None:
+            self._loss = loss
+            self._on_lost(self, loss)
+
     def _get_onto_disk(self) -> None:
-        self._refuse_a_lost_file()
         if self._is_unsynced:
             try:
                 self._sync.finish()
@@ -213,16 +326,6 @@ class Commits:
             self._after_commit()
         except Exception:  # it is a hint, and what was committed is committed
             logger.exception("Could not do what follows a commit")
-
-    def _refuse_a_lost_file(self) -> None:
-        """A file that was deleted can still be written to, and what is written is gone with the process."""
-        try:
-            if self._glances.inode() == self._inode:
-                return
-        except FileNotFoundError:
-            pass
-        self._on_lost(self)
-        raise FileNotFoundError("the file was deleted or replaced while it was open")
 
     def _tell(self, batch: list[Write[Any]], error: Exception) -> None:
         for operation in batch:

@@ -6,37 +6,55 @@ Everything is opened when first used, and opened anew after a fork.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 
-from ..errors import EngineError, UnsupportedDatabase
+from ..errors import EngineError, FileLost, UnsupportedDatabase
 from ..forks import abandon_in_children
 from ..writer import Writer
-from .commits import Commits
+from .attempts import Attempts
+from .commits import Commits, Rescue
 from .connection import MALFORMED, Connection, connect, explain
+from .files import Files, Loss, note_log
 from .filesystem import refuse_network_filesystem
 from .gate import Gate
 from .log_sync import LogSync
+from .modes import make_database, make_run_directory
 from .probe import Probe, read_anew
+from .retirement import Retirement
+from .room import Room
 from .schema import Schema
 from .space import give_back
+from .stale_log import set_stale_log_aside
 from .write import Change, Write
 from .write_ahead_log import PAGE_BYTES, WriteAheadLog, excess_bytes, path_of_log, size_of
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 #: How long a caller waits for its commit, in seconds, before it is told that the database is stuck.
 WRITE_TIMEOUT_S = 10.0
 
-#: Handles of files that were deleted or replaced: neither used nor closed, only kept from being collected.
-_lost: list[Any] = []
+#: How long closing waits for a commit, in seconds: the process that has its turn may be stopped.
+CLOSES_WITHIN_S = 5.0
+
+#: How often an operation is tried whose file is found deleted or replaced: another process, which finds that
+#: later, may replace it once more.
+TRIES = 3
+
+#: All of this process.
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
 class Database:
@@ -46,6 +64,9 @@ class Database:
       path: the file; created when missing.
       schema: the tables this user of the file needs.
       after_commit: called after each commit of this process.
+
+    Attributes:
+      room: of the disk it lies on.
 
     Raises:
       UnsupportedDatabase: the path lies on a network filesystem.
@@ -63,10 +84,14 @@ class Database:
         self.path = Path(path).absolute()
         self.run_directory = self.path.with_name(self.path.name + "-run")
         refuse_network_filesystem(self.path)
+        self.room = Room(self.path.parent)
         self._schema = schema
         self._after_commit = after_commit
         self._opening = threading.Lock()
+        self._attempts = Attempts()
+        self._retirement = Retirement(str(self.path))
         self._handles: _Handles | None = None
+        _databases.add(self)
         abandon_in_children(self)
 
     def write(self, apply: Callable[[Connection], T], *, durable: bool = True) -> T:
@@ -89,13 +114,30 @@ class Database:
         Raises:
           EngineError: SQLite could not. If it is the disk that fails to sync, it may be done all the same.
         """
-        handles = self._handles or self._open()  # a call less on the way of every message
-        result: T = handles.writer.perform(operation, WRITE_TIMEOUT_S)
-        return result
+        tries = TRIES
+        while True:
+            handles = self._handles or self._open()  # a call less on the way of every message
+            try:
+                result: T = handles.writer.perform(operation, WRITE_TIMEOUT_S)
+            except FileLost:
+                if not (tries := tries - 1):
+                    raise
+                operation.error = None
+            else:
+                return result
 
     async def perform_async(self, operation: Write[T]) -> T:
         """`perform` for an event loop."""
-        return await operation.wait_async(self.submit, WRITE_TIMEOUT_S)
+        tries = TRIES
+        while True:
+            if self._handles is None:
+                await asyncio.to_thread(self._open)  # which may take a while, and the loop has more to do
+            try:
+                return await operation.wait_async(self.submit, WRITE_TIMEOUT_S)
+            except FileLost:
+                if not (tries := tries - 1):
+                    raise
+                operation.error = None
 
     def submit(self, operation: Write[Any]) -> None:
         """Hand an operation to the writer without waiting for it."""
@@ -107,19 +149,20 @@ class Database:
         Raises:
           EngineError: SQLite could not.
         """
-        handles = self._open()
         try:
-            connection = handles.spare_reader() or connect(self.path, read_only=True)
+            handles = self._open_unless_lost()
+            connection = handles.borrow_reader(self.path)
+            is_fit = True
             try:
                 # A savepoint, so that every statement sees the same state.
                 with connection.in_use, connection:
                     result = apply(connection)
             except MALFORMED:
-                connection.release_memory()  # of what it has read: the file may be put right meanwhile
+                is_fit = False  # what the connection has in memory may be older than the file
                 raise
             finally:
-                handles.readers.append(connection)
-        except (apsw.Error, UnicodeDecodeError) as error:  # the second: a text that is none
+                handles.put_back(connection, is_fit=is_fit)
+        except (apsw.Error, OSError, UnicodeDecodeError) as error:  # the last: a text that is none
             raise explain(self.path, error) from error
         return result
 
@@ -145,12 +188,14 @@ class Database:
         Raises:
           EngineError: SQLite could not.
         """
+        if is_short := self.room.is_short():
+            threshold_bytes //= 10
         free_pages = self.read(lambda c: c.pragma("freelist_count"))
         if max(excess_bytes(path_of_log(self.path)), free_pages * PAGE_BYTES) < threshold_bytes:
             return
         try:
             with closing(Gate(self.run_directory)) as gate, closing(connect(self.path)) as connection:
-                yield from give_back(connection, gate)
+                yield from give_back(connection, gate, in_small_steps=is_short)
         except apsw.BusyError:
             return  # a reader is at it; the next round will do
         except apsw.Error as error:
@@ -169,7 +214,9 @@ class Database:
         with self._opening:
             handles, self._handles = self._handles, None
         if handles is not None:
-            handles.writer.close()
+            if not handles.writer.close(CLOSES_WITHIN_S):
+                logger.warning("%s is left open: another process keeps it to itself", self.path)
+                return
             handles.commits.close()
             for reader in handles.readers:
                 reader.close()
@@ -177,6 +224,8 @@ class Database:
     def abandon(self) -> None:
         """In a forked child: forget the parent's handles, which abandon what they inherited themselves."""
         self._opening = threading.Lock()
+        self._attempts = Attempts()
+        self._retirement = Retirement(str(self.path))
         self._handles = None
 
     # -- opening -----------------------------------------------------------------------------------
@@ -185,24 +234,48 @@ class Database:
         handles = self._handles
         if handles is not None:
             return handles
-        with self._opening:
-            if self._handles is None:
-                try:
-                    self._handles = self._prepare()
-                except apsw.Error as error:
-                    raise explain(self.path, error) from error
-                except OSError as error:
-                    raise EngineError(f"Cannot open the queue at {self.path}: {error}") from error
-            return self._handles
+        while True:
+            for each in _of_the_same_file(self):
+                each._retirement.wait()  # before the lock, which what is being retired may need
+            with self._opening:
+                if self._handles is None and self._retirement.is_going_on:
+                    continue
+                if self._handles is None:
+                    self._handles = self._attempt()
+                return self._handles
+
+    def _open_unless_lost(self) -> _Handles:
+        handles = self._open()
+        loss = handles.commits.files.lost()
+        if loss is None:
+            return handles
+        self._forget(handles.commits, loss)
+        return self._open()
+
+    def _attempt(self) -> _Handles:
+        self._attempts.refuse_if_too_soon()
+        try:
+            handles = self._prepare()
+        except EngineError as error:
+            self._attempts.failed(error)
+            raise
+        except (apsw.Error, OSError) as error:
+            raise self._attempts.failed(explain(self.path, error)) from error
+        self._attempts.succeeded()
+        while self._retirement.owed:
+            handles.writer.submit(self._retirement.owed.pop())
+        return handles
 
     def _prepare(self) -> _Handles:
-        self.run_directory.mkdir(parents=True, exist_ok=True)
+        make_run_directory(self.run_directory, self.path)
         with ExitStack() as on_failure:
             gate = on_failure.enter_context(closing(Gate(self.run_directory)))
-            connection = on_failure.enter_context(closing(connect(self.path, create=True)))
             # Two processes that create the file together would find it locked.
             gate.enter_within(WRITE_TIMEOUT_S)
             try:
+                set_stale_log_aside(self.path, self._retirement.lost)
+                make_database(self.path)
+                connection = on_failure.enter_context(closing(connect(self.path, create=True)))
                 with connection.in_use:
                     connection.pragma("auto_vacuum", "INCREMENTAL")  # must come before the first table
                     connection.pragma("journal_mode", "WAL")
@@ -211,6 +284,8 @@ class Database:
                     # What a statement has changed so far, should it fail halfway: beyond 15 pages it would be
                     # a file. Not before: a migration sorts all there is.
                     connection.pragma("temp_store", "MEMORY")
+                files = Files(self.path)
+                note_log(self.run_directory, files.opened.log)
             finally:
                 gate.leave()
             commits = Commits(
@@ -218,31 +293,93 @@ class Database:
                 connection,
                 gate,
                 on_failure.enter_context(closing(LogSync(path_of_log(self.path), connection))),
-                WriteAheadLog(self.path, partial(connect, self.path), self.run_directory),
+                WriteAheadLog(self.path, partial(connect, self.path), self.run_directory, self.room),
+                files=files,
+                run_directory=self.run_directory,
                 after_commit=self._after_commit,
                 on_lost=self._forget,
             )
             on_failure.pop_all()
         name = f"recado-writer({self.path.name})"
-        return _Handles(commits, Writer(commits.commit, try_commit=commits.try_commit, name=name), [])
+        return _Handles(commits, Writer(commits.commit, try_commit=commits.try_commit, name=name))
 
-    def _forget(self, commits: Commits) -> None:
-        """The file is not the one we opened: open what is there now when it is next needed."""
+    def _forget(self, commits: Commits, loss: Loss) -> None:
+        """The files are not the ones we opened: open what is there now when it is next needed."""
         with self._opening:
-            if self._handles is not None and self._handles.commits is commits:
-                _lost.append(self._handles)
-                self._handles = None
+            handles = self._handles
+            if handles is None or handles.commits is not commits:
+                return
+            self._handles = None
+            self._retirement.begin(handles, loss, commits.files.opened)
+        for each in _of_the_same_file(self):
+            each._forget_if_lost()
+
+    def _forget_if_lost(self) -> None:
+        handles = self._handles
+        if handles is not None and (loss := handles.commits.files.lost()) is not None:
+            self._forget(handles.commits, loss)
+
+
+def _of_the_same_file(database: Database) -> list[Database]:
+    """All in this process. SQLite has one index of the log for all their connections, so they are lost
+    together, and none is opened anew before the last is closed."""
+    return [each for each in list(_databases) if each.path == database.path]
 
 
 @dataclass(frozen=True, slots=True)
 class _Handles:
-    """What one process has open."""
+    """What one process has open.
+
+    Attributes:
+      readers: the connections to read with that are not in use.
+      reading: one element for each connection that is, or is just being opened.
+    """
 
     commits: Commits
     writer: Writer[Write[Any]]
-    readers: list[Connection]
+    readers: list[Connection] = field(default_factory=list)
+    reading: list[None] = field(default_factory=list)
 
-    def spare_reader(self) -> Connection | None:
-        with suppress(IndexError):  # list.pop is atomic; a look before it would not be
-            return self.readers.pop()
-        return None
+    def borrow_reader(self, path: Path) -> Connection:
+        """A connection to read with, for one thread, until it is put back."""
+        self.reading.append(None)  # first: `take_readers` must not miss it
+        try:
+            return self.readers.pop()  # list.pop is atomic; a look before it would not be
+        except IndexError:
+            pass
+        try:
+            return connect(path, read_only=True)
+        except BaseException:
+            self.reading.pop()
+            raise
+
+    def put_back(self, connection: Connection, *, is_fit: bool) -> None:
+        """End the use of a connection; one that is not fit is closed."""
+        if is_fit:
+            self.readers.append(connection)
+        else:
+            connection.close()
+        self.reading.pop()
+
+    # -- for their retirement ----------------------------------------------------------------------
+
+    @property
+    def connection(self) -> Connection:
+        return self.commits.connection
+
+    def stop_writing(self) -> list[Write[Any]]:
+        self.writer.close()
+        return self.commits.owed
+
+    def rescue_log(self) -> Rescue:
+        return self.commits.rescue_log()
+
+    def take_readers(self) -> list[Connection] | None:
+        if self.reading:
+            return None
+        taken = list(self.readers)
+        self.readers.clear()
+        return taken
+
+    def close(self) -> None:
+        self.commits.close()

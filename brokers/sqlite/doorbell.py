@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..forks import abandon_in_children, closed, opening
 from .glance import Glances
+from .modes import mode_in
 from .presence import Peer, Presence, peers
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Doorbell:
 
     def __init__(self, presence: Presence) -> None:
         self._path = presence.path.with_suffix(".fifo")
-        os.mkfifo(self._path, 0o666)
+        os.mkfifo(self._path, mode_in(self._path.parent))
         with opening:
             # Opened for writing too, so that it never reports an end of file when the last ringer leaves.
             self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

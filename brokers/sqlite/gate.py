@@ -11,6 +11,7 @@ from types import TracebackType
 
 from ..errors import EngineError
 from ..forks import abandon_in_children, closed, opening
+from .modes import mode_in
 
 #: Between two tries to enter without queueing, in seconds.
 RETRY_S = 0.01
@@ -40,11 +41,12 @@ class Gate:
 
     def __init__(self, directory: Path) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        mode = mode_in(directory)
         self._outer = self._inner = -1
         with opening:
             abandon_in_children(self)
-            self._outer = os.open(directory / "gate.outer", flags, 0o666)
-            self._inner = os.open(directory / "gate.inner", flags, 0o666)
+            self._outer = os.open(directory / "gate.outer", flags, mode)
+            self._inner = os.open(directory / "gate.inner", flags, mode)
 
     def try_enter(self) -> bool:
         """Enter if nobody is inside, or at the inner door. Whoever got True calls `leave`."""

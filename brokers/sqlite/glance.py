@@ -17,17 +17,22 @@ _AT_FDCWD = -100
 #: The basic fields, from linux/stat.h, whose layout is the same on all architectures.
 _STATX_BASIC_STATS = 0x7FF
 _SIZE = 256
-_INODE = struct.Struct("=Q")
+_INODE_AND_SIZE = struct.Struct("=QQ")
 _INODE_AT = 32
 _MTIME = struct.Struct("=qI")
 _MTIME_AT = 112
+_DEVICE = struct.Struct("=II")
+_DEVICE_AT = 136
 
 _statx = ctypes.PyDLL(None, use_errno=True).statx
 _statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
 
 
 class Glances:
-    """Looks at one path again and again. For one thread at a time.
+    """Looks at one path again and again.
+
+    Threads may share it. The call keeps the GIL, so what it fills in is whole; a thread that is overtaken
+    before it reads that, reads what the other has seen, which is newer.
 
     Parameters:
       path: absolute.
@@ -37,15 +42,23 @@ class Glances:
         self._path = os.fsencode(path)
         self._seen = ctypes.create_string_buffer(_SIZE)
 
-    def inode(self) -> int:
-        """Which file it is now.
+    def identity(self, *, unless_empty: bool = False) -> tuple[int, int, int] | None:
+        """Which file it is now: inode and device. None where there is none.
+
+        Parameters:
+          unless_empty: give None for an empty file, too.
 
         Raises:
-          OSError: FileNotFoundError and the like.
+          OSError: the directory cannot be searched, or the like.
         """
-        self._look()
-        inode: int = _INODE.unpack_from(self._seen, _INODE_AT)[0]
-        return inode
+        try:
+            self._look()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        inode, size = _INODE_AND_SIZE.unpack_from(self._seen, _INODE_AT)
+        if unless_empty and not size:
+            return None
+        return (inode, *_DEVICE.unpack_from(self._seen, _DEVICE_AT))
 
     def changed_ns(self) -> int:
         """When it was last changed.

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from ..backend import Lease
 from ..forks import abandon_in_children, closed, opening
+from .modes import mode_in
 
 _HEADER = 64
 _PID = struct.Struct("<q")
@@ -155,7 +156,7 @@ def _claim_new_file(directory: Path) -> tuple[int, Path, int]:
     while True:
         owner = secrets.randbits(63) or 1
         path = directory / f"{owner:016x}.lock"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode_in(directory))
         fcntl.flock(fd, fcntl.LOCK_EX)
         os.pwrite(fd, bytes(_SIZE), 0)  # no hole: on a full disk, to write there by the mapping is fatal
         # Between open and flock someone may have taken the file for a dead process's and removed it.

@@ -49,7 +49,7 @@ def read_anew(path: Path) -> None:
       EngineError: SQLite could not.
     """
     try:
-        with closing(connect(path, read_only=True)) as connection:
+        with closing(connect(path, read_only=True)) as connection, connection.in_use:
             for (name,) in connection.execute(_TABLES).fetchall():
                 connection.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchall()  # noqa: S608  our own tables
     except apsw.Error as error:

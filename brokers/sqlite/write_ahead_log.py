@@ -7,6 +7,9 @@ the next commit begins the log anew.
 
 A commit that makes the log's file longer takes half as long again, because the file system has to commit too.
 So the file keeps its length, and until it has that the thread makes it longer, a step ahead of the commits.
+
+On a disk with little room all of this is smaller, so that several logs leave room for the databases: what is
+in a log can only be copied while there is room for it, and no log begins anew before it is copied.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import apsw
 
 from .errands import Errands
 from .gate import Gate
+from .room import Room
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -45,6 +49,12 @@ MOST_PAGES = 4 * PAGES
 #: The file is first made longer when there are so many pages in the log: a passer-by's message is no reason.
 FIRST_PAGES = 64
 
+#: Which share of the free space may wait in the log to be copied, and which is taken ahead of the commits.
+WAITING_SHARE, AHEAD_SHARE = 8, 16
+
+#: With less room than so many times the reserve the commit that fills the log copies it itself.
+TIGHT_SHARE = 2.0
+
 #: How far ahead of the commits at least, in pages, and what is written at a time.
 STEP_PAGES = 256
 _ZEROS = bytes(STEP_PAGES * PAGE_BYTES)
@@ -60,10 +70,14 @@ class WriteAheadLog:
       database: the database file.
       connect: opens a connection of the thread's own.
       run_directory: where the gate is.
+      room: of the disk.
     """
 
-    def __init__(self, database: Path, connect: Callable[[], Connection], run_directory: Path) -> None:
+    def __init__(
+        self, database: Path, connect: Callable[[], Connection], run_directory: Path, room: Room
+    ) -> None:
         self._path = path_of_log(database)
+        self._room = room
         self._connect = connect
         self._run_directory = run_directory
         self._longer_at = FIRST_PAGES
@@ -76,14 +90,30 @@ class WriteAheadLog:
         """
         try:
             logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-            if logged - copied >= PAGES:
-                self._errands.begin(partial(self._run, self._copy))
+            if logged - copied >= self._most_waiting():
+                is_tight = self._room.is_short(share=TIGHT_SHARE)
+                if is_tight:
+                    connection.wal_checkpoint()  # here and now: by another thread it might come too late
+                if not is_tight or self._room.is_short():  # then it is cut as well
+                    self._errands.begin(partial(self._run, self._copy))
             elif logged >= self._longer_at:
                 self._errands.begin(partial(self._run, partial(self._lengthen, logged)))
         except apsw.BusyError:
             return  # another process is writing to the log's index: the next commit will look
-        except (apsw.Error, RuntimeError) as error:  # RuntimeError: there can be no more threads
+        except (apsw.Error, OSError, RuntimeError) as error:  # RuntimeError: there can be no more threads
             _complain(error)
+
+    def make_room(self) -> None:
+        """Copy the log, and give back what it takes, since the disk is full. It never raises."""
+        try:
+            self._errands.begin(partial(self._run, self._copy))
+        except RuntimeError as error:
+            _complain(error)
+
+    def _most_waiting(self) -> int:
+        """How many pages may wait to be copied."""
+        free_pages = self._room.free_bytes() // PAGE_BYTES
+        return min(PAGES, max(FIRST_PAGES, free_pages // WAITING_SHARE))
 
     def close(self) -> None:
         """Wait for what is going on. If it goes on still, it has its own connection, and disturbs nobody."""
@@ -104,15 +134,20 @@ class WriteAheadLog:
         copy_log(connection)
         with gate:
             copy_log(connection)
+            if self._room.is_short():
+                with connection.in_use:
+                    connection.set_busy_timeout(0)  # what reads is not waited for in here
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         with connection.in_use:
             logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-        if logged - copied >= PAGES:  # somebody has a snapshot open
+        if logged - copied >= self._most_waiting():  # somebody has a snapshot open
             self._errands.rest(REST_S)
 
     def _lengthen(self, logged: int, connection: Connection, gate: Gate) -> None:
-        pages = min(KEPT_PAGES, 2 * logged + STEP_PAGES)
+        ahead = self._room.free_bytes() // PAGE_BYTES // AHEAD_SHARE
+        pages = min(KEPT_PAGES, 2 * logged + STEP_PAGES, logged + ahead)
         # Before it is done: should the disk be full, each commit would try again.
-        self._longer_at = pages - STEP_PAGES if pages < KEPT_PAGES else MOST_PAGES
+        self._longer_at = max(pages - STEP_PAGES, logged + FIRST_PAGES) if pages < KEPT_PAGES else MOST_PAGES
         lengthen(self._path, pages, connection, gate)
 
 

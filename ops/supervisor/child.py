@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .cause import Cause
-from .heartbeat import ChildState, Heartbeat
+from .heartbeat import Heartbeat
 from .recycling import Limits, Wear
 from .restarts import Death, Restarts
 from .spec import ChildSpec
@@ -44,10 +44,15 @@ class Child:
     kill_cause: Cause | None = None
 
     @property
-    def state(self) -> ChildState:
+    def state(self) -> Literal["starting", "ready", "draining"]:
         if self.stop_reason is not None or self.kill_cause is not None:
             return "draining"
         return "starting" if self.ready_at is None else "ready"
+
+    @property
+    def accepts(self) -> bool:
+        """Whether it was told to listen, does, and was not told to stop."""
+        return self.state != "draining" and self.heartbeat.state in {"unready", "ready"}
 
     @property
     def job_name(self) -> str | None:
@@ -105,6 +110,10 @@ class Slot:
     @property
     def is_ready(self) -> bool:
         return self.child is not None and self.child.state == "ready"
+
+    @property
+    def accepts(self) -> bool:
+        return self.child is not None and self.child.accepts
 
 
 def new_child(pid: int, limits: Limits, now: float) -> Child:

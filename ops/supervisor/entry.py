@@ -12,12 +12,14 @@ import traceback
 
 from .deathsig import die_with
 from .environment import Supervised
+from .output import never_wait
 
 
 def main(arguments: list[str]) -> int:
     """Run one child; return its exit code."""
     place = Supervised.from_environment()
     die_with(place.supervisor)
+    never_wait()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what the parent blocked would be blocked here, too
     faulthandler.enable()  # a crash in C code leaves its traceback in the log
 

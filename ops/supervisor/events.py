@@ -148,6 +148,18 @@ class ReplacementFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ApiMissing(Event):
+    level = "error"
+    text = "no API accepts webhooks: the supervisor answers them with 503 until one does"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiBack(Event):
+    level = "warning"
+    text = "an API accepts webhooks again"
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadStarted(Event):
     text = "reload started"
     children: int

@@ -9,7 +9,8 @@ from typing import Any, Literal
 #: A write of at most so many bytes to a pipe is all or nothing (PIPE_BUF).
 MAX_BYTES = 4096
 
-ChildState = Literal["starting", "ready", "draining"]
+#: unready: it accepts connections, and cannot do its work yet: `queue_error` says why.
+ChildState = Literal["starting", "unready", "ready", "draining"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class Inspection:
         if child.wear.is_over_the_hard_limit(child.rss_bytes):
             what = f"memory of {child.rss_bytes / 1e6:,.0f} MB is over the hard limit"
             return Diagnosis("kill", Cause("memory", what))
-        if child.ready_at is None:
+        waits = child.accepts and not self._replacements.is_candidate(slot)
+        if child.ready_at is None and not waits:  # one that waits for its queue says so, and is left to it
             if now - child.started_at <= slot.spec.start_timeout_s:
                 return None
             what = f"not ready within {slot.spec.start_timeout_s:g} s"

@@ -77,6 +77,7 @@ class Outlet:
         self._size = 0
         self.lines_dropped = 0
         self._untold = 0
+        self._is_flushing = False
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
 
@@ -97,6 +98,15 @@ class Outlet:
 
     def flush(self) -> None:
         """Write what waits, as far as that goes without waiting."""
+        if self._is_flushing:
+            return  # a signal's handler, which has written something meanwhile
+        self._is_flushing = True
+        try:
+            self._flush()
+        finally:
+            self._is_flushing = False
+
+    def _flush(self) -> None:
         while self._waiting and self._poll.poll(0):
             piece = self._waiting[0][:_AT_ONCE]
             try:

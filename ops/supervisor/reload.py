@@ -53,7 +53,7 @@ class Reload:
             slot = self._pending[0]
             if not self._is_old(slot):
                 self._pending.popleft()
-            elif slot.is_ready:
+            elif slot.accepts:
                 slot.no_replacement_before = 0.0
                 self._pending.popleft()
                 self._replacements.request(slot, RELOAD)

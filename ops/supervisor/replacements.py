@@ -66,7 +66,7 @@ class Replacements:
     def _begin_next(self) -> None:
         for slot in list(self._pending):
             cause = self._pending.pop(slot)
-            if slot in self._crew.slots and slot.is_ready:  # or it ended meanwhile, and is new anyway
+            if slot in self._crew.slots and slot.accepts:  # or it ended meanwhile, and is new anyway
                 new = self._crew.add(slot.spec)
                 self.current = Swap(slot, new, cause)
                 self._crew.emit(events.ReplacementStarted(slot.name, by=new.name, reason=cause.text))

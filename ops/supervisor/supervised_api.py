@@ -7,6 +7,7 @@ import socket
 from functools import partial
 
 from api.app import create_app
+from api.opening import Opening
 from ops.server import Server, run_server
 from ops.settings import Settings
 
@@ -18,9 +19,10 @@ from .pulse import Pulse
 
 def run(settings: Settings, place: Supervised) -> int:
     """Serve on the supervisor's socket until told to stop; return the exit code."""
-    watch = ApiWatch(settings, place)
+    app = create_app(supervisor=partial(status_if_any, settings.run_directory))
+    watch = ApiWatch(settings, place, app.state.opening)
     return run_server(
-        create_app(supervisor=partial(status_if_any, settings.run_directory)),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         request_within_s=settings.api_request_timeout_s,
@@ -29,15 +31,21 @@ def run(settings: Settings, place: Supervised) -> int:
     )
 
 
+#: How much is told of why the queue cannot be opened.
+MOST_CHARACTERS = 200
+
+
 class ApiWatch:
     """Tells the supervisor how the API is, from within its event loop: one that is blocked says nothing.
 
     Parameters:
       settings: how often to tell.
       place: where to.
+      opening: knows whether the queue is open.
     """
 
-    def __init__(self, settings: Settings, place: Supervised) -> None:
+    def __init__(self, settings: Settings, place: Supervised, opening: Opening) -> None:
+        self._opening = opening
         self._pulse = Pulse(place.heartbeat_fd, settings.heartbeat_interval_s, self.report)
         self._server: Server | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -58,6 +66,12 @@ class ApiWatch:
         server = self._server
         if server is None:
             return Heartbeat("starting")
-        state: ChildState = "draining" if server.is_draining else "ready"
+        trouble = self._opening.trouble
+        state: ChildState = "ready" if trouble is None else "unready"
         requests = server.server_state
-        return Heartbeat(state, running=len(requests.tasks), done=requests.total_requests)
+        return Heartbeat(
+            "draining" if server.is_draining else state,
+            running=len(requests.tasks),
+            done=requests.total_requests,
+            queue_error=None if trouble is None else trouble[:MOST_CHARACTERS],
+        )

@@ -170,6 +170,16 @@ class Supervisor:
         return "running" if self.is_ready else "starting"
 
     @property
+    def api_accepts(self) -> bool:
+        """Whether some API accepts connections."""
+        return any(slot.accepts for slot in self._crew.of_kind(self._plan.api.kind))
+
+    @property
+    def api_is_expected(self) -> bool:
+        """Whether an API is there, or is going to be."""
+        return any(slot.failed is None for slot in self._crew.of_kind(self._plan.api.kind))
+
+    @property
     def restarts(self) -> Mapping[tuple[str, Word], int]:
         """How often a child was started in the place of another, by kind and by why that one went."""
         return self._crew.restarts

@@ -20,6 +20,7 @@ from . import events
 from .crew import Crew
 from .deathsig import adopt_orphans
 from .directory import RunDirectory
+from .door import Door
 from .heartbeat import Heartbeat
 from .listener import listen, url_of
 from .logs import Outlet, Writer, labelled
@@ -80,6 +81,8 @@ class Up:
             on_heartbeat=self._heard,
             reports_deaths=settings.queue_backend != "sqlite",  # which knows by the kernel, and as soon
         )
+        listener.setblocking(False)
+        self._door = Door(listener, self._loop, time.monotonic, self._door_changed)
         crew = Crew(
             self._processes,
             limits=limits_of(settings),
@@ -109,6 +112,7 @@ class Up:
         finally:
             self._processes.kill_all()
         self._emit(events.SupervisorStopped(exit_code=self._supervisor.exit_code))
+        self._door.close()
         self._write_last_lines()
         asked.close()
         self._loop.close()
@@ -121,6 +125,9 @@ class Up:
             self._on_signal(number)
         self._supervisor.act(time.time_ns() // 1_000_000)
         self._look_after_helpers()
+        self._door.look(
+            api_accepts=self._supervisor.api_accepts, api_is_expected=self._supervisor.api_is_expected
+        )
         if self._outlet.is_waiting:
             self._loop.write(self._output, self._flush)
         self._notifier.status(self._summary())
@@ -147,6 +154,10 @@ class Up:
                     self._emit(events.DeathNotReported(pid=reported, end=f"exit code {code}"))
             elif not self._supervisor.ended(pid, code):
                 self._emit(events.OrphanReaped(pid=pid))
+
+    def _door_changed(self, is_answering: bool) -> None:
+        if self._supervisor.state != "stopping":
+            self._emit(events.ApiMissing() if is_answering else events.ApiBack())
 
     def _heard(self, pid: int, heartbeat: Heartbeat) -> None:
         self._supervisor.heard(pid, heartbeat)

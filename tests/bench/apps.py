@@ -132,6 +132,7 @@ def _background_tasks() -> FastAPI:
 
 def _routes(made: ContextVar[Any]) -> APIRouter:
     """Recado's own routes, for an app that keeps the message instead of storing it."""
+    from api.opening import Opening
     from api.signature import SignatureCheck
     from api.webhooks import webhook_routes
 
@@ -140,4 +141,6 @@ def _routes(made: ContextVar[Any]) -> APIRouter:
             made.set(message)
             return message
 
-    return webhook_routes(cast(Any, Nowhere()), SignatureCheck(PUBLIC_URL, [AUTH_TOKEN], {}))
+    is_open = Opening(lambda: None)
+    is_open.trouble = None
+    return webhook_routes(cast(Any, Nowhere()), SignatureCheck(PUBLIC_URL, [AUTH_TOKEN], {}), is_open)

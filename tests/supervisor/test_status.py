@@ -250,3 +250,19 @@ def test_children_and_supervisor_write_lines_of_one_shape(stage: Stage) -> None:
     same_request = [line for line in lines if line.get("request_id") == sent["request_id"]]
     assert {line["child"].partition("-")[0] for line in same_request} == {"api", "worker"}
     assert [line["event"] for line in same_request if line["event"] == "message received"]
+
+
+def test_what_a_running_system_writes_is_its_owners(stage: Stage) -> None:
+    """Messages of customers are in it."""
+    up = stage.up()
+    stage.write("Oi", sender=stage.contact())
+    eventually(stage.replies)
+
+    made = [
+        path
+        for path in stage.directory.rglob("*")
+        if not path.is_relative_to(stage.directory / "metrics") and not path.name.endswith("-up.log")
+    ]
+    assert {"queue.db", "conversations.db", "outbox.jsonl", "supervisor.lock"} <= {path.name for path in made}
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in made if path.stat().st_mode & 0o077} == {}
+    assert up.terminate() == 0

@@ -121,3 +121,19 @@ def test_no_connection_is_closed_without_a_goodbye(stage: Stage) -> None:
 
 def _wait_for_another(up: Up, pid: int) -> None:
     eventually(lambda: up.is_ready() and up.pids()["api-1"] != pid, within_s=60, every_s=0.05)
+
+
+def test_children_go_on_while_the_supervisor_is_stopped(make_stage: MakeStage) -> None:
+    """Their log fills the pipes to a supervisor that does not read."""
+    stage = make_stage(LOG_LEVEL="DEBUG")
+    up = stage.up()
+    with Traffic(stage.url, stage.settings["TWILIO_AUTH_TOKEN"], per_s=40) as load:
+        up.signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: len(load.sent) >= 800, within_s=120)
+        finally:
+            up.signal(signal.SIGCONT)
+    assert load.answers() == {200: len(load.sent)}
+    assert set(answered(stage).values()) == {1}
+    up.wait_until_ready()
+    assert all(child["restarts"] == 0 for child in up.children().values())

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.dashboard.watch import Watch
 from api.health import health_routes
+from api.opening import Opening
 from brokers.checks import Checks
 from brokers.collectors import SpoolCollector
 from brokers.counting import Counts
@@ -46,7 +47,9 @@ def client(spooled: SpooledBackend, tmp_path: Path) -> Iterator[TestClient]:
     app = FastAPI()
     (tmp_path / "metrics").mkdir()
     machine = Machine(tmp_path / "metrics", [SpoolCollector(spooled)])
-    app.include_router(health_routes(spooled, machine, Checks({}), spooled))
+    opened = Opening(lambda: None)
+    opened.trouble = None
+    app.include_router(health_routes(spooled, machine, Checks({}), opened, spooled))
     with TestClient(app) as client:
         yield client
 

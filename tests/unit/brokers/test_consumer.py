@@ -35,6 +35,10 @@ class Backend(SQLiteBackend):
         self._fail()
         super().nack(*args, **kwargs)
 
+    def retry(self, *args: Any, **kwargs: Any) -> None:
+        self._fail()
+        super().retry(*args, **kwargs)
+
     def release(self, *args: Any, **kwargs: Any) -> None:
         self._fail()
         super().release(*args, **kwargs)
@@ -188,3 +192,36 @@ def test_what_cannot_be_given_back_is_given_back_by_the_next_consumer(
     assert message.message_id == message_id
     assert message.delivery.deliveries == 1, "the first one did not count"
     assert (stats_of(backend).running, stats_of(backend).dead) == (1, 1)
+
+
+@pytest.mark.parametrize("settle", [settled_by_retry, given_back_by_ack, settled_by_nack, given_back])
+def test_a_worker_that_stops_does_not_wait_for_an_engine_that_is_away(
+    backend: Backend, broker: DurableBroker, settle: Callable[[DurableConsumer, DurableMessage], None]
+) -> None:
+    """Dramatiq would try for as long as the process lives, which is as long as it may take to stop."""
+    sent(broker)
+    consumer = a_consumer(broker)
+    message = handed_out(consumer)
+    backend.is_away = True
+    with pytest.raises(BrokerConnectionError):
+        settle(consumer, message)
+
+    broker.emit_before("worker_shutdown", None)
+    settle(consumer, message)
+    consumer.close()
+
+
+def test_the_next_worker_of_a_broker_waits_for_its_engine_again(
+    backend: Backend, broker: DurableBroker
+) -> None:
+    broker.emit_before("worker_shutdown", None)
+    broker.emit_before("worker_boot", None)
+    sent(broker)
+    consumer = a_consumer(broker)
+    message = handed_out(consumer)
+    backend.is_away = True
+    with pytest.raises(BrokerConnectionError):
+        settled_by_nack(consumer, message)
+    backend.is_away = False
+    settled_by_nack(consumer, message)
+    assert stats_of(backend).dead == 1

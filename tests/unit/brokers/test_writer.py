@@ -251,3 +251,14 @@ def test_a_loop_that_closes_at_the_very_last_moment_harms_nobody(
         held_up()
         write("together").wait(writer.submit, PATIENCE_S)
         assert write("after").wait(writer.submit, 5) == 4
+
+
+def test_closing_waits_for_a_commit_no_longer_than_it_is_told(engine: Engine, writer: Writer[Work]) -> None:
+    engine.may_commit.clear()
+    writer.submit(write("stuck", lazy=True))
+    assert engine.is_committing.wait(PATIENCE_S)
+    assert not writer.close(timeout_s=0.01)
+
+    engine.may_commit.set()
+    assert writer.close()
+    assert engine.written == ["stuck"]

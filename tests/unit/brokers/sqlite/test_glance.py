@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,28 @@ def test_it_sees_which_file_it_is_and_when_it_changed(tmp_path: Path) -> None:
     path = tmp_path / "ação.db"
     path.touch()
     glances = Glances(path)
-    first = glances.inode()
+    first = glances.identity()
+    assert first is not None
     os.utime(path, ns=(0, 1_234_567_890_123_456_789))
-    assert glances.inode() == first == path.stat().st_ino
+    assert glances.identity() == first
+    assert (first[0], os.makedev(*first[1:])) == (path.stat().st_ino, path.stat().st_dev)
     assert glances.changed_ns() == 1_234_567_890_123_456_789
 
     (tmp_path / "other").touch()
     (tmp_path / "other").replace(path)
-    assert glances.inode() == path.stat().st_ino != first
+    assert glances.identity() not in {None, first}
 
 
-@pytest.mark.parametrize("look", [Glances.inode, Glances.changed_ns])
-def test_what_is_not_there_is_an_error_that_names_it(tmp_path: Path, look: Callable[[Glances], int]) -> None:
+def test_what_is_not_there_is_no_file(tmp_path: Path) -> None:
+    glances = Glances(tmp_path / "nothing")
+    assert glances.identity() is None
     with pytest.raises(FileNotFoundError, match="nothing"):
-        look(Glances(tmp_path / "nothing"))
+        glances.changed_ns()
+
+
+def test_an_empty_file_is_none_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    glances = Glances(path)
+    assert glances.identity() is not None
+    assert glances.identity(unless_empty=True) is None

@@ -17,6 +17,7 @@ from brokers.sqlite import write_ahead_log
 from brokers.sqlite.connection import Connection, connect
 from brokers.sqlite.database import Database
 from brokers.sqlite.gate import Gate
+from brokers.sqlite.room import Room
 from brokers.sqlite.schema import Schema
 from brokers.sqlite.write_ahead_log import WriteAheadLog
 from tests.support.messages import PATIENCE_S
@@ -115,7 +116,9 @@ def test_a_log_that_cannot_be_looked_at_fails_no_commit(tmp_path: Path, error: t
         def wal_checkpoint(self, **_: object) -> tuple[int, int]:
             raise error("no")
 
-    log = WriteAheadLog(tmp_path / "things.db", lambda: pytest.fail("there is no reason to"), tmp_path)
+    log = WriteAheadLog(
+        tmp_path / "things.db", lambda: pytest.fail("there is no reason to"), tmp_path, Room(tmp_path)
+    )
     log.after_commit(cast(Any, Unreadable()))
     log.close()
 

@@ -374,3 +374,61 @@ def test_nothing_is_started_while_it_stops() -> None:
         paper.dies(name, code=0)
     paper.dies("worker-2", code=1)
     assert paper.supervisor.is_over
+
+
+def test_an_api_that_cannot_open_its_queue_is_left_to_wait_for_it() -> None:
+    paper = Paper()
+    paper.up()
+    paper.dies("api-1")
+    paper.goes_on(1.0)
+    paper.beats("api-1", state="unready", queue_error="disk full")
+    assert paper.supervisor.api_accepts
+    paper.goes_on(300.0)
+
+    assert paper.killed == []
+    assert paper.states()["api-1"] == "starting"
+    paper.beats("api-1")
+    assert paper.states()["api-1"] == "ready"
+
+
+def test_an_api_that_cannot_open_its_queue_takes_no_others_place() -> None:
+    """New settings may name another queue, and the old API has one that works."""
+    paper = Paper()
+    paper.up()
+    paper.goes_on(1.0)
+    paper.supervisor.reload()
+    paper.beats("api-2", state="unready", queue_error="no such directory")
+    paper.goes_on(70.0)
+
+    assert paper.killed == ["api-2"]
+    paper.dies("api-2")
+    assert paper.states()["api-1"] == "ready"
+    assert len(paper.said(events.ReloadAborted)) == 1
+
+
+def test_a_reload_replaces_an_api_that_cannot_open_its_queue() -> None:
+    paper = Paper()
+    paper.supervisor.start()
+    paper.beats("api-1", state="unready", queue_error="no such directory")
+    paper.beats("worker-1")
+    paper.beats("worker-2")
+    paper.goes_on(1.0)
+    paper.supervisor.reload()
+    paper.beats("api-2")
+
+    assert paper.told_to_stop == ["api-1"]
+
+
+def test_it_knows_whether_an_api_accepts_connections_and_whether_one_is_to_come() -> None:
+    paper = Paper()
+    paper.supervisor.start()
+    assert not paper.supervisor.api_accepts
+    paper.beats("api-1")
+    assert paper.supervisor.api_accepts
+    paper.dies("api-1")
+    assert not paper.supervisor.api_accepts
+    assert paper.supervisor.api_is_expected
+
+    paper.goes_on(1.0)
+    paper.dies("api-1", code=2)
+    assert not paper.supervisor.api_is_expected

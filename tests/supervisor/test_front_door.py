@@ -1,0 +1,69 @@
+"""The door is never left with nobody behind it: without an API, or without a queue, webhooks get 503."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import httpx
+
+from ops.webhook import MESSAGES_PATH
+from tests.support.waiting import eventually
+
+from .deeds import QUEUE
+from .stage import Stage
+
+MODULE = ("--module", "tests.supervisor.deeds")
+
+#: How long an answer may take, in seconds. It is a bound for what would otherwise hang for half a minute.
+ANSWERED_WITHIN_S = 10.0
+
+
+def answer(stage: Stage) -> httpx.Response:
+    """The answer to a webhook."""
+    began = time.monotonic()
+    response = stage.webhook(stage.parameters("Oi", sender=stage.contact()))
+    assert time.monotonic() - began < ANSWERED_WITHIN_S
+    return response
+
+
+def test_an_api_that_cannot_open_its_queue_refuses_webhooks_until_it_can(stage: Stage) -> None:
+    in_the_way = Path(stage.settings["QUEUE_SQLITE_DB_PATH"])
+    in_the_way.mkdir()
+    up = stage.begin()
+    up.event("the queue cannot be opened")
+    eventually(lambda: up.children("api")["api-1"].get("queue_error"))
+
+    for _ in range(3):
+        response = answer(stage)
+        assert (response.status_code, "CantOpen" in response.text) == (503, True)
+    ready = httpx.get(stage.url + "/readyz")
+    assert (ready.status_code, "CantOpen" in ready.json()["why"]) == (503, True)
+    assert httpx.get(stage.url + "/healthz").status_code == 200
+    metrics = httpx.get(stage.url + "/metrics").text
+    assert 'recado_webhooks_total{outcome="unavailable",webhook="messages"} 3.0' in metrics
+    assert "recado_queue_up 0.0" in metrics
+
+    in_the_way.rmdir()
+    up.wait_until_ready()
+    assert answer(stage).status_code == 200
+    eventually(lambda: len(stage.replies()) == 1)
+    assert up.children("api")["api-1"]["restarts"] == 0
+
+
+def test_once_the_api_has_stopped_the_supervisor_answers(stage: Stage) -> None:
+    """Its workers may take minutes to finish what they run."""
+    up = stage.up(*MODULE)
+    url = stage.url
+    stage.enqueue(QUEUE, "take_time", "long", 8.0)
+    eventually(lambda: stage.lines("began"))
+
+    up.signal(signal.SIGTERM)
+    eventually(lambda: up.said("child stopped", child="api-1"), within_s=60)
+    for _ in range(3):
+        response = httpx.post(url + MESSAGES_PATH, data={"Body": "Oi"}, timeout=ANSWERED_WITHIN_S)
+        assert (response.status_code, "does not run" in response.text) == (503, True)
+
+    assert up.wait() == 0
+    assert stage.lines("ended") == ["long"]
