@@ -243,6 +243,7 @@ class Commits:
             self._sync.doubt(error)
         elif isinstance(error, MALFORMED):
             self._is_damaged = True
+            self._connection.release_memory()  # of what it has read: the file may be put right meanwhile
         elif isinstance(error, apsw.FullError):
             self._log.make_room()
 
