@@ -10,6 +10,7 @@ from dramatiq.errors import Retry
 
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
+from brokers.errors import EngineError
 
 from .context import about_contact, about_reply
 from .conversations import DELIVERY_RANK, Reply
@@ -24,6 +25,10 @@ logger = structlog.get_logger(__name__)
 
 #: Where Twilio explains its error codes.
 TWILIO_ERRORS = "https://www.twilio.com/docs/api/errors"
+
+#: The option of a message that names attempts to send under which no call was made, and how many it keeps.
+VOID_ATTEMPTS = "void_attempts"
+MOST_VOID_ATTEMPTS = 200
 
 #: How much longer than its timeouts a sending may take, in milliseconds.
 SENDING_SLACK_MS = 5_000
@@ -58,7 +63,7 @@ def send_reply(reply_id: str) -> None:
     call, whoever comes next finds the mark and does not call again.
     """
     conversations = services().conversations
-    reply = conversations.begin_sending(reply_id)
+    reply = _begin_sending(reply_id)
     if reply is None:
         _after_a_crash(reply_id)
         return
@@ -145,6 +150,23 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str) -> None:
     DELIVERIES.labels(status if status in DELIVERY_RANK else "other").inc()
     log = logger.error if status in {"failed", "undelivered"} else logger.info
     log("delivery status", status=status, error=error, moved=moved)
+
+
+def _begin_sending(reply_id: str) -> Reply | None:
+    """Mark a reply as being sent, under a name of this attempt's own.
+
+    When the store does not answer, the mark may have been made all the same, or be made later, and no call
+    follows. So the message remembers the attempt, and the next one knows that nothing was sent under it.
+    """
+    message = message_in_hand()
+    void = [] if message is None else message.options.get(VOID_ATTEMPTS, [])
+    attempt = max([now_ms(), *(each + 1 for each in void)])  # a new one: under it a call is made
+    try:
+        return services().conversations.begin_sending(reply_id, attempt=attempt, void=void)
+    except EngineError:
+        if message is not None:
+            message.options[VOID_ATTEMPTS] = [*void, attempt][-MOST_VOID_ATTEMPTS:]
+        raise
 
 
 def _after_a_crash(reply_id: str) -> None:

@@ -118,8 +118,11 @@ class RedisConversationStore:
     def next_to_send(self, conversation: str) -> Reply | None:
         return self._ask(scripts.NEXT_TO_SEND, conversation, read=_reply)
 
-    def begin_sending(self, reply_id: str) -> Reply | None:
-        return self._change(scripts.BEGIN_SENDING, new_call(), reply_id, read=_reply)
+    def begin_sending(
+        self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
+    ) -> Reply | None:
+        named = "" if attempt is None else attempt
+        return self._change(scripts.BEGIN_SENDING, new_call(), reply_id, named, *void, read=_reply)
 
     def record_sent(self, reply_id: str, sid: str) -> None:
         self._change(scripts.RECORD_SENT, reply_id, sid, read=_nothing)

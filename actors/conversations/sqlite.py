@@ -156,11 +156,13 @@ class SQLiteConversationStore:
         reply = None if row is None else Reply._make(row)
         return reply if reply is not None and reply.state == "pending" else None
 
-    def begin_sending(self, reply_id: str) -> Reply | None:
-        now = self._clock()
+    def begin_sending(
+        self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
+    ) -> Reply | None:
+        began_at = self._clock() if attempt is None else attempt
 
         def apply(connection: apsw.Connection) -> Reply | None:
-            connection.execute(statements.BEGIN_SENDING, (now, reply_id))
+            connection.execute(statements.BEGIN_SENDING, (began_at, reply_id, json.dumps(list(void))))
             return _reply(connection, reply_id) if connection.changes() else None
 
         return self._database.write(apply)

@@ -178,7 +178,10 @@ NEXT_TO_SEND = _REPLY + "WHERE r.conversation = ? AND r.state IN ('pending', 'se
 #: A failed reply was certainly not sent: replaying its dead letter sends it after all.
 BEGIN_SENDING = """
 UPDATE reply SET state = 'sending', sending_at = ?, error = NULL
-WHERE reply_id = ? AND state IN ('pending', 'failed')
+WHERE reply_id = ? AND (
+    state IN ('pending', 'failed')
+    OR (state = 'sending' AND sending_at IN (SELECT value FROM json_each(?)))
+)
 """
 
 SENT = """

@@ -160,8 +160,16 @@ class ConversationStore(Protocol):
         """The oldest reply not yet sent, if nothing stands before it that is just being sent."""
         ...
 
-    def begin_sending(self, reply_id: str) -> Reply | None:
-        """pending or failed -> sending; None when the reply is in another state."""
+    def begin_sending(
+        self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
+    ) -> Reply | None:
+        """pending or failed -> sending; None when the reply is in another state.
+
+        Parameters:
+          attempt: names this attempt among those of the reply; a time, in milliseconds since the epoch.
+          void: attempts that got no answer from the store, so no call to send was made under them. A reply
+            that is sending under one of these is not: this attempt takes its place.
+        """
         ...
 
     def record_sent(self, reply_id: str, sid: str) -> None:

@@ -13,7 +13,7 @@
 --   {ns}:reply:<id>          hash    conversation, body, kind, tokens, state, received_at (of the oldest
 --                                    message it answers), written_at, sending_at, sent_at, sid,
 --                                    delivery_status, delivery_rank, error, seq; begun_by: the call that
---                                    began to send it
+--                                    began to send it; attempt: the caller's name for that
 --   {ns}:answers:<id>        list    the names of what it answers, oldest first
 --   {ns}:replies:<key>       zset    a conversation's replies. Score: seq. Member: id
 --   {ns}:unsent:<key>        zset    the same of those that are pending or sending

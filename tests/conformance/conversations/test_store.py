@@ -491,3 +491,27 @@ def test_a_reply_knows_whom_it_is_for(store: ConversationStore) -> None:
     assert (reply.contact, reply.address) == (message.contact, message.address)
     assert reply.account_sid == message.account_sid
     assert reply == store.reply(reply.reply_id)
+
+
+def test_an_attempt_that_made_no_call_can_be_taken_over_once(store: ConversationStore) -> None:
+    """The store did not answer, and had marked the reply all the same."""
+    reply = answered(store)
+    assert store.begin_sending(reply.reply_id, attempt=1) is not None
+    assert store.begin_sending(reply.reply_id, attempt=2) is None, "perhaps a call was made under the first"
+
+    taken_over = store.begin_sending(reply.reply_id, attempt=3, void=[5, 1])
+    assert taken_over is not None
+    assert taken_over.state == "sending"
+    assert store.begin_sending(reply.reply_id, attempt=4, void=[5, 1]) is None, "perhaps under the third"
+
+
+def test_a_void_attempt_that_left_no_mark_is_no_hindrance(store: ConversationStore) -> None:
+    reply = answered(store)
+    assert store.begin_sending(reply.reply_id, attempt=2, void=[5, 1]) is not None
+
+
+def test_a_void_attempt_opens_no_other_state(store: ConversationStore) -> None:
+    reply = answered(store)
+    store.begin_sending(reply.reply_id, attempt=1)
+    store.record_unknown(reply.reply_id, "no answer")
+    assert store.begin_sending(reply.reply_id, attempt=2, void=[5, 1]) is None

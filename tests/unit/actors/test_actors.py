@@ -27,6 +27,7 @@ from actors.named import named
 from actors.replies import MAX_BODY, apologise, process_ai_response
 from actors.sender import NotSentEver, NotSentYet, PerhapsSent
 from api.webhooks import inbound_message
+from brokers.errors import EngineError
 from tests.support.conversations import CONVERSATION, answered, append, held, inbound
 from tests.support.waiting import eventually
 
@@ -344,6 +345,68 @@ def test_a_crash_while_sending_leads_to_a_look(world: World) -> None:
     assert world.sender.sent == []
     assert reply_state(world, reply) == "unknown"
     assert world.enqueued == ["reconcile_reply"]
+
+
+class InHand:
+    """A message in hand, as far as it remembers something for its next delivery."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+        self.message_id = "send"
+
+
+def no_answer_after(begin: Callable[..., Reply | None]) -> Callable[..., Reply | None]:
+    """The store marks the reply, and its answer comes too late."""
+
+    def begin_sending(*args: Any, **kwargs: Any) -> Reply | None:
+        begin(*args, **kwargs)
+        raise EngineError("The queue did not answer within 10 s")
+
+    return begin_sending
+
+
+def test_a_mark_whose_answer_came_too_late_is_no_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process was stopped while it made the mark: it made no call, and its message knows that."""
+    in_hand = InHand()
+    monkeypatch.setattr("actors.deliveries.message_in_hand", lambda: in_hand)
+    reply = answered(world.conversations)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            world.conversations, "begin_sending", no_answer_after(world.conversations.begin_sending)
+        )
+        with pytest.raises(EngineError):
+            send_reply(reply.reply_id)
+    assert reply_state(world, reply) == "sending"
+    with monkeypatch.context() as patched:
+        patched.setattr(world.conversations, "begin_sending", no_answer_after(lambda *_, **__: None))
+        with pytest.raises(EngineError):
+            send_reply(reply.reply_id)
+
+    send_reply(reply.reply_id)
+    assert world.sender.sent == [reply.body]
+    assert reply_state(world, reply) == "sent"
+
+
+def test_a_crash_in_the_call_after_that_is_taken_for_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_hand = InHand()
+    monkeypatch.setattr("actors.deliveries.message_in_hand", lambda: in_hand)
+    reply = answered(world.conversations)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            world.conversations, "begin_sending", no_answer_after(world.conversations.begin_sending)
+        )
+        with pytest.raises(EngineError):
+            send_reply(reply.reply_id)
+    world.sender.error = ZeroDivisionError()  # nothing a sender raises: as good as a crash
+    with pytest.raises(ZeroDivisionError):
+        send_reply(reply.reply_id)
+    world.sender.error = None
+
+    send_reply(reply.reply_id)
+    assert world.sender.sent == []
+    assert reply_state(world, reply) == "unknown"
 
 
 def test_a_crash_before_the_look_was_enqueued(world: World) -> None:
