@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import dramatiq
-from dramatiq import Actor, Broker, Message, MessageProxy, Middleware, Worker
+from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
 from dramatiq.common import current_millis
 from dramatiq.errors import BrokerConnectionError, DecodeError, QueueJoinTimeout, QueueNotFound
-from dramatiq.message import generate_unique_id
 from dramatiq.middleware import MiddlewareError, Retries
 
 from .backend import QueueBackend, QueueMessage
@@ -23,16 +21,14 @@ from .departure import Departure
 from .draining import give_back_what_waits
 from .errors import WorkersDied
 from .forks import abandon_in_children
-from .hooks import EMPTY
+from .hooks import hooks_at
 from .interrupts import expose
 from .isolation import PATIENCE_S, Isolation
 from .middleware import stack
 from .middleware.exhausted import tell_exhausted, tell_failure
+from .outgoing import Plan, to_store, under_another_id, waited_ms
 from .replays import as_new
 from .window import Window
-
-#: As Dramatiq's own encoder writes it.
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 #: The message that this thread, or this coroutine, is processing.
 _in_hand: ContextVar[DurableMessage | None] = ContextVar("recado_message_in_hand", default=None)
@@ -174,7 +170,7 @@ class DurableBroker(Broker):
         existing = self.backend.get(holder)
         return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
-    def _plan(self, message: Any, delay: int | None, in_hand: DurableMessage | None) -> _Plan:
+    def _plan(self, message: Any, delay: int | None, in_hand: DurableMessage | None) -> Plan:
         """Decide what enqueueing a message means, and tell middleware."""
         eta = message.options.pop("eta", None)  # Dramatiq's way to carry a delay in the message itself
         if eta is not None and delay is None:
@@ -193,23 +189,23 @@ class DurableBroker(Broker):
             elif message is in_hand:
                 comes_back, beside = in_hand, in_hand.retry
             else:
-                message = message.copy(message_id=generate_unique_id())
+                message = under_another_id(message)
         self.emit_before("enqueue", message, delay)
         if comes_back is None:
-            waited_ms = _waited_ms(message, in_hand)
-            return _Plan(message, delay, self._to_store(message, delay, waited_ms=waited_ms))
+            age_ms = waited_ms(message, in_hand)
+            return Plan(message, delay, to_store(message, delay, self.actors, waited_ms=age_ms))
         if beside is None:
-            return _Plan(message, delay, None, comes_back)
-        return _Plan(message, delay, self._under_another_id(*beside), comes_back)
-
-    def _under_another_id(self, message: Any, delay: int) -> QueueMessage:
-        return self._to_store(message.copy(message_id=generate_unique_id()), delay)
+            return Plan(message, delay, None, comes_back)
+        copy, copys_delay = beside
+        record = to_store(under_another_id(copy), copys_delay, self.actors)
+        return Plan(message, delay, record, comes_back)
 
     def _store_what_asked_to_come_back(self, failed: DurableMessage) -> None:
         """Store the copy that was to take a message's place, now that the message is to be a dead letter."""
         if failed.retry is not None:
             try:
-                self.backend.enqueue(self._under_another_id(*failed.retry))
+                copy, delay = failed.retry
+                self.backend.enqueue(to_store(under_another_id(copy), delay, self.actors))
             except Exception as error:
                 self.logger.exception("A copy of message %s cannot be stored", failed.message_id)
                 failed.failed_enqueue = error
@@ -220,21 +216,6 @@ class DurableBroker(Broker):
         if in_hand is not None:
             in_hand.failed_enqueue = error
         self.emit_after("enqueue_failure", message, error)  # a signal of our own
-
-    def _to_store(self, message: Message[Any], delay: int | None, *, waited_ms: int = 0) -> QueueMessage:
-        actor = self.actors.get(message.actor_name)
-        unique_key, unique_for_ms = _uniqueness(message, actor)
-        return QueueMessage(
-            message_id=message.message_id,
-            queue=message.queue_name,
-            actor=message.actor_name,
-            payload=_encoded(message),
-            priority=actor.priority if actor else 0,
-            delay_ms=int(delay or 0),  # engines count in whole milliseconds
-            unique_key=unique_key,
-            unique_for_ms=unique_for_ms,
-            waited_ms=waited_ms,
-        )
 
     # -- consuming ----------------------------------------------------------------------------------
 
@@ -284,22 +265,13 @@ class DurableBroker(Broker):
             expose(True)
             message.began_s = time.monotonic()
             self.backend.started(message.delivery)
-        name = "before_" + signal
-        empty = EMPTY.get(name)
-        for middleware in self.middleware:
-            hook: Any = getattr(middleware, name, empty)
-            try:
-                if hook.__func__ is empty:
-                    continue
-            except AttributeError:  # no method: a function of the middleware's own, or no hook at all
-                if hook is empty:
-                    continue
+        for hook in hooks_at("before_" + signal, self.middleware):
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
                 raise
             except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
-                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
+                self.logger.critical("Unexpected failure in before_%s of %r.", signal, hook, exc_info=True)
         if signal == "worker_shutdown" and isinstance(args[0], Worker):  # tests of middleware give none
             give_back_what_waits(args[0])
         elif signal == "process_message" and args[0].worn_out:
@@ -313,22 +285,13 @@ class DurableBroker(Broker):
             # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
             # it is middleware that enqueues, and what that raises goes no further than the log.
             args[0].failed_enqueue = None
-        name = "after_" + signal
-        empty = EMPTY.get(name)
-        for middleware in reversed(self.middleware):
-            hook: Any = getattr(middleware, name, empty)
-            try:
-                if hook.__func__ is empty:
-                    continue
-            except AttributeError:
-                if hook is empty:
-                    continue
-            if is_worn_out and isinstance(middleware, Retries):
-                hook = _give_up_at_once
+        for hook in reversed(hooks_at("after_" + signal, self.middleware)):
+            if is_worn_out and isinstance(getattr(hook, "__self__", None), Retries):
+                hook = _give_up_at_once  # noqa: PLW2901  the message is not to be run again
             try:
                 hook(self, *args, **kwargs)
             except Exception:
-                self.logger.critical("Unexpected failure in %s of %r.", name, middleware, exc_info=True)
+                self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
         if ends_processing:
             self._end_processing(args[0])
 
@@ -418,27 +381,6 @@ class DurableBroker(Broker):
         self.backend.close()
 
 
-class _Plan(NamedTuple):
-    """What enqueueing a message means.
-
-    Attributes:
-      message: the message; a copy under a new id where its own id is taken.
-      delay: milliseconds before it may run.
-      to_store: what is to be stored now.
-      comes_back: the message in hand, if `message` is to take its place.
-    """
-
-    message: Any
-    delay: int | None
-    to_store: QueueMessage | None
-    comes_back: DurableMessage | None = None
-
-    def note_retry(self) -> None:
-        """After all else was stored: put `message` in the place of the one in hand."""
-        if self.comes_back is not None:
-            self.comes_back.retry_later(self.message, self.delay or 0)
-
-
 def _give_up_at_once(
     broker: Broker,
     message: MessageProxy,
@@ -454,36 +396,3 @@ def _message_in_hand(message: Any) -> DurableMessage | None:
     """The message whose processing this enqueueing is part of, as long as it is not settled."""
     in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
     return None if in_hand is None or in_hand.settled else in_hand
-
-
-def _waited_ms(message: Any, in_hand: DurableMessage | None) -> int:
-    """How old a message is already: as old as the one in hand, if that one carried it from the beginning.
-
-    The next of a pipeline and what follows a group were made together with the first, and age with it.
-    """
-    if in_hand is None:
-        return 0
-    carried = [in_hand.options.get("pipe_target"), *(in_hand.options.get("group_callbacks") or ())]
-    ids = [each.get("message_id") for each in carried if isinstance(each, dict)]
-    return in_hand.age_ms if message.message_id in ids else 0
-
-
-def _encoded(message: Message[Any]) -> bytes:
-    """What `message.encode()` returns, at two thirds of the cost where the encoder is Dramatiq's own.
-
-    For each message that asks the class for its fields, and makes a new JSON encoder.
-    """
-    if type(message) is Message and type(dramatiq.get_encoder()) is dramatiq.JSONEncoder:
-        return _to_json(vars(message)).encode()
-    return message.encode()
-
-
-def _uniqueness(message: Message[Any], actor: Actor[Any, Any] | None) -> tuple[str | None, int]:
-    """The unique key, which is its actor's own, and how many milliseconds it stays taken."""
-    key = message.options.get("unique_key")
-    if key is None:
-        return None, 0
-    unique_for = message.options.get("unique_for") or (actor.options.get("unique_for") if actor else None)
-    if not unique_for:
-        raise ValueError("unique_key needs unique_for, in milliseconds: how long the key stays taken")
-    return f"{message.actor_name}:{key}", int(unique_for)

@@ -8,8 +8,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from .claims import Claim, ClaimOfOne, Taken
 from .connection import Connection
 from .damage import is_whole, set_aside
 from .database import WRITE_TIMEOUT_S, Database
+from .desk import Desk
 from .doorbell import Doorbell, Street
 from .operators import OperatorSide
 from .presence import Presence
@@ -71,7 +72,7 @@ class SQLiteBackend(OperatorSide):
         self._tokens = itertools.count(secrets.randbits(62))
         self._arrivals = Arrivals(clock, self._note_wake)
         self._arriving = threading.Lock()
-        self._desk: _Desk | None = None
+        self._desk: Desk | None = None
         abandon_in_children(self)
 
     @property
@@ -126,7 +127,7 @@ class SQLiteBackend(OperatorSide):
                     return []
 
     def _claim_within(
-        self, room: Room, desk: _Desk, queue: str, limit: int
+        self, room: Room, desk: Desk, queue: str, limit: int
     ) -> tuple[list[Delivery], int | None, bool]:
         """As `_claim`, and whether there was no room to claim anything."""
         count = room.take(limit)
@@ -139,7 +140,7 @@ class SQLiteBackend(OperatorSide):
             room.give_back(count - len(deliveries))
         return deliveries, next_due_at, False
 
-    def _claim(self, desk: _Desk, queue: str, limit: int) -> tuple[list[Delivery], int | None]:
+    def _claim(self, desk: Desk, queue: str, limit: int) -> tuple[list[Delivery], int | None]:
         """Messages, and if there are none, when to look again."""
         first: list[Delivery] = []
         if queue in desk.idle_queues:
@@ -159,7 +160,7 @@ class SQLiteBackend(OperatorSide):
             desk.idle_queues.discard(queue)
         return first + others, taken.next_due_at
 
-    def _take(self, desk: _Desk, kind: type[Claim], queue: str, limit: int) -> tuple[list[Delivery], Taken]:
+    def _take(self, desk: Desk, kind: type[Claim], queue: str, limit: int) -> tuple[list[Delivery], Taken]:
         owner, token = desk.presence.owner, next(self._tokens)
         try:
             taken = self._database.perform(kind(queue, limit, owner=owner, token=token, clock=self._clock))
@@ -303,7 +304,7 @@ class SQLiteBackend(OperatorSide):
         self._street = Street(self._database.run_directory)
         self._tokens = itertools.count(secrets.randbits(62))
 
-    def _at_desk(self) -> _Desk:
+    def _at_desk(self) -> Desk:
         """What this process needs once it consumes; an enqueuing process never gets here."""
         desk = self._desk
         if desk is not None:
@@ -317,7 +318,7 @@ class SQLiteBackend(OperatorSide):
                     raise EngineError(f"Cannot use {self._database.run_directory}: {error}") from error
             return self._desk
 
-    def _arrive(self) -> _Desk:
+    def _arrive(self) -> Desk:
         with ExitStack() as on_failure:
             presence = on_failure.enter_context(closing(Presence(self._database.run_directory)))
             doorbell = on_failure.enter_context(closing(Doorbell(presence)))
@@ -331,7 +332,7 @@ class SQLiteBackend(OperatorSide):
             )
             caretaker.start()
             on_failure.pop_all()
-        return _Desk(presence, doorbell, caretaker)
+        return Desk(presence, doorbell, caretaker)
 
     def _note_wake(self) -> None:
         self._wakes = True
@@ -365,32 +366,6 @@ class _AckBatch(Write[None]):
             connection.execute(statements.ACK_ALL, (json.dumps(keys), token))
             # A stale token deleted nothing, and does not count.
             connection.execute(statements.COUNT_DONE, (queue, connection.changes()))
-
-
-class _Desk:
-    """A consuming process's place: its presence, its bell, its caretaker, and who waits there.
-
-    Attributes:
-      idle_queues: those in which nothing was found the last time, or a last message.
-      emptied_queues: of these, those whose last message was taken just now.
-    """
-
-    def __init__(self, presence: Presence, doorbell: Doorbell, caretaker: Caretaker) -> None:
-        self.presence = presence
-        self.doorbell = doorbell
-        self.caretaker = caretaker
-        self.idle_queues: set[str] = set()
-        self.emptied_queues: set[str] = set()
-
-    @contextmanager
-    def waiting(self, queue: str) -> Iterator[None]:
-        """While inside, other processes ring us after each commit."""
-        self.presence.waiting(1)
-        self.idle_queues.add(queue)
-        try:
-            yield
-        finally:
-            self.presence.waiting(-1)
 
 
 def _body(key: int, connection: Connection) -> bytes | None:

@@ -9,6 +9,7 @@ from dramatiq import Message
 
 from brokers.backend import Delivery, QueueBackend, QueueMessage, QueueStats, StoredMessage
 from brokers.durable import DurableBroker
+from brokers.outgoing import to_store
 
 QUEUE = "default"
 
@@ -31,7 +32,7 @@ def stored(backend: QueueBackend, **fields: Any) -> str:
 
 def send_aged(broker: DurableBroker, message: Message[Any], *, age_ms: int) -> None:
     """Enqueue a message as if it had come in so long ago."""
-    broker.backend.enqueue(broker._to_store(message, None, waited_ms=age_ms))
+    broker.backend.enqueue(to_store(message, None, broker.actors, waited_ms=age_ms))
 
 
 def claimed(backend: QueueBackend, queue: str = QUEUE) -> Delivery:

@@ -6,7 +6,7 @@ import dramatiq
 import pytest
 from dramatiq import JSONEncoder, Message, PickleEncoder
 
-from brokers.durable import _encoded
+from brokers.outgoing import _encoded
 
 MESSAGE: Message[None] = Message(
     "default", "greet", ("olá", 1.5, None), {"deep": [{"a": 1}]}, {"retries": 2, "nothing": None}
