@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from dramatiq.errors import BrokerError
+
+logger = logging.getLogger(__name__)
 
 #: How long a store may take to prove that it works, in seconds.
 WITHIN_S = 2.0
@@ -59,23 +62,46 @@ class Checks:
 
 
 class _Check:
-    """One store, and how its last check ended."""
+    """One store, and how its last check ended.
+
+    A store that must first be opened can take longer than it was given. Its check goes on in a thread of its
+    own, so that no caller waits for longer, and no other check is begun beside it.
+    """
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
-        self._checking = threading.Lock()
+        self._beginning = threading.Lock()
+        self._has_ended = threading.Event()
+        self._has_ended.set()
         self._trouble: str | None = None
         self._good_until = float("-inf")
 
     def trouble(self) -> str | None:
-        with self._checking:
-            if self._clock() >= self._good_until:
-                try:
-                    self._store.check(timeout_s=WITHIN_S)
-                except BrokerError as error:
-                    self._trouble = str(error)
-                else:
-                    self._trouble = None
-                self._good_until = self._clock() + GOOD_FOR_S
-            return self._trouble
+        with self._beginning:
+            if self._has_ended.is_set() and self._clock() >= self._good_until:
+                self._begin()
+        if not self._has_ended.wait(WITHIN_S):
+            return f"No answer within {WITHIN_S:g} s"
+        return self._trouble
+
+    def _begin(self) -> None:
+        self._has_ended.clear()
+        try:
+            threading.Thread(target=self._run, name="recado-check", daemon=True).start()
+        except RuntimeError as error:  # there can be no more threads
+            self._trouble = str(error)
+            self._has_ended.set()
+
+    def _run(self) -> None:
+        try:
+            self._store.check(timeout_s=WITHIN_S)
+        except Exception as error:  # whatever it is, the store cannot be relied on
+            if not isinstance(error, BrokerError):
+                logger.exception("A check failed in an unexpected way")
+            self._trouble = str(error)
+        else:
+            self._trouble = None
+        finally:
+            self._good_until = self._clock() + GOOD_FOR_S
+            self._has_ended.set()

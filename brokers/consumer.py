@@ -74,10 +74,6 @@ class DurableMessage(MessageProxy):
             return max(0, self.delivery.now_ms - self._message.message_timestamp)
         return self.delivery.age_ms
 
-    def is_meant_by(self, message: Any, backend: QueueBackend) -> bool:
-        """Whether `message`, on its way into an engine, is this one or a copy under its id."""
-        return backend is self.backend and message.message_id == self.message_id
-
     @property
     def outcome(self) -> str:
         """How this delivery ended, once the worker went through it: what metrics and spans call it."""
@@ -252,7 +248,13 @@ class DurableConsumer(Consumer):
             raise
 
     def _release(self, deliveries: list[Delivery], *, delay_ms: int = 0) -> None:
-        if deliveries and not self._departure.has_failed:
+        if (
+            self._departure.has_failed
+        ):  # not asked again; but should another worker start here, it gives them back
+            self._window.to_release += deliveries
+            for delivery in deliveries:
+                self._isolation.leave(delivery)
+        elif deliveries:
             self._backend.release(deliveries, delay_ms=delay_ms)
             for delivery in deliveries:
                 self._settled(delivery, ran=False)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 
-from dramatiq import MessageProxy, Worker
+from dramatiq import Worker
 from dramatiq.common import iter_queue
 from dramatiq.errors import BrokerConnectionError
 
-from .consumer import DurableConsumer
+from .consumer import DurableConsumer, DurableMessage
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,10 @@ def give_back_what_waits(worker: Worker) -> None:
         consumer.join(LAST_LOOK_S)
         if not consumer.is_alive():
             consumer.close()  # which gives back what it claimed; messages in hand can still be settled
-    waiting = defaultdict[str, list[MessageProxy]](list)
+    waiting = defaultdict[str, list[DurableMessage]](list)
     for item in iter_queue(worker.work_queue):
-        waiting[item.message.queue_name].append(item.message)
+        # The queue it was claimed from, which need not be the one that it names itself.
+        waiting[item.message.delivery.queue].append(item.message)
     for queue_name, messages in waiting.items():
         try:
             consumers[queue_name].requeue_messages(messages)

@@ -92,6 +92,12 @@ def forget_in_forks(handle: Handle) -> None:
     _handles.discard(handle)
 
 
+def open_handles() -> list[Any]:
+    """The handles that forks wait for."""
+    with opening:
+        return list(_handles)
+
+
 def closed(fd: int) -> int:
     """Close a file descriptor, unless it is closed already; return what stands for a closed one.
 
@@ -138,6 +144,7 @@ def _let_go() -> None:
 
 def _abandon_all() -> None:
     _let_go()
+    opening._at_fork_reinit()  # type: ignore[attr-defined]  # its owner may be a thread that is not here
     if _fork.missed:
         # Mutexes of the library may be locked by a thread that is not here: it is not entered again.
         _fork.unsafe = f"at the fork, a thread of its parent had waited {PATIENCE_S:g} s for the disk"

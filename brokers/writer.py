@@ -103,6 +103,10 @@ class Operation(Generic[T]):
         return self.result  # type: ignore[return-value]  # None only where T is None
 
 
+class Closed(EngineError):
+    """The writer was closed, and the operation was not begun."""
+
+
 Op = TypeVar("Op", bound=Operation[Any])
 
 
@@ -168,7 +172,7 @@ class Writer(Generic[Op]):
         if not self._threads:
             self._start(1)
         if self._closed:
-            raise EngineError("The queue was closed")
+            raise Closed("The queue was closed")
         self._inbox.put(operation)
 
     def close(self, timeout_s: float | None = None) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import EngineError
 from . import scripts
 from .life import is_alive
-from .scripts import Argument, Call
+from .scripts import Argument, Call, name_of
 from .server import Server, explained
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Heart:
             )
         for owner, count in zip(dead[::2], dead[1::2], strict=True):
             logger.warning(
-                "Process %s fell silent holding %d message(s): they are back", owner.decode(), count
+                "Process %s fell silent holding %d message(s): they are back", name_of(owner), count
             )
         if orphans:
             logger.error(
@@ -106,7 +106,7 @@ class Heart:
         """Ask the kernel about silent processes of this machine; return the dead, and how much each held."""
         judged: list[Argument] = []
         for owner, pid, started in zip(*[iter(silent)] * 3, strict=True):
-            judged += (owner, int(is_alive(int(pid), started.decode())))
+            judged += (owner, int(is_alive(int(pid), name_of(started))))
         if not judged:
             return []
         [dead] = self._answers(Call(scripts.JUDGE, (*self._sentence, *judged)))
@@ -128,3 +128,5 @@ class Heart:
             except EngineError as error:
                 logger.warning("No heartbeat: %s", error)
                 pause_s = min(RETRY_S, interval_s)
+            except Exception:  # an answer that cannot be read: without heartbeats all it holds runs elsewhere
+                logger.exception("A heartbeat failed")

@@ -300,9 +300,9 @@ class SQLiteBackend(OperatorSide):
         self._desk = None
         self._arriving = threading.Lock()
         self._acks = Acks(self._start_ack_batch)
+        self._tokens = itertools.count(secrets.randbits(62))
         self._street.close()
         self._street = Street(self._database.run_directory)
-        self._tokens = itertools.count(secrets.randbits(62))
 
     def _at_desk(self) -> Desk:
         """What this process needs once it consumes; an enqueuing process never gets here."""

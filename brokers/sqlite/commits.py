@@ -294,6 +294,11 @@ class Commits:
                 operation.error = FileLost(f"{self._path} {SAID[self._loss or 'database']}")
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether another connection takes its place."""
+        return self._loss is not None
+
+    @property
     def _has_lost_a_file(self) -> bool:
         return self._loss in {"database", "log"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from ..errors import EngineError
-from ..forks import forget_in_forks, opening, refuse_if_unsafe, wait_in_forks_for
+from ..forks import forget_in_forks, open_handles, opening, refuse_if_unsafe, wait_in_forks_for
 from .write_ahead_log import KEPT_PAGES, MOST_PAGES, PAGE_BYTES
 
 #: How long SQLite itself waits for a lock: only backups and other programs ever hold one against us.
@@ -34,6 +34,7 @@ class Connection(apsw.Connection):
 
     def __init__(self, path: str, *, flags: int) -> None:
         super().__init__(path, flags=flags)
+        self.path = path
         self.in_use = threading.RLock()
         self._at_hand: apsw.Cursor | None = None
 
@@ -62,6 +63,11 @@ class Connection(apsw.Connection):
         self.file_control("main", apsw.SQLITE_FCNTL_NULL_IO, 0)
         self.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         super().close(True)
+
+
+def connections_to(path: str) -> list[Connection]:
+    """The open connections of this process to a file, whatever they are for."""
+    return [each for each in open_handles() if isinstance(each, Connection) and each.path == path]
 
 
 def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Connection:

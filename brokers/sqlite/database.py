@@ -21,7 +21,7 @@ import apsw
 
 from ..errors import EngineError, FileLost, UnsupportedDatabase
 from ..forks import abandon_in_children
-from ..writer import Writer
+from ..writer import Closed, Writer
 from .attempts import Attempts
 from .commits import Commits, Rescue
 from .connection import MALFORMED, Connection, connect, explain
@@ -53,8 +53,9 @@ CLOSES_WITHIN_S = 5.0
 #: later, may replace it once more.
 TRIES = 3
 
-#: All of this process.
+#: All of this process, and the lock under which one is added or all are looked at.
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_listing = threading.Lock()
 
 
 class Database:
@@ -91,7 +92,8 @@ class Database:
         self._attempts = Attempts()
         self._retirement = Retirement(str(self.path))
         self._handles: _Handles | None = None
-        _databases.add(self)
+        with _listing:
+            _databases.add(self)
         abandon_in_children(self)
 
     def write(self, apply: Callable[[Connection], T], *, durable: bool = True) -> T:
@@ -119,8 +121,8 @@ class Database:
             handles = self._handles or self._open()  # a call less on the way of every message
             try:
                 result: T = handles.writer.perform(operation, WRITE_TIMEOUT_S)
-            except FileLost:
-                if not (tries := tries - 1):
+            except (FileLost, Closed) as error:
+                if not (tries := tries - 1) or (isinstance(error, Closed) and not handles.is_retired):
                     raise
                 operation.error = None
             else:
@@ -150,8 +152,7 @@ class Database:
           EngineError: SQLite could not.
         """
         try:
-            handles = self._open_unless_lost()
-            connection = handles.borrow_reader(self.path)
+            handles, connection = self._borrow_reader()
             is_fit = True
             try:
                 # A savepoint, so that every statement sees the same state.
@@ -178,6 +179,16 @@ class Database:
         """
         Probe(at_ms).wait(self.submit, timeout_s)
         read_anew(self.path)
+
+    def _borrow_reader(self) -> tuple[_Handles, Connection]:
+        tries = TRIES
+        while True:
+            handles = self._open_unless_lost()
+            try:
+                return handles, handles.borrow_reader(self.path)
+            except FileLost:
+                if not (tries := tries - 1):
+                    raise
 
     def give_back_spare_space(self, threshold_bytes: int) -> Iterator[None]:
         """Return free pages to the disk, and a long log's, step by step: others may write in between.
@@ -213,6 +224,10 @@ class Database:
         """Commit what was submitted, and close. The next use opens it again."""
         with self._opening:
             handles, self._handles = self._handles, None
+        try:
+            self._retirement.wait()  # it may just be rescuing what only this process can read
+        except EngineError as error:
+            logger.warning("Closing without waiting any longer: %s", error)
         if handles is not None:
             if not handles.writer.close(CLOSES_WITHIN_S):
                 logger.warning("%s is left open: another process keeps it to itself", self.path)
@@ -323,7 +338,8 @@ class Database:
 def _of_the_same_file(database: Database) -> list[Database]:
     """All in this process. SQLite has one index of the log for all their connections, so they are lost
     together, and none is opened anew before the last is closed."""
-    return [each for each in list(_databases) if each.path == database.path]
+    with _listing:
+        return [each for each in _databases if each.path == database.path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,16 +349,26 @@ class _Handles:
     Attributes:
       readers: the connections to read with that are not in use.
       reading: one element for each connection that is, or is just being opened.
+      retired: not empty once they are being closed.
     """
 
     commits: Commits
     writer: Writer[Write[Any]]
     readers: list[Connection] = field(default_factory=list)
     reading: list[None] = field(default_factory=list)
+    retired: list[None] = field(default_factory=list)
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether they are given up because the file was lost."""
+        return self.commits.is_given_up
 
     def borrow_reader(self, path: Path) -> Connection:
         """A connection to read with, for one thread, until it is put back."""
         self.reading.append(None)  # first: `take_readers` must not miss it
+        if self.retired:
+            self.reading.pop()
+            raise FileLost(f"{path} is just being opened anew")
         try:
             return self.readers.pop()  # list.pop is atomic; a look before it would not be
         except IndexError:
@@ -375,6 +401,7 @@ class _Handles:
         return self.commits.rescue_log()
 
     def take_readers(self) -> list[Connection] | None:
+        self.retired.append(None)  # first: from here on `borrow_reader` refuses, or is in `reading`
         if self.reading:
             return None
         taken = list(self.readers)

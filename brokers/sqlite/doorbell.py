@@ -115,18 +115,20 @@ class Street:
             return
         self.close()
         for peer in peers(self._directory, own):
-            try:
-                fifo = os.open(peer.path.with_suffix(".fifo"), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            except OSError:  # not there yet, or nobody reads: it is arriving, leaving or dead
-                peer.close()
-            else:
-                self._doors.append((peer, fifo))
+            with opening:
+                try:
+                    fifo = os.open(peer.path.with_suffix(".fifo"), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                except OSError:  # not there yet, or nobody reads: it is arriving, leaving or dead
+                    peer.close()
+                else:
+                    self._doors.append((peer, fifo))
         if time.time_ns() - changed_ns > _SETTLE_NS:
             self._seen_ns = changed_ns
 
     def close(self) -> None:
-        for peer, fifo in self._doors:
-            peer.close()
-            os.close(fifo)
-        self._doors = []
+        with opening:
+            doors, self._doors = self._doors, []
+            for peer, fifo in doors:
+                peer.close()
+                os.close(fifo)
         self._seen_ns = -1

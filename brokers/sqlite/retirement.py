@@ -12,7 +12,7 @@ import apsw
 
 from ..errors import EngineError
 from .commits import Rescue
-from .connection import Connection
+from .connection import Connection, connections_to
 from .files import SAID, Identities, Loss
 from .write import Write
 
@@ -85,10 +85,15 @@ class Retirement:
         """
         if loss == "database":
             self.lost = files
-        self._is_over.clear()
-        threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(handles, loss), name=f"recado-closing({self._name})", daemon=True
-        ).start()
+        )
+        self._is_over.clear()
+        try:
+            thread.start()
+        except RuntimeError as error:  # there can be no more threads
+            self._is_over.set()
+            raise EngineError(f"{self._name} cannot be closed: {error}") from error
 
     def wait(self) -> None:
         """Return when nothing is being closed.
@@ -118,6 +123,10 @@ class Retirement:
         for reader in readers:
             reader.close()
         handles.close()
+        # While any other one is open, for housekeeping or a check, SQLite keeps its index of the lost log in
+        # this process. A new connection would go by it, and write what no other process can read.
+        while loss == "log" and connections_to(self._name):
+            time.sleep(LOOK_S)
 
 
 def _fate(handles: Closable, loss: Loss) -> str:

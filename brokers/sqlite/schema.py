@@ -24,10 +24,12 @@ class Schema:
     Attributes:
       component: its name in the file.
       steps: SQL scripts; step n leads from version n to n + 1. Never change one, add another.
+      indexes: an SQL script that creates what is missing of indexes that older code need not know.
     """
 
     component: str
     steps: tuple[str, ...]
+    indexes: str = ""
 
     def bring_up_to_date(self, connection: apsw.Connection, *, path: str) -> None:
         """Create or migrate the tables, in the caller's transaction.
@@ -48,6 +50,8 @@ class Schema:
             )
         for step in self.steps[version:]:
             connection.execute(step)
+        if self.indexes:
+            connection.execute(self.indexes)
         if version < newest:
             connection.execute(
                 "INSERT INTO schema_version VALUES (?, ?) "

@@ -191,10 +191,12 @@ BEGIN
 END;
 """
 
-_VERSION_4 = """
+#: Created where it is missing. It changes nothing for older code, which can open the file still.
+_INDEXES = """
 -- Messages that were tried before: one that runs has had one delivery more. Those that were not, nearly all,
 -- never touch this index.
-CREATE INDEX message_tried ON message_queue (queue, enqueued_at) WHERE deliveries > (state = 'running');
+CREATE INDEX IF NOT EXISTS message_tried ON message_queue (queue, enqueued_at)
+WHERE deliveries > (state = 'running');
 """
 
-SCHEMA = Schema("queue", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4))
+SCHEMA = Schema("queue", (_VERSION_1, _VERSION_2, _VERSION_3), indexes=_INDEXES)

@@ -16,7 +16,7 @@ from brokers.durable import DurableBroker
 from brokers.errors import EngineError
 from brokers.middleware import stack
 from tests.support.engines import Engine
-from tests.support.messages import PATIENCE_S, QUEUE, found, stored
+from tests.support.messages import PATIENCE_S, QUEUE, found, send_aged, stored
 from tests.support.waiting import eventually
 
 from .conftest import declare, working
@@ -97,8 +97,8 @@ def test_an_expired_message_is_an_exhausted_one(
     with closing(engine.broker(middleware=stack())) as broker:
         declare(broker, lambda *arguments: told.put(arguments), actor_name="tell")
         actor = declare(broker, print, actor_name="work", max_age=1_000, on_retry_exhausted="tell", **options)
-        old = actor.message().copy(message_timestamp=1)
-        broker.enqueue(old)
+        old = actor.message()
+        send_aged(broker, old, age_ms=2_000)
         with working(broker):
             message, record = told.get(timeout=PATIENCE_S)
     assert message["message_id"] == old.message_id

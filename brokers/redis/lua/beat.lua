@@ -16,8 +16,9 @@ local found = ask('ZRANGEBYSCORE', processes, '-inf', '(' .. since, 'WITHSCORES'
 for i = 1, #found, 2 do
   local other, beat_at = found[i], number(found[i + 1]) or 0
   local process = ask('HMGET', key('process', other), 'host', 'pid', 'started')
-  if process[1] == host and number(process[2]) then
-    for _, part in ipairs({other, process[2], process[3] or ''}) do silent[#silent + 1] = part end
+  -- Without its start, a later process with its number would be taken for it.
+  if process[1] == host and string.match(process[2] or '', '^[1-9]%d?%d?%d?%d?%d?%d?$') and process[3] then
+    for _, part in ipairs({other, process[2], process[3]}) do silent[#silent + 1] = part end
   elseif beat_at < now - tonumber(ARGV[6]) then
     dead[#dead + 1] = other
     dead[#dead + 1] = take_over(other, now, true, tonumber(ARGV[8]), ARGV[9])

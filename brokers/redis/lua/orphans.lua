@@ -23,13 +23,19 @@ local function know(queue)
   queues[#queues + 1], is_known[queue] = queue, true
 end
 
+-- The ids that processes hold, of all queues; looked up once, when they are first needed.
+local held
+
 local function is_held(id)
-  for _, queue in ipairs(queues) do
-    for _, owner in ipairs(owners) do
-      if ask('HEXISTS', held_key(queue, owner), id) == 1 then return true end
+  if not held then
+    held = {}
+    for _, queue in ipairs(queues) do
+      for _, owner in ipairs(owners) do
+        for _, each in ipairs(ask('HKEYS', held_key(queue, owner))) do held[each] = true end
+      end
     end
   end
-  return false
+  return held[id]
 end
 
 -- Whether a message has been astray for long enough.
