@@ -187,8 +187,10 @@ class DurableConsumer(Consumer):
         Raises:
           BrokerConnectionError: it could not be settled; Dramatiq tries again.
         """
-        with self._departure.giving_up(f"settle message {message.message_id}"):
+        try:  # no context manager, which would cost each message a fifth of this
             self._settle(message)
+        except BrokerConnectionError as error:
+            self._departure.raise_or_give_up(error, f"settle message {message.message_id}")
 
     def _settle(self, message: DurableMessage) -> None:
         failure, error = message.failed_enqueue, message._exception

@@ -45,11 +45,22 @@ class Departure:
         try:
             yield
         except BrokerConnectionError as error:
-            if not self._has_begun:
-                raise
-            self.has_failed = True
-            logger.warning(
-                "The worker stops, and cannot %s. What it holds is delivered again once it has ended. %s",
-                what,
-                error,
-            )
+            self.raise_or_give_up(error, what)
+
+    def raise_or_give_up(self, error: BrokerConnectionError, what: str) -> None:
+        """Raise a failure of the engine, unless the departure has begun.
+
+        Parameters:
+          what: what was tried, for the log.
+
+        Raises:
+          BrokerConnectionError: the failure.
+        """
+        if not self._has_begun:
+            raise error
+        self.has_failed = True
+        logger.warning(
+            "The worker stops, and cannot %s. What it holds is delivered again once it has ended. %s",
+            what,
+            error,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from .departure import Departure
 from .draining import give_back_what_waits
 from .errors import WorkersDied
 from .forks import abandon_in_children
-from .hooks import hooks_at
+from .hooks import Hooks, MiddlewareList
 from .interrupts import expose
 from .isolation import PATIENCE_S, Isolation
 from .middleware import stack
@@ -75,6 +76,7 @@ class DurableBroker(Broker):
         middleware: list[Middleware] | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
+        self._hooks = Hooks()
         super().__init__(middleware=[])
         for each in stack() if middleware is None else middleware:
             self.add_middleware(each)
@@ -86,6 +88,15 @@ class DurableBroker(Broker):
         self._departure = Departure()
         self.actor_options |= {"unique_for"}
         abandon_in_children(self)
+
+    @property
+    def middleware(self) -> MiddlewareList:
+        """All middleware, in order. The list may be changed or assigned at any time."""
+        return self._middleware
+
+    @middleware.setter
+    def middleware(self, middleware: Iterable[Middleware]) -> None:
+        self._middleware = MiddlewareList(middleware)
 
     def abandon(self) -> None:
         """In a forked child: what the parent holds is not held here."""
@@ -265,7 +276,7 @@ class DurableBroker(Broker):
             expose(True)
             message.began_s = time.monotonic()
             self.backend.started(message.delivery)
-        for hook in hooks_at("before_" + signal, self.middleware):
+        for hook in self._hooks.at("before_" + signal, self.middleware):
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
@@ -285,7 +296,7 @@ class DurableBroker(Broker):
             # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
             # it is middleware that enqueues, and what that raises goes no further than the log.
             args[0].failed_enqueue = None
-        for hook in reversed(hooks_at("after_" + signal, self.middleware)):
+        for hook in reversed(self._hooks.at("after_" + signal, self.middleware)):
             if is_worn_out and isinstance(getattr(hook, "__self__", None), Retries):
                 hook = _give_up_at_once  # noqa: PLW2901  the message is not to be run again
             try:

@@ -106,8 +106,10 @@ class Window:
           took_s: how long each of them took, in seconds; as long as those before where it is not known.
         """
         took_s = (self._took_s if took_s is None else took_s) if ran else None
-        for _ in range(count):
+        if count == 1:
             self._settled.append(took_s)
+        else:
+            self._settled.extend([took_s] * count)
         if self._capacity.waiting:
             self._capacity.notify()
 
