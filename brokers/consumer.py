@@ -75,6 +75,13 @@ class DurableMessage(MessageProxy):
         return self.delivery.age_ms
 
     @property
+    def is_done(self) -> bool:
+        """Whether it was processed, and nothing is left to do but to acknowledge it."""
+        return (
+            self.processed and self.failed_enqueue is None and self.retry is None and self._exception is None
+        )
+
+    @property
     def outcome(self) -> str:
         """How this delivery ended, once the worker went through it: what metrics and spans call it."""
         if self.failed_enqueue is not None:
@@ -188,17 +195,19 @@ class DurableConsumer(Consumer):
           BrokerConnectionError: it could not be settled; Dramatiq tries again.
         """
         try:  # no context manager, which would cost each message a fifth of this
-            self._settle(message)
+            if message.is_done:
+                message.settled = True
+                self._backend.ack(message.delivery)
+                self._settled(message.delivery, took_s=time.monotonic() - message.began_s)
+            else:
+                self._settle(message)
         except BrokerConnectionError as error:
             self._departure.raise_or_give_up(error, f"settle message {message.message_id}")
 
     def _settle(self, message: DurableMessage) -> None:
         failure, error = message.failed_enqueue, message._exception
         message.settled = True
-        if failure is None and message.processed and message.retry is None and error is None:
-            self._backend.ack(message.delivery)
-            self._settled(message.delivery, took_s=time.monotonic() - message.began_s)
-        elif isinstance(failure, BrokerConnectionError) or not message.processed:
+        if isinstance(failure, BrokerConnectionError) or not message.processed:
             # Not processed: a late interrupt hit the worker thread between the actor and here.
             self._release([message.delivery], delay_ms=RELEASE_DELAY_MS)
         elif failure is not None:

@@ -276,7 +276,7 @@ class DurableBroker(Broker):
             expose(True)
             message.began_s = time.monotonic()
             self.backend.started(message.delivery)
-        for hook in self._hooks.at("before_" + signal, self.middleware):
+        for hook in self._hooks.at("before_" + signal, self._middleware):
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
@@ -296,7 +296,7 @@ class DurableBroker(Broker):
             # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
             # it is middleware that enqueues, and what that raises goes no further than the log.
             args[0].failed_enqueue = None
-        for hook in reversed(self._hooks.at("after_" + signal, self.middleware)):
+        for hook in reversed(self._hooks.at("after_" + signal, self._middleware)):
             if is_worn_out and isinstance(getattr(hook, "__self__", None), Retries):
                 hook = _give_up_at_once  # noqa: PLW2901  the message is not to be run again
             try:

@@ -3,7 +3,7 @@
 Dramatiq calls every hook of every middleware at every signal, some thirty calls for each message, and most of
 them are the base class's empty ones: in a no-op job they are a third of the work. Which ones are not empty is
 remembered, for as long as nothing has changed. A program may replace its middleware, or patch a hook of an
-object or a class, at any moment, and all of that counts at the next signal.
+object or a class, at any moment, and all of that counts.
 """
 
 from __future__ import annotations
@@ -57,6 +57,14 @@ for _name in ("pop", "remove", "clear", "sort", "reverse"):
     setattr(MiddlewareList, _name, _noting(_name))
 
 
+#: The signals of every message that is done. They are looked at together, when its processing begins: a hook
+#: that is patched while it runs counts from the next message on.
+_OF_EACH_MESSAGE = ("before_process_message", "after_process_message", "before_ack", "after_ack")
+
+_getters: dict[str, Callable[[Any], Any]] = {signal: attrgetter(signal) for signal in EMPTY}
+_getters[_OF_EACH_MESSAGE[0]] = attrgetter(*_OF_EACH_MESSAGE)
+
+
 class _Seen(NamedTuple):
     """A signal's hooks, and what they were found from."""
 
@@ -83,24 +91,32 @@ class Hooks:
         if (
             seen is not None
             and seen.changes == middleware.changes
-            and [*map(_GETTERS[signal], middleware.kinds)] == seen.functions
-            and sum(map(len, middleware.attributes)) == seen.size
+            and (
+                signal in _FOLLOWING
+                or (
+                    [*map(_getters[signal], middleware.kinds)] == seen.functions
+                    and sum(map(len, middleware.attributes)) == seen.size
+                )
+            )
         ):
             return seen.hooks
+        if signal == _OF_EACH_MESSAGE[0]:
+            for each in _FOLLOWING:
+                self._seen.pop(each, None)
         return self._look(signal, middleware)
 
     def _look(self, signal: str, middleware: MiddlewareList) -> list[Callable[..., Any]]:
         empty = EMPTY.get(signal)  # None: a signal of ours, which few know
         every = [getattr(each, signal, None) for each in middleware]
         hooks = [hook for hook in every if hook is not None and getattr(hook, "__func__", hook) is not empty]
-        is_an_objects_own = any(signal in attributes for attributes in middleware.attributes)
-        if signal in _GETTERS and not is_an_objects_own and all(hasattr(k, signal) for k in middleware.kinds):
-            functions = [*map(_GETTERS[signal], middleware.kinds)]
+        try:
+            functions = [*map(_getters[signal], middleware.kinds)]
+        except (KeyError, AttributeError):  # that signal of ours, or a class that lacks the hook
+            return hooks
+        if not any(name in attributes for attributes in middleware.attributes for name in EMPTY):
             size = sum(map(len, middleware.attributes))
             self._seen[signal] = _Seen(middleware.changes, functions, size, hooks)
-        else:
-            self._seen.pop(signal, None)
         return hooks
 
 
-_GETTERS = {signal: attrgetter(signal) for signal in EMPTY}
+_FOLLOWING = frozenset(_OF_EACH_MESSAGE[1:])
