@@ -35,6 +35,7 @@ class Server(uvicorn.Server):
       config: uvicorn's.
       watch: run beside it, once it accepts connections and until the process ends.
       drain: called when it is told to stop, to end answers that would go on for as long as their clients.
+      on_exit: called in the signal handler, to end a start that would go on.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class Server(uvicorn.Server):
         *,
         watch: Callable[[Server], None] | None = None,
         drain: Callable[[], None] | None = None,
+        on_exit: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(config)
         self._watch = watch
         self._drain = drain
+        self._on_exit = on_exit
 
     @property
     def is_draining(self) -> bool:
@@ -73,6 +76,8 @@ class Server(uvicorn.Server):
         """The first signal drains, a second one waits for nobody. Neither is the process's own end."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        if self._on_exit is not None:
+            self._on_exit()
 
 
 def run_server(
@@ -104,7 +109,12 @@ def run_server(
         server_header=False,
     )
     garbage.settle()
-    server = Server(config, watch=watch, drain=getattr(app.state, "drain", None))
+    server = Server(
+        config,
+        watch=watch,
+        drain=getattr(app.state, "drain", None),
+        on_exit=getattr(app.state, "stop_waiting", None),
+    )
     server.run(sockets=None if sockets is None else list(sockets))
     refusal = getattr(app.state, "opening", None) and app.state.opening.refusal
     return OK if server.started and refusal is None else NO_CONNECTION
