@@ -77,11 +77,12 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
         await opening.begin()
         if pages is not None:
             pages.start()
-        logger.info("API started", public_base_url=without_credentials(parts.settings.public_base_url or ""))
+        public = parts.settings.public_base_url
+        logger.info("API started", public_base_url=None if public is None else without_credentials(public))
         yield
         await opening.end()
         if pages is not None:
-            await asyncio.to_thread(pages.close)  # which waits for whoever just looks at the queue
+            await asyncio.to_thread(pages.close)  # which waits for pages that read the queue
         parts.broker.close()
         parts.conversations.close()
 
@@ -107,7 +108,7 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
 
 
 def _checks(parts: Services, spool: SpooledBackend | None, audit: AuditLog | None) -> Checks:
-    """Of all that this process stands on beside its queue."""
+    """Make the checks of the stores that this process needs beside its queue."""
     stores: dict[str, Store] = {"conversations": parts.conversations}
     if spool is not None:
         stores["spool"] = spool.store

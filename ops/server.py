@@ -103,6 +103,7 @@ def run_server(
         host=host,
         port=port,
         http=timely(request_within_s),
+        ws="none",  # no route has one, and uvicorn's class for them has no limit of time
         log_config=None,  # uvicorn's logs go where all others go
         access_log=False,  # each webhook logs itself
         proxy_headers=False,  # forwarded headers decide nothing here
@@ -116,5 +117,6 @@ def run_server(
         on_exit=getattr(app.state, "stop_waiting", None),
     )
     server.run(sockets=None if sockets is None else list(sockets))
-    refusal = getattr(app.state, "opening", None) and app.state.opening.refusal
-    return OK if server.started and refusal is None else NO_CONNECTION
+    opening = getattr(app.state, "opening", None)
+    was_refused = opening is not None and opening.refusal is not None
+    return OK if server.started and not was_refused else NO_CONNECTION
