@@ -15,8 +15,9 @@ LONGEST_MS = 7 * 86_400_000
 _LONGEST_DIGITS = len(str(LONGEST_MS // 1_000))
 
 #: What RFC 9110, section 10.2.3, has, and the fractions that endpoints send too. Digits are ASCII: `\d` and
-#: `str.isdigit` take those of all alphabets, and superscripts.
-_SECONDS = re.compile(r"0*([0-9]*)(?:\.([0-9]*))?")
+#: `str.isdigit` take those of all alphabets, and superscripts. One repetition takes all digits before the
+#: point: two in a row would try every way to share them out, in quadratic time, with the GIL held.
+_SECONDS = re.compile(r"([0-9]*)(?:\.([0-9]*))?")
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
@@ -59,7 +60,7 @@ def _seconds(text: str) -> int | None:
     found = _SECONDS.fullmatch(text)
     if found is None or not any(map(str.isdigit, text)):
         return None
-    whole, fraction = found[1], found[2] or ""
+    whole, fraction = found[1].lstrip("0"), found[2] or ""
     if len(whole) > _LONGEST_DIGITS:
         return LONGEST_MS
     return min(int(whole or "0") * 1_000 + int(f"{fraction:0<3.3}"), LONGEST_MS)

@@ -27,7 +27,7 @@ from ops.settings import Settings
 
 from .dashboard import AuditLog, Dashboard, dashboard
 from .health import health_routes
-from .opening import Opening
+from .opening import FIRST_TRY_S, Opening
 from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
 from .supervision import Supervisor, SupervisorCollector
@@ -38,12 +38,16 @@ logger = structlog.get_logger(__name__)
 #: How long the queue may take to open at start, in seconds.
 OPEN_WITHIN_S = 10.0
 
+#: How long a spool may take to stand in, after the engine's time is over, in seconds.
+SPOOL_MARGIN_S = 1.0
 
-def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
+
+def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = False) -> FastAPI:
     """Build the application from the settings.
 
     Parameters:
       supervisor: says what `recado up` runs, where it does. It must not take long.
+      another_serves: another API accepts from the same socket, so this one starts when its queue is open.
 
     Raises:
       SettingsError: listing every wrong or missing setting.
@@ -65,18 +69,20 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
             spool.start(timeout_s=OPEN_WITHIN_S)
         parts.broker.backend.check(timeout_s=OPEN_WITHIN_S)
 
-    opening = Opening(open_queue)
+    first_try_s = FIRST_TRY_S if spool is None else parts.settings.spool_after_s + SPOOL_MARGIN_S
+    opening = Opening(open_queue, first_try_s=None if another_serves else first_try_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await opening.begin()
         if pages is not None:
             pages.start()
-        logger.info("API started", public_base_url=without_credentials(parts.settings.public_base_url or ""))
+        public = parts.settings.public_base_url
+        logger.info("API started", public_base_url=None if public is None else without_credentials(public))
         yield
         await opening.end()
         if pages is not None:
-            await asyncio.to_thread(pages.close)  # which waits for whoever just looks at the queue
+            await asyncio.to_thread(pages.close)  # which waits for pages that read the queue
         parts.broker.close()
         parts.conversations.close()
 
@@ -90,6 +96,7 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
     )
     app.add_middleware(RequestIds)
     app.state.opening = opening
+    app.state.stop_waiting = opening.stop_waiting
     app.include_router(webhook_routes(parts.broker, signatures, opening))
     page = _machine(parts, counts, checks, spool, supervisor)
     app.include_router(health_routes(parts.broker.backend, page, checks, opening, spool))
@@ -101,7 +108,7 @@ def create_app(*, supervisor: Supervisor | None = None) -> FastAPI:
 
 
 def _checks(parts: Services, spool: SpooledBackend | None, audit: AuditLog | None) -> Checks:
-    """Of all that this process stands on beside its queue."""
+    """Make the checks of the stores that this process needs beside its queue."""
     stores: dict[str, Store] = {"conversations": parts.conversations}
     if spool is not None:
         stores["spool"] = spool.store

@@ -45,6 +45,21 @@ _FORMS = {
 }
 
 
+#: What each message has and is told apart by: the name of a parameter, and the beginning of its value. A
+#: webhook has them after its Body. So when another split of the signed text is posted, in which a contact's
+#: text is read as names and values, the true ones are inside another parameter.
+_TRUE_PART = re.compile(
+    r"(?P<name>MessageSid|SmsSid)(?:SM|MM)[0-9a-fA-F]{32}|(?P<address>From|To)(?:[a-z]{2,20}:\S|\+?[0-9]{5})"
+)
+
+#: May have anything in it that a contact writes. A split in which the true sender and sid are in here has a
+#: forged sid after it, and that one is not the same as the true SmsMessageSid.
+_FREE = frozenset({"Body"})
+
+#: Deprecated names of MessageSid, which Twilio sends beside it, with the same value.
+_SAME_SIDS = ("SmsMessageSid", "SmsSid")
+
+
 class Malformed(Exception):
     """A parameter is not what Twilio sends under its name; the text says which, and what it has to be."""
 
@@ -66,6 +81,35 @@ def check_parameters(payload: Mapping[str, Any]) -> None:
         value = text_of(payload, name)
         if value and not form.fullmatch(value):
             raise Malformed(f"{name} has to be {words}, and is {value[:60]!r}")
+    _check_that_sids_agree(payload)
+    for name, value in payload.items():
+        if name not in _FREE:
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str):
+                    _check_the_split(name, text)
+
+
+def _check_that_sids_agree(payload: Mapping[str, Any]) -> None:
+    sid = text_of(payload, "MessageSid")
+    for name in _SAME_SIDS:
+        other = text_of(payload, name)
+        if sid and other and other != sid:
+            raise Malformed(f"{name} has to be the same as MessageSid, {sid}, and is {other[:60]!r}")
+
+
+def _check_the_split(name: str, text: str) -> None:
+    """Refuse a parameter in which the name and the value of another one can be read.
+
+    A signature is made over the names and values of all parameters, sorted, with nothing between them. So a
+    contact can write a text such as "hiFrom+5511...Z", and the same signature fits a Body "hi", another
+    sender's From, and a parameter "Z..." that takes in the true From and what follows it.
+    """
+    for part in _TRUE_PART.finditer(name + text):
+        is_own = name in _SINGLE and part.end(part.lastgroup or 0) == len(name)
+        is_a_sid = part["name"] is not None and part.end() == len(name + text) > len(name) == part.end("name")
+        if not is_own and not is_a_sid:
+            inner = part["name"] or part["address"]
+            raise Malformed(f"{name[:60]} must not contain another parameter, and contains a {inner}")
 
 
 def _in_words(value: object) -> str:

@@ -73,7 +73,7 @@ class SpooledBackend:
         return getattr(self._primary, verb)
 
     def start(self, *, timeout_s: float) -> None:
-        """Forward what a former process left, and take messages from now on.
+        """Forward what a former process left, and take messages from now on. A second time checks again.
 
         Raises:
           NotDurable: the engine can be reached, and must not be relied on.
@@ -88,7 +88,8 @@ class SpooledBackend:
             self._give_up(str(error))
         if self.depth().messages:
             self._trouble = "messages of before wait to be forwarded"
-        self._thread.start()
+        if self._thread.ident is None:
+            self._thread.start()
 
     @property
     def trouble(self) -> str | None:

@@ -126,6 +126,8 @@ def _ready(local: str) -> Finding:
         told = response.json()
     except (httpx.HTTPError, ValueError) as error:
         return Finding(False, what, f"{type(error).__name__}: {error}. {remedy}")
+    if not isinstance(told, dict):
+        return Finding(False, what, f"{local}/readyz is not Recado's: its answer is no JSON object. {remedy}")
     if told.get("status") == "ok":
         return Finding(True, what)
     # Degraded: webhooks are taken in, and something else that it needs does not work.

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 import structlog
@@ -57,9 +58,11 @@ class _WithoutContents(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        name = _counted if record.levelno <= logging.DEBUG else _named
         if isinstance(record.args, tuple):
-            name = _counted if record.levelno <= logging.DEBUG else _named
             record.args = tuple(name(argument) for argument in record.args)
+        elif isinstance(record.args, Mapping):  # of "%(name)s": logging takes a lone one out of its tuple
+            record.args = {key: name(argument) for key, argument in record.args.items()}
         return True
 
 

@@ -35,6 +35,7 @@ class Server(uvicorn.Server):
       config: uvicorn's.
       watch: run beside it, once it accepts connections and until the process ends.
       drain: called when it is told to stop, to end answers that would go on for as long as their clients.
+      on_exit: called in the signal handler, to end a start that would go on.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class Server(uvicorn.Server):
         *,
         watch: Callable[[Server], None] | None = None,
         drain: Callable[[], None] | None = None,
+        on_exit: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(config)
         self._watch = watch
         self._drain = drain
+        self._on_exit = on_exit
 
     @property
     def is_draining(self) -> bool:
@@ -73,6 +76,8 @@ class Server(uvicorn.Server):
         """The first signal drains, a second one waits for nobody. Neither is the process's own end."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        if self._on_exit is not None:
+            self._on_exit()
 
 
 def run_server(
@@ -98,13 +103,20 @@ def run_server(
         host=host,
         port=port,
         http=timely(request_within_s),
+        ws="none",  # no route has one, and uvicorn's class for them has no limit of time
         log_config=None,  # uvicorn's logs go where all others go
         access_log=False,  # each webhook logs itself
         proxy_headers=False,  # forwarded headers decide nothing here
         server_header=False,
     )
     garbage.settle()
-    server = Server(config, watch=watch, drain=getattr(app.state, "drain", None))
+    server = Server(
+        config,
+        watch=watch,
+        drain=getattr(app.state, "drain", None),
+        on_exit=getattr(app.state, "stop_waiting", None),
+    )
     server.run(sockets=None if sockets is None else list(sockets))
-    refusal = getattr(app.state, "opening", None) and app.state.opening.refusal
-    return OK if server.started and refusal is None else NO_CONNECTION
+    opening = getattr(app.state, "opening", None)
+    was_refused = opening is not None and opening.refusal is not None
+    return OK if server.started and not was_refused else NO_CONNECTION

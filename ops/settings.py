@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -590,8 +591,18 @@ def _split_url(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # read lazily, and refused only then
     except ValueError:
-        raise ValueError(
-            "must be a URL whose host and port can be read; in a user or password, / ? # @ : [ ] are written "
-            "as %2F %3F %23 %40 %3A %5B %5D"
-        ) from None
+        raise ValueError(_ESCAPE) from None
+    user_info, at, _ = parts.netloc.rpartition("@")
+    is_cut_off = not at and ":" in parts.netloc and "@" in parts.path  # such as user:12/34@host
+    if is_cut_off or _NOT_IN_USER_INFO.search(user_info):
+        raise ValueError(_ESCAPE)
     return parts
+
+
+#: What is not read as a part of user and password when those are hidden before a URL is printed.
+_NOT_IN_USER_INFO = re.compile(r"[\s/?#\"'<>\\]")
+
+_ESCAPE = (
+    "must be a URL whose host and port can be read; in a user or password, / ? # @ : [ ] are written as "
+    "%2F %3F %23 %40 %3A %5B %5D, and \" ' < > \\ and a space as %22 %27 %3C %3E %5C %20"
+)

@@ -55,6 +55,9 @@ class TimelyRequests(HttpToolsProtocol):
         self._stop()
         super().on_message_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: uvicorn logs two warnings for each request that asks for an upgrade."""
+
     @property
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

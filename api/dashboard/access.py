@@ -1,4 +1,4 @@
-"""Who may look, and who may act. Closed, unless something says otherwise."""
+"""Decides which requests may look, and which may act. Closed, unless something says otherwise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.settings import Settings
 from ..addresses import split_address
 from .sessions import Role, Sessions, same
 
-#: The cookie of who is signed in.
+#: The cookie of a session.
 SESSION_COOKIE = "recado_session"
 
 #: What proxies add. Behind one on the same machine, every client has a loopback address.
@@ -27,7 +27,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who may look.
+    """Names a user of the dashboard.
 
     Attributes:
       name: for the audit log.
@@ -45,15 +45,27 @@ class Visitor:
 
 
 class SignInFirst(Exception):
-    """Nobody yet: a password would open it."""
+    """Refuses a request without a session: a password would open the dashboard."""
 
 
 class Closed(Exception):
-    """Nobody, and no password would help. The text says how to open it."""
+    """Refuses a request that no password would help. The text says how to open the dashboard.
+
+    Attributes:
+      status: of the answer.
+    """
+
+    status = 403
+
+
+class NotReadable(Closed):
+    """Refuses a request because the file of ended sessions has not been read yet, and cannot be."""
+
+    status = 503
 
 
 class Access:
-    """Decides who is there.
+    """Decides which visitor a request is from.
 
     Parameters:
       settings: the passwords, or the header and from whom it is believed.
@@ -75,11 +87,12 @@ class Access:
         return self._operator is not None or self._viewer is not None
 
     def visitor(self, request: HTTPConnection) -> Visitor:
-        """Who is asking.
+        """Return the visitor that a request is from. It may wait for a file.
 
         Raises:
           SignInFirst: somebody who has to sign in.
           Closed: somebody who may not look at all.
+          NotReadable: a password is set, and the sessions that were ended are not known.
         """
         if self._header is not None and (user := self._named_by_a_proxy(request)) is not None:
             is_operator = not self._operators or user in self._operators
@@ -88,7 +101,11 @@ class Access:
             try:
                 session = self._sessions.read(request.cookies.get(SESSION_COOKIE, ""))
             except EngineError as error:
-                raise Closed(f"It cannot be told who signed out, so nobody is let in: {error}") from error
+                raise NotReadable(
+                    f"The sessions that were ended cannot be read, so no cookie is accepted: {error}. "
+                    "Repair DASHBOARD_AUDIT_PATH as docs/operations.md says. Meanwhile `recado queues` and "
+                    "`recado dead` work."
+                ) from error
             if session is None:
                 raise SignInFirst
             return Visitor(session.role, session.role, signed_in=True)
@@ -101,13 +118,13 @@ class Access:
         return Visitor("local", "operator")
 
     def role_of(self, password: str) -> Role | None:
-        """Whose password this is. Both are compared, whatever comes of the first."""
+        """Return the role of a password. It is compared with both, whatever the first comparison says."""
         is_operator = self._operator is not None and same(password, self._operator)
         is_viewer = self._viewer is not None and same(password, self._viewer)
         return "operator" if is_operator else "viewer" if is_viewer else None
 
     def address_of(self, request: HTTPConnection) -> str:
-        """Where a request is from: what a trusted proxy says, or else who is connected."""
+        """Return the address of a request: what a trusted proxy says, or else the connection's."""
         peer = "" if request.client is None else request.client.host
         forwarded = request.headers.getlist("x-forwarded-for")
         if forwarded and _is_in(peer, self._proxies):
@@ -119,7 +136,7 @@ class Access:
         if self._header is None or not _is_in(peer, self._proxies):
             return None
         names = request.headers.getlist(self._header)
-        if len(names) != 1:  # one from the proxy and one from somebody else: nobody knows which is which
+        if len(names) != 1:  # one from the proxy and one from a client cannot be told apart
             return None
         name = names[0].strip()
         return name if name and name.isprintable() and len(name) <= MAX_NAME else None
@@ -143,7 +160,7 @@ _LOOPBACK: list[Network] = [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")]
 
 
 def is_direct(request: HTTPConnection) -> bool:
-    """Whether a request is from this machine, and from no proxy on it."""
+    """Tell whether a request is from this machine, and from no proxy on it."""
     forwarded = any(name in request.headers for name in FORWARDED)
     return not forwarded and request.client is not None and _is_in(request.client.host, _LOOPBACK)
 

@@ -8,18 +8,20 @@ from typing import Any
 from actors.messages import masked
 
 #: What people and programs put between the digits of a number, for a class of a regular expression: spaces,
-#: brackets, dots, slashes, underscores, every dash, and characters that are not seen at all.
+#: brackets, dots, commas, stars, slashes, underscores, every dash, and characters that are not seen at all.
 SEPARATORS = (
-    r"\s()\[\]./_\-\u00b7\u2022\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d"
+    r"\s()\[\].,*/_\-\u00b7\u2022\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d"
     r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 )
 
 #: Runs of digits that may be somebody's number: at least eight digits, perhaps with separators between them;
-#: and e-mail addresses. Ids are tried first, so that a part of one is not taken for a number.
+#: and e-mail addresses. What stands before and after does not matter: people write "tel5511..." too. Ids are
+#: tried first, so that a part of one is not taken for a number.
 _FOUND = re.compile(
-    r"(?P<id>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[A-Za-z]{2}[0-9a-fA-F]{32}\b)"
+    r"(?P<id>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\b[A-Za-z]{2}[0-9a-fA-F]{32}\b"
+    r"|\b(?=\d*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b)"
     r"|(?P<mail>[^\W_][\w.%+'-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63})+)"
-    rf"|(?<![^\W_])(?<!-)(?P<number>[+\uff0b]?\(?\d(?:[{SEPARATORS}]{{0,3}}\d){{7,}})(?![^\W_])"
+    rf"|(?P<number>[+\uff0b]?\(?\d(?:[{SEPARATORS}]{{0,3}}\d){{7,}})"
 )
 
 #: A number that stands alone.

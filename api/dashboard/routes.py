@@ -88,7 +88,7 @@ class Routes:
     def _page(self, path: str, handler: Handler, *, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
             browser = self._browser(request)
-            visitor = self._access.visitor(request)
+            visitor = await self._visitor(request)
             visit = await self._visit(request, visitor, browser)
             answer = await self._desk.aside(partial(self._handled, handler, visit))
             self._signing_in.know_browser(request, answer, browser)
@@ -137,7 +137,7 @@ class Routes:
             except SignInFirst:
                 return _to_sign_in(request)
             except Closed as closed:
-                return await self._notice(403, "Closed", str(closed))
+                return await self._notice(closed.status, "Closed", str(closed))
             except NotFromHere as error:
                 text = f"Nothing was done: {error}. Open the page anew and try again."
                 return await self._notice(403, "Nothing was done", text)
@@ -148,13 +148,17 @@ class Routes:
 
         return guarded
 
+    async def _visitor(self, request: Request) -> Visitor:
+        """Look up the visitor in a thread: whether a session was ended is read from a file."""
+        return await self._desk.aside(partial(self._access.visitor, request))
+
     def _browser(self, request: Request) -> str:
         return request.cookies.get(BROWSER_COOKIE) or self._csrf.new_browser()
 
     # -- what is no page ----------------------------------------------------------------------------
 
     async def _events(self, request: Request) -> Response:
-        self._access.visitor(request)
+        await self._visitor(request)
         look = self._look(request)
         if look is None:
             return PlainTextResponse("There is no such stream.\n", 404)
@@ -189,7 +193,7 @@ class Routes:
     async def _login(self, request: Request) -> Response:
         browser = self._browser(request)
         if not self._access.has_passwords:
-            self._access.visitor(request)
+            await self._visitor(request)
             return RedirectResponse("/dashboard/", 303)
         if request.method == "POST":
             form = dict(await form_of(request))
@@ -215,7 +219,7 @@ class Routes:
             return html("closed.html", {"title": "Not signed out", "text": text}, status=503)
 
     async def _logout(self, request: Request) -> Response:
-        await self._visit(request, self._access.visitor(request), self._browser(request))
+        await self._visit(request, await self._visitor(request), self._browser(request))
         return await self._desk.aside(partial(self._signed_out, request))
 
     async def _notice(self, status: int, title: str, text: str) -> Response:
@@ -225,7 +229,7 @@ class Routes:
         )
 
     async def _nothing(self, request: Request) -> Response:
-        self._access.visitor(request)
+        await self._visitor(request)
         return await self._notice(404, "Not found", "There is no such page.")
 
 

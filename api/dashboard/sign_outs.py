@@ -1,4 +1,4 @@
-"""Which sessions were ended before their time. A cookie is good until then, wherever it was copied to."""
+"""Remembers which sessions were ended before their cookies expired. A copy of a cookie is good until then."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import structlog
 
+from brokers.errors import EngineError
 from brokers.sqlite.database import Database
 from brokers.sqlite.schema import Schema
+
+logger = structlog.get_logger(__name__)
 
 _VERSION_1 = """
 CREATE TABLE sign_out (
@@ -25,6 +29,10 @@ SCHEMA = Schema("sign_outs", (_VERSION_1,))
 class SignOuts:
     """Remembers ended sessions, for all API processes of this machine.
 
+    While the file cannot be read, the sessions that were in it before are the ones that were ended. So a
+    damaged file does not close the dashboard, which is needed then. Nothing can be changed meanwhile: what
+    cannot be written to the audit log is not done.
+
     Parameters:
       path: a SQLite file; created when missing. Other tables may be in it.
       clock: seconds since the epoch.
@@ -33,6 +41,8 @@ class SignOuts:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._database = Database(path, SCHEMA)
         self._clock = clock
+        self._known: frozenset[str] | None = None
+        self._is_readable = True
 
     def add(self, session_id: str, expires_at: int) -> None:
         """End a session.
@@ -55,12 +65,29 @@ class SignOuts:
         """Tell whether a session was ended.
 
         Raises:
-          EngineError: the file cannot be read.
+          EngineError: the file cannot be read, and this process has not read it before.
         """
-        found: Any = self._database.read(
-            lambda c: c.execute("SELECT 1 FROM sign_out WHERE session_id = ?", (session_id,)).fetchone()
-        )
-        return found is not None
+        return session_id in self._ended()
+
+    def _ended(self) -> frozenset[str]:
+        """Read all of them: they are few, since a cookie lasts for hours."""
+        try:
+            rows: list[Any] = self._database.read(
+                lambda c: c.execute("SELECT session_id FROM sign_out").fetchall()
+            )
+        except EngineError as error:
+            if self._known is None:
+                raise
+            if self._is_readable:
+                logger.warning(
+                    "sign-outs cannot be read: the dashboard goes on with those that are known",
+                    why=str(error),
+                )
+            self._is_readable = False
+            return self._known
+        self._is_readable = True
+        self._known = frozenset(session_id for (session_id,) in rows)
+        return self._known
 
     def close(self) -> None:
         """Close the file."""

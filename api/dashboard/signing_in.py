@@ -81,7 +81,8 @@ class SigningIn:
         self._audit.count(entry, done=1, outcome="done")
         answer = RedirectResponse(next_, 303)
         self.set_cookie(request, answer, SESSION_COOKIE, self._sessions.issue(role), max_age_s=SESSION_S)
-        if known_browser is None:
+        is_promoted = known_browser is not None and (known_browser.role, role) == ("viewer", "operator")
+        if known_browser is None or is_promoted:  # a viewer's browser waits for the failures of all viewers
             self.set_cookie(request, answer, VOUCHED_COOKIE, self._sessions.vouch(role), max_age_s=VOUCHED_S)
         return answer
 

@@ -81,6 +81,7 @@ class Slot:
       restarts: how often a child was started after another had died.
       last_end: how the last one ended, and why.
       last_code: its exit code.
+      another_serves: when a child was last started here, another one of its kind was accepting.
       no_replacement_before: a replacement failed: not another one before this.
     """
 
@@ -95,6 +96,7 @@ class Slot:
         self.restarts = 0
         self.last_end: str | None = None
         self.last_code: int | None = None
+        self.another_serves = False
         self.no_replacement_before = 0.0
 
     @property

@@ -101,6 +101,7 @@ class Crew:
         """Start a slot's process; when the machine cannot, try again later."""
         now = self.clock()
         slot.start_at = None
+        slot.another_serves = any(other.accepts for other in self.of_kind(slot.spec.kind))
         try:
             pid = self.hands.start(slot)
         except OSError as error:

@@ -78,7 +78,13 @@ class Processes:
 
     def start(self, slot: Slot) -> int:
         listen_fd = self._listen_fd if slot.spec.listens else NONE
-        return self._spawn(slot.name, slot.spec.argv, listen_fd=listen_fd, with_heartbeats=True)
+        return self._spawn(
+            slot.name,
+            slot.spec.argv,
+            listen_fd=listen_fd,
+            with_heartbeats=True,
+            another_serves=slot.another_serves,
+        )
 
     def report_death(self, pid: int) -> None:
         if not self._reports_deaths:
@@ -91,10 +97,18 @@ class Processes:
             return
         self.helpers[helper] = pid
 
-    def _spawn(self, name: str, argv: Sequence[str], *, listen_fd: int, with_heartbeats: bool) -> int:
+    def _spawn(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        listen_fd: int,
+        with_heartbeats: bool,
+        another_serves: bool = False,
+    ) -> int:
         output, its_output = os.pipe()
         heartbeats, its_heartbeats = os.pipe() if with_heartbeats else (NONE, NONE)
-        place = Supervised(os.getpid(), name, its_heartbeats, listen_fd)
+        place = Supervised(os.getpid(), name, its_heartbeats, listen_fd, another_serves)
         try:
             popen = subprocess.Popen(  # noqa: S603  our own programs
                 argv,

@@ -22,4 +22,5 @@ def is_stopped(pid: int) -> bool:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return False
-    return stat.rpartition(")")[2].split()[0] in {"T", "t"}  # proc(5): the name before may hold anything
+    state = stat.rpartition(")")[2].split()[:1]  # proc(5): the name before may hold anything
+    return state in (["T"], ["t"])

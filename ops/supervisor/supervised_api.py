@@ -19,7 +19,10 @@ from .pulse import Pulse
 
 def run(settings: Settings, place: Supervised) -> int:
     """Serve on the supervisor's socket until told to stop; return the exit code."""
-    app = create_app(supervisor=partial(status_if_any, settings.run_directory))
+    app = create_app(
+        supervisor=partial(status_if_any, settings.run_directory),
+        another_serves=place.another_serves,
+    )
     watch = ApiWatch(settings, place, app.state.opening)
     return run_server(
         app,

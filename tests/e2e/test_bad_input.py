@@ -228,7 +228,9 @@ def test_a_sid_of_another_form_is_refused(front: System, name: str, value: str) 
 
 
 def test_the_sid_of_a_message_with_media_is_accepted(front: System) -> None:
-    body, headers = signed_form(front, MessageSid="MM" + "1" * 32)
+    body, headers = signed_form(
+        front, **dict.fromkeys(("MessageSid", "SmsMessageSid", "SmsSid"), "MM" + "1" * 32)
+    )
 
     assert post(front, body, headers).status_code == 200
     assert front.waiting() == 1

@@ -17,6 +17,8 @@ from tests.support.waiting import eventually
 
 FORM = b"POST /webhooks/twilio/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
 FORM += b"Content-Type: application/x-www-form-urlencoded\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+UPGRADE += b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -28,6 +30,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, twilio: FakeTwilio) -> Iter
         api = system.api()
         yield system
         assert "Traceback" not in api.log
+        assert "upgrade" not in api.log, "each client could fill the log"
 
 
 def said_until_closed(system: System, *parts: bytes) -> bytes:
@@ -45,7 +48,15 @@ def statuses(answer: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize(
     "half",
-    [b"", b"\r\n", b"P", b"POST /webhooks", FORM, FORM + b"\r\n", FORM + b"\r\nBody=half"],
+    [
+        b"",
+        b"\r\n",
+        b"P",
+        b"POST /webhooks",
+        FORM,
+        FORM + b"\r\n",
+        FORM + b"\r\nBody=half",
+    ],
     ids=[
         "nothing",
         "an empty line",
@@ -58,6 +69,21 @@ def statuses(answer: bytes) -> list[bytes]:
 )
 def test_half_a_request_is_hung_up_on(system: System, half: bytes) -> None:
     assert statuses(said_until_closed(system, half)) == [b"408"]
+
+
+@pytest.mark.parametrize(
+    ("half", "status"),
+    [
+        pytest.param(FORM + UPGRADE, b"408", id="half of the headers"),
+        pytest.param(FORM + UPGRADE + b"\r\nBody=half", b"403", id="half a body"),
+        pytest.param(WHOLE.removesuffix(b"\r\n") + UPGRADE + b"\r\n", b"200", id="a whole request"),
+    ],
+)
+def test_a_request_for_an_upgrade_is_no_way_to_keep_a_connection(
+    system: System, half: bytes, status: bytes
+) -> None:
+    """Such a request has no body, whatever its headers say."""
+    assert statuses(said_until_closed(system, half)) == [status]
 
 
 def test_half_a_request_after_a_whole_one_is_hung_up_on(system: System) -> None:

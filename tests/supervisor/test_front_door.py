@@ -11,6 +11,7 @@ import httpx
 from ops.webhook import MESSAGES_PATH
 from tests.support.waiting import eventually
 
+from .conftest import MakeStage
 from .deeds import QUEUE
 from .stage import Stage
 
@@ -67,3 +68,22 @@ def test_once_the_api_has_stopped_the_supervisor_answers(stage: Stage) -> None:
 
     assert up.wait() == 0
     assert stage.lines("ended") == ["long"]
+
+
+def test_webhooks_are_stored_while_a_new_api_cannot_open_its_queue(make_stage: MakeStage) -> None:
+    """Both APIs have the same listening socket: the new one must leave webhooks to the old one."""
+    stage = make_stage()
+    path = stage.settings.pop("QUEUE_SQLITE_DB_PATH")
+    env = stage.directory / ".env"
+    env.write_text(f"QUEUE_SQLITE_DB_PATH={path}\n")
+    up = stage.up()
+    in_the_way = stage.directory / "in-the-way"
+    in_the_way.mkdir()
+    env.write_text(f"QUEUE_SQLITE_DB_PATH={in_the_way}\n")
+
+    up.signal(signal.SIGHUP)
+    eventually(lambda: up.said("the queue cannot be opened: the API that it was to replace goes on"))
+    answers = [answer(stage).status_code for _ in range(20)]
+
+    assert answers == [200] * 20
+    assert up.terminate() == 0

@@ -64,6 +64,8 @@ def test_no_value_raises_or_asks_for_an_endless_or_negative_pause(value: str) ->
         ("86400", 86_400_000),
         ("90000", 90_000_000),
         ("9" * 5_000, LONGEST_MS),
+        ("0" * 5_000 + "30", 30_000),
+        pytest.param("0" * 1_000_000 + "x", None, id="would take hours in quadratic time"),
         ("30, 120", 120_000),
         ("30,30", 30_000),
     ],

@@ -111,6 +111,12 @@ def test_what_comes_while_the_server_is_stopped_arrives_once_and_in_order(
     assert spooled.depth().messages == 0
 
 
+def test_a_start_that_is_repeated_checks_again_and_starts_one_forwarder(spooled: SpooledBackend) -> None:
+    spooled.start(timeout_s=10)
+
+    assert sent(spooled, a_message()) == [True]
+
+
 def test_one_message_waits_and_those_after_it_do_not(spooled: SpooledBackend, server: RedisServer) -> None:
     sent(spooled, a_message(queue="warm"))
     server.stop()

@@ -30,6 +30,7 @@ try:
 except ValueError:
     log.exception("Failed to process message %s.", message)
 log.info("Nothing to fill in")
+log.warning("By name: %(message)s", {"message": message})
 """
 
 
@@ -50,6 +51,7 @@ def test_messages_are_named_and_not_repeated(log_format: str) -> None:
     assert "in fail" in ended.stderr
     assert "between you and me" not in ended.stderr
     assert "Nothing to fill in" in ended.stderr
+    assert "By name: answer[message-1]" in ended.stderr
 
 
 #: Logs what errors of Twilio's and of its HTTP client say, which quote the number they are about.

@@ -278,6 +278,10 @@ def test_where_messages_wait_at_sqs_can_be_said(environment: pytest.MonkeyPatch)
         ("PUBLIC_BASE_URL", "https://user:hid\N{CARE OF}den@recado.example.com"),
         ("REDIS_URL", "redis://user:hid/den@cache.example.com"),
         ("REDIS_URL", "http://user:hidden@cache.example.com"),
+        *(("AI_BASE_URL", f"https://user:hid{each}den@model.example.com") for each in "\"'<>\\ "),
+        *(("REDIS_URL", f"redis://user:hid{each}den@cache.example.com") for each in "\"'<>\\ /?#"),
+        ("SQS_ENDPOINT_URL", "https://user:hid'den@sqs.example.com"),
+        ("REDIS_URL", "redis://user:12/hidden@cache.example.com"),
     ],
 )
 def test_an_error_shows_no_part_of_a_password(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -285,6 +289,21 @@ def test_an_error_shows_no_part_of_a_password(environment: pytest.MonkeyPatch, n
 
     assert problem.startswith(f"  - {name}: must be a URL ")
     assert "hid" not in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AI_BASE_URL", "https://model.example.com/@team/v1"),
+        ("AI_BASE_URL", "https://user:%22%27%3C%3E%5C%20%2F@model.example.com:8443/v1"),
+        ("REDIS_URL", "unix:///run/redis@1.sock"),
+        ("REDIS_URL", "rediss://user:hidden@cache.example.com:6380/0?client_name=a@b"),
+    ],
+)
+def test_a_url_may_have_escaped_credentials_and_an_at_sign_elsewhere(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    load(environment, **{name: value})
 
 
 def test_where_messages_wait_is_said_without_credentials(environment: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
-from api.dashboard.access import SESSION_COOKIE, Access, Closed
+from api.dashboard.access import SESSION_COOKIE, Access, NotReadable
 from api.dashboard.audit import AuditLog
 from api.dashboard.sessions import SESSION_S, Sessions
 from api.dashboard.sign_outs import SignOuts
+from brokers.errors import EngineError
 
 from .requests import a_request, settings
 
@@ -43,10 +45,28 @@ def test_what_ended_by_itself_is_forgotten(tmp_path: Path) -> None:
         assert "an old one" not in sign_outs
 
 
-def test_nobody_gets_in_while_it_cannot_be_told_who_signed_out(tmp_path: Path) -> None:
+def test_a_damaged_file_closes_the_dashboard_to_the_sessions_that_were_ended_alone(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with closing(SignOuts(path)) as sign_outs:
+        sessions = Sessions(["a secret"], sign_outs=sign_outs)
+        ended, open_one = sessions.issue("operator"), sessions.issue("operator")
+        sessions.end(ended)
+        assert sessions.read(ended) is None
+        with closing(apsw.Connection(str(path))) as other:
+            other.pragma("wal_checkpoint", "truncate")
+        path.write_bytes(b"no database " * 1_000)
+
+        assert sessions.read(ended) is None
+        assert sessions.read(open_one) is not None
+        with pytest.raises(EngineError):
+            sessions.end(open_one)
+
+
+def test_no_session_is_accepted_while_the_ended_ones_are_unknown(tmp_path: Path) -> None:
     (tmp_path / "audit.db").write_bytes(b"no database " * 1_000)
     with closing(SignOuts(tmp_path / "audit.db")) as sign_outs:
         of = settings(dashboard_password="a password")
         sessions = Sessions(of.dashboard_secrets, sign_outs=sign_outs)
-        with pytest.raises(Closed, match=r"audit\.db"):
+        with pytest.raises(NotReadable, match=r"audit\.db") as refusal:
             Access(of, sessions).visitor(a_request(cookies={SESSION_COOKIE: sessions.issue("operator")}))
+        assert refusal.value.status == 503

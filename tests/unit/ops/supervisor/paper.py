@@ -39,6 +39,7 @@ class Paper:
         self.rss: dict[str, int] = {}
         self.silent: set[str] = set()
         self.stopped: set[str] = set()
+        self.beside_another: dict[str, bool] = {}
         self.no_room = False
         self._living: dict[int, Heartbeat] = {}
         self._numbers = itertools.count(100)
@@ -73,6 +74,7 @@ class Paper:
         pid = next(self._numbers)
         assert slot.name not in self.living(), "a name is one living process's"
         self.names[pid] = slot.name
+        self.beside_another[slot.name] = slot.another_serves
         self._living[pid] = Heartbeat("starting")
         return pid
 

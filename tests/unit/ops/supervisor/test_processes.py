@@ -72,6 +72,18 @@ def test_a_child_is_heard_to_its_end() -> None:
     assert list(heard.ends.values()) == [7]
 
 
+def test_a_child_learns_whether_another_one_serves() -> None:
+    program = (
+        "from ops.supervisor.environment import Supervised as S; print(S.from_environment().another_serves)"
+    )
+    slot = Slot(ChildSpec("api", (sys.executable, "-c", program)), 2, lambda: 1.0)
+    slot.another_serves = True
+
+    heard = run(lambda processes: processes.start(slot))
+
+    assert heard.lines == [("api-2", b"True")]
+
+
 def test_who_reports_a_death_is_heard_to_its_end_too() -> None:
     heard = run(lambda processes: processes.report_death(0x7FFFFFFF))
 

@@ -406,6 +406,20 @@ def test_an_api_that_cannot_open_its_queue_takes_no_others_place() -> None:
     assert len(paper.said(events.ReloadAborted)) == 1
 
 
+def test_an_api_is_told_at_its_start_whether_another_one_serves() -> None:
+    paper = Paper()
+    paper.up()
+    paper.goes_on(1.0)
+    assert not paper.beside_another["api-1"]
+    paper.supervisor.reload()
+    assert paper.beside_another["api-2"]
+
+    paper.dies("api-2")
+    paper.dies("api-1")
+    paper.goes_on(1.0)
+    assert not paper.beside_another["api-1"]
+
+
 def test_a_reload_replaces_an_api_that_cannot_open_its_queue() -> None:
     paper = Paper()
     paper.supervisor.start()
