@@ -44,11 +44,8 @@ class ConsoleSender:
         }
         # One write in append mode is whole, also with several processes at the same file.
         data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
-        # `Path.open` takes no opener.
-        with (
-            self._lock,
-            open(self._outbox, "ab", buffering=0, opener=private) as file,
-        ):  # customers' messages are in it
+        # Customers' messages are in the file. `Path.open` takes no opener.
+        with self._lock, open(self._outbox, "ab", buffering=0, opener=private) as file:
             file.write(data)
             os.fsync(file.fileno())
         logger.info("reply written to the console's outbox", sid=sid)
