@@ -11,15 +11,11 @@ from pathlib import Path
 import structlog
 
 from brokers.clock import now_ms
+from ops.private_files import private
 
 from .conversations import Reply
 
 logger = structlog.get_logger(__name__)
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file; a new one is its owner's alone, since customers' messages are in it."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 class ConsoleSender:
@@ -48,8 +44,8 @@ class ConsoleSender:
         }
         # One write in append mode is whole, also with several processes at the same file.
         data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
-        # `Path.open` takes no opener.
-        with self._lock, open(self._outbox, "ab", buffering=0, opener=_private) as file:
+        # Customers' messages are in the file. `Path.open` takes no opener.
+        with self._lock, open(self._outbox, "ab", buffering=0, opener=private) as file:
             file.write(data)
             os.fsync(file.fileno())
         logger.info("reply written to the console's outbox", sid=sid)

@@ -70,7 +70,7 @@ def health_routes(
 
 
 def _spooling(spool: SpooledBackend | None) -> dict[str, Any]:
-    """Why messages go to the spool, and how many wait there; empty while none do."""
+    """Return why messages go to the spool, and how many wait there; empty while none do."""
     if spool is None or (trouble := spool.trouble) is None:
         return {}
     try:

@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-
-def _private(path: str, flags: int) -> int:
-    """Open a file; a new one is its owner's alone."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+from .private_files import private
 
 
 class Processes:
@@ -31,7 +28,7 @@ class Processes:
 
     def start(self, name: str, *arguments: str) -> int:
         """Start `recado` with these arguments; return its process id."""
-        with open(self.log_of(name), "ab", opener=_private) as log:
+        with open(self.log_of(name), "ab", opener=private) as log:
             process = subprocess.Popen(  # noqa: S603  our own command line
                 [sys.executable, "-m", "ops", *arguments],
                 cwd=self.directory,

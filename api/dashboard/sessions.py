@@ -1,4 +1,4 @@
-"""Who is signed in: a signed cookie. The server keeps which sessions were ended, and nothing else."""
+"""Makes and reads the signed cookies of sessions. The server keeps which were ended, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .sign_outs import SignOuts
 
 Role = Literal["operator", "viewer"]
 
-#: How long one stays signed in, in seconds: a long working day.
+#: How long a session lasts, in seconds: a long working day.
 SESSION_S = 12 * 3_600
 
 #: scrypt's cost: 16 MB and some 50 ms, once in a process. Whoever holds a cookie could otherwise guess
@@ -24,7 +24,7 @@ _COST = {"n": 2**14, "r": 8, "p": 1}
 
 
 class Session(NamedTuple):
-    """Who is signed in, until when (in seconds since the epoch), and by which of all cookies."""
+    """Names the role of a session, its end in seconds since the epoch, and its id."""
 
     role: Role
     expires_at: int
@@ -65,12 +65,12 @@ class Sessions:
         return hashlib.scrypt(joined, salt=b"recado dashboard", **_COST)
 
     def issue(self, role: Role) -> str:
-        """A cookie for somebody who has just signed in."""
+        """Make the cookie of a new session."""
         body = f"{role}.{int(self._clock()) + SESSION_S}.{secrets.token_urlsafe(9)}"
         return f"{body}.{self.sign('session', body)}"
 
     def read(self, cookie: str) -> Session | None:
-        """Return whose cookie this is; None when it is forged, too old, or of a session that was ended.
+        """Return the session of a cookie; None when it is forged, too old, or of a session that was ended.
 
         Raises:
           EngineError: it cannot be told whether the session was ended.
@@ -109,7 +109,7 @@ class Sessions:
         return KnownBrowser("operator" if role == "operator" else "viewer", name)
 
     def sign(self, purpose: str, text: str) -> str:
-        """What proves that this process, or one like it, has said this.
+        """Make what proves that a process with the same secrets has said this.
 
         Parameters:
           purpose: what is signed for one purpose proves nothing for another.
@@ -120,6 +120,6 @@ class Sessions:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two secrets are the same, in a time that tells nothing about either."""
+    """Tell whether two secrets are the same, in a time that tells nothing about either."""
     digests = [hashlib.sha256(each.encode()).digest() for each in (one, other)]
     return hmac.compare_digest(*digests)

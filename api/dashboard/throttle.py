@@ -76,7 +76,7 @@ class Throttle:
 
 
 def _counted(address: str, browser: KnownBrowser | None) -> Sequence[tuple[Counted, int]]:
-    """By what a try is counted, and up to how many."""
+    """Return by what a try is counted, and up to how many."""
     if browser is not None:
         by_itself: tuple[Counted, int] = (("browser", browser.name), TRIES)
         is_viewer = browser.role == "viewer"

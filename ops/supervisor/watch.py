@@ -52,7 +52,7 @@ class QueueWatch:
 
 
 def _backlog(counted: QueueStats) -> Backlog:
-    """Of a queue, with its times by this machine's clock, which the supervisor goes by."""
+    """Make the backlog of a queue, with its times by this machine's clock, which the supervisor goes by."""
     due_for_s = counted.seconds_since(counted.oldest_due_at)
     due_at_ms = None if due_for_s is None else now_ms() - round(due_for_s * 1000)
     return Backlog(counted.queue, counted.ready, due_at_ms)
