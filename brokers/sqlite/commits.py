@@ -25,9 +25,6 @@ logger = logging.getLogger(__name__)
 #: writes does it otherwise.
 TURN_WITHIN_S = 1.0
 
-#: How often at least it is looked whether the files are there, in seconds; each durable commit looks, too.
-LOOK_EVERY_S = 0.05
-
 #: How old a connection is at least that is given up because its file is damaged, in seconds: it may have been
 #: mended meanwhile, and what is still damaged is not opened anew for each operation.
 WORTH_ANOTHER_TRY_S = 1.0
@@ -96,7 +93,6 @@ class Commits:
         self._rescue: Rescue | None = None
         self._is_damaged = False
         self._opened_at = time.monotonic()
-        self._look_at = 0.0
         self._is_synced_by_sqlite = True
         self._is_unsynced = False  # whether the last commit was durable, and SQLite did not sync it
 
@@ -272,12 +268,8 @@ class Commits:
 
         Then each operation that has a caller is told so, and the others are kept for the next connection.
         """
-        is_durable = any(map(_is_durable, batch))
-        if outcome == "done" and not is_durable and time.monotonic() < self._look_at:
-            return False  # what was claimed or acknowledged in a lost file costs a redelivery at most
         try:
             loss = self.files.lost()
-            self._look_at = time.monotonic() + LOOK_EVERY_S
         except OSError as error:
             self._tell([operation for operation in batch if operation.durable], error)
             return True
