@@ -45,10 +45,6 @@ class Hands(Protocol):
         """A process's resident memory."""
         ...
 
-    def is_stopped(self, pid: int) -> bool:
-        """Whether a signal or a debugger keeps a process from going on."""
-        ...
-
 
 class Crew:
     """All slots, in the order they were made.

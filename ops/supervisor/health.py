@@ -26,27 +26,15 @@ class Patience:
     """How long a child may say nothing.
 
     Attributes:
-      timeout_s: one that has nothing to do, or is stopped, in seconds.
-      grace_s: one that runs a message, past the message's time limit, in seconds.
+      timeout_s: how long, in seconds.
     """
 
     timeout_s: float
-    grace_s: float
 
 
-def is_silent(
-    heard_s_ago: float, heartbeat: Heartbeat, patience: Patience, *, is_stopped: bool
-) -> Diagnosis | None:
-    """A process that is stopped, or in which nothing gets its turn, sends no heartbeats.
-
-    A message that calls C for long can keep the interpreter to itself. That is no reason to kill the process,
-    and have the message run again, before the time is over that the message has.
-    """
-    allowed_s = patience.timeout_s
-    job = heartbeat.job
-    if job is not None and job.limit_s is not None and not is_stopped:
-        allowed_s = max(allowed_s, job.limit_s + patience.grace_s - job.running_s)
-    if heard_s_ago <= allowed_s:
+def is_silent(heard_s_ago: float, patience: Patience) -> Diagnosis | None:
+    """A process that is stopped, or in which nothing gets its turn, sends no heartbeats."""
+    if heard_s_ago <= patience.timeout_s:
         return None
     return Diagnosis("kill", Cause("hung", f"hung: no heartbeat for {heard_s_ago:.1f} s"))
 

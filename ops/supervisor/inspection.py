@@ -50,18 +50,12 @@ class Inspection:
                 return None
             what = f"not ready within {slot.spec.start_timeout_s:g} s"
             return Diagnosis("kill", Cause("not_ready", what))
-        if silence := self._silence(child, now - child.heard_at):
+        if silence := is_silent(now - child.heard_at, self._patience):
             return silence
         if child.stop_reason is not None:
             return cannot_finish(child.heartbeat)
         worn = child.wear.is_worn(age_s=now - child.started_at, jobs=child.heartbeat.done)
         return is_impaired(child.heartbeat) or (None if worn is None else Diagnosis("replace", worn))
-
-    def _silence(self, child: Child, heard_s_ago: float) -> Diagnosis | None:
-        if heard_s_ago <= self._patience.timeout_s:  # by far the most: no need to read /proc for each
-            return None
-        is_stopped = self._crew.hands.is_stopped(child.pid)
-        return is_silent(heard_s_ago, child.heartbeat, self._patience, is_stopped=is_stopped)
 
     def forgive_silence(self) -> None:
         """We ourselves did not look for a while: nobody is to blame for what was not heard."""

@@ -42,7 +42,7 @@ def plan_of(settings: Settings, modules: Sequence[str]) -> Plan:
             shutdown_timeout_s=settings.drain_timeout_s,
             work_counts_deaths=True,
         ),
-        patience=Patience(settings.heartbeat_timeout_s, settings.hang_grace_s),
+        patience=Patience(settings.heartbeat_timeout_s),
         drain_timeout_s=settings.drain_timeout_s,
         autoscaler=Autoscaler(
             least=settings.workers,

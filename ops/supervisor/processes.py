@@ -16,7 +16,7 @@ from .child import Slot
 from .environment import NONE, Supervised
 from .heartbeat import Heartbeat
 from .logs import Lines
-from .procfs import is_stopped, rss_bytes
+from .procfs import rss_bytes
 from .reaper import kill_group
 
 #: How much is read from a pipe at a time, in bytes: others have their turn in between.
@@ -169,9 +169,6 @@ class Processes:
 
     def rss_bytes(self, pid: int) -> int:
         return rss_bytes(pid)
-
-    def is_stopped(self, pid: int) -> bool:
-        return is_stopped(pid)
 
     def ended(self, pid: int, code: int) -> None:
         """It was waited for: read what it still said, and close its pipes."""

@@ -40,7 +40,7 @@ class Plan:
 
     api: ChildSpec
     worker: ChildSpec
-    patience: Patience = field(default_factory=lambda: Patience(timeout_s=10.0, grace_s=30.0))
+    patience: Patience = field(default_factory=lambda: Patience(timeout_s=10.0))
     drain_timeout_s: float = 150.0
     autoscaler: Autoscaler | None = None
 

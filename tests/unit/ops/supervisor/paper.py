@@ -38,7 +38,6 @@ class Paper:
         self.reported: list[str] = []
         self.rss: dict[str, int] = {}
         self.silent: set[str] = set()
-        self.stopped: set[str] = set()
         self.beside_another: dict[str, bool] = {}
         self.no_room = False
         self._living: dict[int, Heartbeat] = {}
@@ -89,9 +88,6 @@ class Paper:
 
     def rss_bytes(self, pid: int) -> int:
         return self.rss.get(self.names[pid], 50 * MB)
-
-    def is_stopped(self, pid: int) -> bool:
-        return self.names[pid] in self.stopped
 
     # -- what happens ----------------------------------------------------------------------------------
 
