@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import stat
 import subprocess
@@ -19,7 +20,7 @@ from tests.support.messages import claimed, stats_of, stored
 from tests.support.metrics import documented, shown
 from tests.support.processes import Process
 from tests.support.service_manager import ServiceManager
-from tests.support.system import BIN, ROOT
+from tests.support.system import BIN, PATIENCE_S, ROOT
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
@@ -63,6 +64,13 @@ def test_nobody_there_is_said_clearly(stage: Stage) -> None:
         assert "Traceback" not in ended.stderr
 
 
+def _read(terminal: int) -> bytes:
+    """Read what a program shows next; fail when it shows nothing for too long."""
+    readable, _, _ = select.select([terminal], [], [], PATIENCE_S)
+    assert readable, f"the program showed nothing for {PATIENCE_S:g} s"
+    return os.read(terminal, 65536)
+
+
 def test_it_can_be_watched(stage: Stage) -> None:
     up = stage.up()
     ours, theirs = pty.openpty()
@@ -78,11 +86,11 @@ def test_it_can_be_watched(stage: Stage) -> None:
     try:
         seen = b""
         while seen.count(b"api-1") < 2:  # it was shown, and shown again
-            seen += os.read(ours, 65536)
+            seen += _read(ours)
         assert str(up.pids()["api-1"]).encode() in seen
         watch.send_signal(signal.SIGINT)
         with suppress(OSError):  # the terminal's other end closes
-            while os.read(ours, 65536):
+            while _read(ours):
                 pass
         assert watch.wait(20) == 0
     finally:
