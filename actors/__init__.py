@@ -1,24 +1,16 @@
-"""What happens to a message.
+"""What happens to a message: conversations, replies, channels, responders.
 
-`dramatiq actors` runs it: importing this builds the broker from the settings and declares the actors.
+`dramatiq actors` runs it: importing this declares the actors on a broker that reads its settings when a
+process boots, or when the broker is first used.
 """
 
 from __future__ import annotations
 
 import dramatiq
 
-from ops.logging import configure_logging
-from ops.metrics import keep_metrics_in
-from ops.settings import load_settings
-from ops.tracing import configure_tracing
+from .services import broker
 
-configure_logging(load_settings())
-configure_tracing(load_settings())
-keep_metrics_in(load_settings().metrics_directory)  # before any metric is made, which the imports below do
-
-from .services import services  # noqa: E402
-
-dramatiq.set_broker(services().broker)
+dramatiq.set_broker(broker)  # before the actors are declared, which the imports below do
 
 from .deliveries import give_up_on_reply, reconcile_reply, record_delivery_status, send_reply  # noqa: E402
 from .replies import apologise, process_ai_response  # noqa: E402

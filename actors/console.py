@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from brokers.clock import now_ms
-from ops.private_files import private
+from ops.foundation.private_files import private
 
 from .conversations import Reply
 

@@ -15,8 +15,8 @@ from brokers.errors import EngineError
 from .context import about_contact, about_reply
 from .conversations import DELIVERY_RANK, Reply
 from .later import come_back
-from .measures import DELIVERIES, REPLIES, REPLY_SECONDS
 from .messages import InvalidMessage, text_of
+from .metrics import metrics
 from .named import named
 from .sender import NotSentEver, NotSentYet, PerhapsSent
 from .services import services
@@ -76,7 +76,7 @@ def send_reply(reply_id: str) -> None:
         raise Retry(str(error), delay=error.delay_ms) from error
     except NotSentEver as error:
         conversations.record_not_sent(reply_id, str(error), final=True)
-        REPLIES.labels("failed").inc()
+        metrics().replies.labels("failed").inc()
         send_next_reply(reply.conversation)
         raise
     except PerhapsSent as error:
@@ -103,7 +103,7 @@ def give_up_on_reply(message: dict[str, Any], info: dict[str, Any]) -> None:  # 
     about_reply(reply)
     if reply.state == "pending":
         conversations.record_not_sent(reply_id, reply.error or "given up", final=True)
-        REPLIES.labels("failed").inc()
+        metrics().replies.labels("failed").inc()
         logger.error("reply could not be sent", error=reply.error)
     send_next_reply(reply.conversation)  # also when this was run before, and died here
 
@@ -151,7 +151,7 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str) -> None:
     about_contact(text_of(payload, "To"), reply_id=reply_id, sid=sid)
     error = f"Twilio's error {code}, see {TWILIO_ERRORS}/{code}" if code else None
     moved = services().conversations.record_delivery(reply_id, sid=sid, status=status, error=error)
-    DELIVERIES.labels(status if status in DELIVERY_RANK else "other").inc()
+    metrics().deliveries.labels(status if status in DELIVERY_RANK else "other").inc()
     log = logger.error if status in {"failed", "undelivered"} else logger.info
     log("delivery status", status=status, error=error, moved=moved)
 
@@ -194,14 +194,14 @@ def _after_a_crash(reply_id: str) -> None:
 
 def _record_sent(reply: Reply, sid: str) -> None:
     services().conversations.record_sent(reply.reply_id, sid)
-    REPLIES.labels("sent").inc()
+    metrics().replies.labels("sent").inc()
     # Of one that was found later this is more than its contact waited, and the most that is known.
-    REPLY_SECONDS.observe((now_ms() - reply.received_at) / 1000)
+    metrics().reply_seconds.observe((now_ms() - reply.received_at) / 1000)
 
 
 def _to_be_reconciled(reply: Reply, error: str) -> None:
     services().conversations.record_unknown(reply.reply_id, error)
-    REPLIES.labels("unknown").inc()
+    metrics().replies.labels("unknown").inc()
     logger.error("reply was perhaps sent: asking before anything else", error=error)
     first_ms = services().settings.reconcile_delays_ms[0]
     # One per sending: when it was sent again, the look that led to that may still be in the queue.
@@ -221,7 +221,7 @@ def _look_again_or_decide(reply: Reply) -> None:
     if services().settings.reply_unknown_policy == "resend":
         _send_again(reply)
         return
-    REPLIES.labels("lost").inc()
+    metrics().replies.labels("lost").inc()
     raise ReplyUnknown(
         f"Reply {reply.reply_id} was perhaps sent, and cannot be found at Twilio. It is not sent again "
         "(REPLY_UNKNOWN_POLICY=at_most_once). Replay this dead letter to look once more."

@@ -7,7 +7,7 @@ from typing import Any
 from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
 from brokers.sqlite import SQLiteBackend
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from .conversations import ConversationStore, SQLiteConversationStore
 from .oversight import ByClock, ByLookup, Oversight

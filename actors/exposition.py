@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import structlog
@@ -17,11 +17,14 @@ from brokers.checks import Checks
 from brokers.collectors import FileCollector, QueueCollector, StoreCollector
 from brokers.counting import Counts
 from brokers.sqlite import SQLiteBackend
-from ops.metrics import Machine, slot_number
-from ops.settings import Settings
+from ops.foundation.metrics import Machine, slot_number
+from ops.foundation.settings import Settings
 
 from .conversations import ConversationStore, SQLiteConversationStore
-from .measures import WORKER_HEARTBEAT
+from .metrics import metrics
+
+if TYPE_CHECKING:
+    from .services import Services
 
 logger = structlog.get_logger(__name__)
 
@@ -62,13 +65,12 @@ class Exposition(Middleware):
     One of a machine's workers shows them: whoever has the port. When it ends another takes over.
 
     Parameters:
-      settings: the address; port 0 shows them nowhere.
-      conversations: whose files are measured.
+      services: this process's services, asked for when a worker starts: its settings have the address (port 0
+        shows the metrics nowhere), and its conversation store's files are measured.
     """
 
-    def __init__(self, settings: Settings, conversations: ConversationStore) -> None:
-        self._settings = settings
-        self._conversations = conversations
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
         self._stopping = threading.Event()
         self._server: WSGIServer | None = None
 
@@ -82,19 +84,21 @@ class Exposition(Middleware):
             self._server.shutdown()
 
     def _run(self, broker: Any) -> None:
-        heartbeat = WORKER_HEARTBEAT.labels(slot_number())
+        settings = self._services().settings
+        heartbeat = metrics().worker_heartbeat.labels(slot_number())
         while True:
             heartbeat.set(time.time())
-            if self._server is None and self._settings.metrics_port:
+            if self._server is None and settings.metrics_port:
                 self._try_to_show(broker)
             if self._stopping.wait(EVERY_S):
                 return
 
     def _try_to_show(self, broker: Any) -> None:
-        host, port = self._settings.metrics_host, self._settings.metrics_port
-        checks = Checks({"conversations": self._conversations})
+        settings, conversations = self._services().settings, self._services().conversations
+        host, port = settings.metrics_host, settings.metrics_port
+        checks = Checks({"conversations": conversations})
         registry: Any = machine(
-            self._settings, Counts(broker.backend), broker.backend, self._conversations, checks=checks
+            settings, Counts(broker.backend), broker.backend, conversations, checks=checks
         )
         try:
             self._server = make_server(host, port, make_wsgi_app(registry), handler_class=_Quiet)

@@ -13,15 +13,15 @@ import structlog
 
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from .ai import Completion, ResponderRefused, ResponderUnavailable
 from .context import about_contact
 from .conversations import Hold, HoldLost, Turn
 from .deliveries import send_next_reply
 from .later import come_back
-from .measures import AI_ERRORS, AI_REQUESTS, AI_SECONDS, AI_TOKENS
 from .messages import InboundMessage
+from .metrics import metrics
 from .named import named
 from .oversight import Uncertain
 from .services import services
@@ -200,7 +200,7 @@ def _answer_with_the_fallback(hold: Hold, turn: Turn) -> None:
 def _ask(turn: Turn) -> Completion:
     provider = services().settings.ai_provider
     try:
-        with AI_SECONDS.labels(provider).time(), _chat_span(services().settings):
+        with metrics().ai_seconds.labels(provider).time(), _chat_span(services().settings):
             completion = services().responder.respond(turn.history, turn.unanswered)
             note(
                 {
@@ -210,13 +210,13 @@ def _ask(turn: Turn) -> Completion:
                 }
             )
     except Exception as error:
-        AI_REQUESTS.labels(provider, _outcome(error)).inc()
-        AI_ERRORS.labels(provider, type(error).__name__).inc()
+        metrics().ai_requests.labels(provider, _outcome(error)).inc()
+        metrics().ai_errors.labels(provider, type(error).__name__).inc()
         logger.warning("no answer from the responder", error=str(error))
         raise
-    AI_REQUESTS.labels(provider, "answered").inc()
+    metrics().ai_requests.labels(provider, "answered").inc()
     for kind, tokens in (("prompt", completion.prompt_tokens), ("completion", completion.completion_tokens)):
-        AI_TOKENS.labels(completion.model, kind).inc(tokens or 0)
+        metrics().ai_tokens.labels(completion.model, kind).inc(tokens or 0)
     logger.info("answered", messages=len(turn.unanswered), model=completion.model, tokens=completion.tokens)
     return completion
 

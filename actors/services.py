@@ -11,9 +11,13 @@ from pathlib import Path
 from dramatiq import Middleware
 from prometheus_client import REGISTRY
 
+from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
-from brokers.middleware import stack
-from ops.settings import Settings, SettingsError, load_settings
+from brokers.middleware import AgeLimit, Metrics, Retries, TimeLimit, stack
+from ops.foundation.logging import configure_logging
+from ops.foundation.metrics import keep_metrics_in
+from ops.foundation.settings import Settings, SettingsError, load_settings
+from ops.foundation.tracing import configure_tracing
 
 from . import spans
 from .ai import EchoResponder, Responder
@@ -24,7 +28,7 @@ from .engines import conversation_store, oversight, queue_backend
 from .exposition import Exposition
 from .oversight import Oversight
 from .sender import Sender
-from .startup import Announcement
+from .startup import Startup
 
 #: Where Twilio reports on deliveries, below PUBLIC_BASE_URL.
 STATUS_CALLBACK_PATH = "/webhooks/twilio/status"
@@ -45,46 +49,71 @@ class Services:
     sender: Sender
 
 
+def _open_queue() -> QueueBackend:
+    """Build the engine and set up the middleware, as the settings say, when the broker is first used."""
+    settings = load_settings()
+    keep_metrics_in(settings.metrics_directory)  # before any metric is made
+    for each in broker.middleware:
+        match each:
+            case AgeLimit():
+                each.max_age = settings.message_max_age_ms
+            case TimeLimit():
+                each.time_limit = settings.message_time_limit_ms
+            case Retries():
+                each.max_retries = settings.message_max_retries
+                each.min_backoff = settings.message_min_backoff_ms
+                each.max_backoff = settings.message_max_backoff_ms
+    observers = [*_tracing(settings), Metrics(REGISTRY)]
+    # After LogContext: the id that it gives a message is in the message's spans, too.
+    place = 1 + next(i for i, each in enumerate(broker.middleware) if isinstance(each, LogContext))
+    broker.middleware[place:place] = observers
+    broker.patience_s = settings.longest_run_s + REPLACED_WITHIN_S
+    return queue_backend(settings, settings.queue_backend)
+
+
 @cache
 def services() -> Services:
-    """This process's services.
+    """This process's services, built when they are first asked for.
 
     Raises:
       SettingsError: listing every wrong or missing setting.
     """
     settings = load_settings()
-    conversations = conversation_store(settings, settings.conversations_on)
-    broker = _broker(settings, conversations)
     return Services(
         settings=settings,
         broker=broker,
         oversight=oversight(settings, broker),
-        conversations=conversations,
+        conversations=conversation_store(settings, settings.conversations_on),
         responder=_responder(settings),
         sender=_sender(settings),
     )
 
 
-def _broker(settings: Settings, conversations: ConversationStore) -> DurableBroker:
-    middleware = stack(
-        max_age_ms=settings.message_max_age_ms,
-        time_limit_ms=settings.message_time_limit_ms,
-        max_retries=settings.message_max_retries,
-        min_backoff_ms=settings.message_min_backoff_ms,
-        max_backoff_ms=settings.message_max_backoff_ms,
-        metrics=REGISTRY,
-    )
-    return DurableBroker(
-        queue_backend(settings, settings.queue_backend),
-        middleware=[
-            LogContext(),  # first: the id it gives a message is in that message's spans, too
-            *_tracing(settings),
-            *middleware,
-            Announcement(settings),
-            Exposition(settings, conversations),
-        ],
-        patience_s=settings.longest_run_s + REPLACED_WITHIN_S,
-    )
+@cache
+def boot() -> Services:
+    """Set this process up as one of Recado's: its logs, its traces, its services.
+
+    A second time changes nothing.
+
+    Raises:
+      SettingsError: listing every wrong or missing setting.
+    """
+    settings = load_settings()
+    configure_logging(settings)
+    configure_tracing(settings)
+    return services()
+
+
+#: The broker of Recado's actors. Declaring actors needs it, and no setting: these are read at its first use.
+broker = DurableBroker(
+    _open_queue,
+    middleware=[
+        LogContext(),
+        *stack(),
+        Startup(lambda: boot().settings),
+        Exposition(services),
+    ],
+)
 
 
 def _tracing(settings: Settings) -> list[Middleware]:

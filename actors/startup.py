@@ -1,23 +1,42 @@
-"""What a worker says when it starts."""
+"""What a worker process does first, and says when it starts."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Callable
 
 import structlog
 from dramatiq import Broker, Middleware, Worker
 
-from ops.settings import Settings
+from ops.foundation.settings import Settings, SettingsError
 
 logger = structlog.get_logger(__name__)
 
+#: The exit code of a worker that cannot be set up, as Dramatiq's own for a module that cannot be imported.
+MISCONFIGURED = 2
 
-class Announcement(Middleware):
-    """Logs, once per worker process, what it runs on and what it can do."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+class Startup(Middleware):
+    """Sets a worker process up when it boots, and logs what it runs on and what it can do.
+
+    Wrong settings end the process with a list of all that is wrong.
+
+    Parameters:
+      boot: sets this process up; returns the settings.
+    """
+
+    def __init__(self, boot: Callable[[], Settings]) -> None:
+        self._boot = boot
+
+    def after_process_boot(self, broker: Broker) -> None:  # noqa: ARG002
+        try:
+            self._boot()
+        except SettingsError as error:
+            sys.stderr.write(f"{error}\n")
+            sys.exit(MISCONFIGURED)
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        settings = self._settings
+        settings = self._boot()
         logger.info(
             "worker started",
             backend=settings.queue_backend,

@@ -16,7 +16,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from .conversations import Reply
-from .measures import TWILIO_ERRORS, TWILIO_REQUESTS, TWILIO_SECONDS
+from .metrics import metrics
 from .retry_after import retry_after_ms
 from .sender import NotSentEver, NotSentYet, PerhapsSent, SendError
 from .spans import calling, note
@@ -114,16 +114,16 @@ class TwilioSender:
         client, host = self._client(), urlsplit(self._api_base_url).hostname
         with calling(f"twilio {operation}", {"server.address": host, "recado.reply_id": reply.reply_id}):
             try:
-                with TWILIO_SECONDS.labels(operation).time():
+                with metrics().twilio_seconds.labels(operation).time():
                     yield client
             except (TwilioException, requests.RequestException) as error:
                 meaning, code = _meaning_of(error, client.http_client), getattr(error, "code", None)
                 outcome = _OUTCOMES[type(meaning)]
-                TWILIO_REQUESTS.labels(operation, outcome).inc()
-                TWILIO_ERRORS.labels(operation, str(code or type(error).__name__)).inc()
+                metrics().twilio_requests.labels(operation, outcome).inc()
+                metrics().twilio_errors.labels(operation, str(code or type(error).__name__)).inc()
                 note({"twilio.outcome": outcome, "twilio.error_code": code})
                 raise meaning from error
-            TWILIO_REQUESTS.labels(operation, "accepted").inc()
+            metrics().twilio_requests.labels(operation, "accepted").inc()
             note({"twilio.outcome": "accepted"})
 
     def _client(self) -> Any:

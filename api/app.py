@@ -14,16 +14,16 @@ from fastapi.telemetry import TelemetryConfig
 from prometheus_client.registry import Collector
 
 from actors.exposition import machine
-from actors.services import Services, services
+from actors.services import Services, boot
 from brokers.backend import QueueBackend
 from brokers.checks import Checks, Store
 from brokers.collectors import SpoolCollector
 from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 from brokers.sqlite import SQLiteBackend
-from ops.credentials import without_credentials
-from ops.metrics import Machine
-from ops.settings import Settings
+from ops.foundation.credentials import without_credentials
+from ops.foundation.metrics import Machine
+from ops.foundation.settings import Settings
 
 from .dashboard import AuditLog, Dashboard, dashboard
 from .health import health_routes
@@ -52,7 +52,7 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     Raises:
       SettingsError: listing every wrong or missing setting.
     """
-    parts = services()
+    parts = boot()
     signatures = _signature_check(parts)
     spool = _spool(parts)
     counts = Counts(parts.broker.backend)
@@ -160,7 +160,7 @@ def _telemetry(settings: Settings) -> TelemetryConfig:
         "operation_spans": False,
         "metrics": False,
         "logs": False,
-        "auto_configure": False,  # ops/tracing.py does
+        "auto_configure": False,  # ops/foundation/tracing.py does
         "exclude": lambda scope: not is_webhook(scope),
     }
 

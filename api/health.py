@@ -14,7 +14,7 @@ from brokers.backend import QueueBackend
 from brokers.checks import Checks
 from brokers.errors import EngineError
 from brokers.spool import SpooledBackend
-from ops.metrics import Machine
+from ops.foundation.metrics import Machine
 
 from .opening import Opening
 

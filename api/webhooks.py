@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -28,13 +29,28 @@ from .signature import SignatureCheck
 
 logger = structlog.get_logger(__name__)
 
-WEBHOOKS = Counter("recado_webhooks_total", "Webhooks by what became of them.", ["webhook", "outcome"])
-WEBHOOK_SECONDS = Histogram(
-    "recado_webhook_duration_seconds",
-    "Time until a webhook had its answer.",
-    ["webhook"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-)
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What webhooks are counted in."""
+
+    webhooks: Counter
+    seconds: Histogram
+
+
+@cache
+def metrics() -> Metrics:
+    """The webhooks' metrics of this process, made when its first application is."""
+    return Metrics(
+        Counter("recado_webhooks_total", "Webhooks by what became of them.", ["webhook", "outcome"]),
+        Histogram(
+            "recado_webhook_duration_seconds",
+            "Time until a webhook had its answer.",
+            ["webhook"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        ),
+    )
+
 
 #: No instructions: the reply goes out through the REST API.
 EMPTY_TWIML = "<Response/>"
@@ -68,7 +84,7 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, ope
       signatures: checks who is calling; None lets everybody in.
       opening: knows whether the queue is open.
     """
-    router = APIRouter(prefix="/webhooks/twilio")
+    router, counted = APIRouter(prefix="/webhooks/twilio"), metrics()
 
     @router.post("/messages")
     async def messages(request: Request) -> Response:
@@ -94,8 +110,8 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, ope
             logger.warning("webhook refused", webhook=webhook, outcome=outcome, why=refusal.explanation)
             response = Response(refusal.explanation + "\n", refusal.status, media_type="text/plain")
         note({"recado.webhook.outcome": outcome})
-        WEBHOOKS.labels(webhook, outcome).inc()
-        WEBHOOK_SECONDS.labels(webhook).observe(time.perf_counter() - began)
+        counted.webhooks.labels(webhook, outcome).inc()
+        counted.seconds.labels(webhook).observe(time.perf_counter() - began)
         return response
 
     return router

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import dramatiq
@@ -63,7 +63,7 @@ class DurableBroker(Broker):
     * Delays live in the engine, so there are no delay queues and no delayed messages in memory.
 
     Parameters:
-      backend: the engine.
+      backend: the engine, or a function that builds it when the broker is first used.
       middleware: all middleware of this broker; None for `middleware.stack()`.
       patience_s: how long others wait for a message that runs alone, and it for them, in seconds: longer than
         any may run.
@@ -71,7 +71,7 @@ class DurableBroker(Broker):
 
     def __init__(
         self,
-        backend: QueueBackend,
+        backend: QueueBackend | Callable[[], QueueBackend],
         *,
         middleware: list[Middleware] | None = None,
         patience_s: float = PATIENCE_S,
@@ -80,11 +80,13 @@ class DurableBroker(Broker):
         super().__init__(middleware=[])
         for each in stack() if middleware is None else middleware:
             self.add_middleware(each)
-        self.backend = backend
+        if callable(backend):
+            self._build = backend
+        else:
+            self.backend = backend
         self.queues: dict[str, Window | None] = {}
         self._capacity = Capacity()
-        self._patience_s = patience_s
-        self._isolation = self._isolated()
+        self.patience_s = patience_s
         self._departure = Departure()
         self.actor_options |= {"unique_for"}
         abandon_in_children(self)
@@ -102,11 +104,17 @@ class DurableBroker(Broker):
         """In a forked child: what the parent holds is not held here."""
         self.queues = dict.fromkeys(self.queues)
         self._capacity = Capacity()
-        self._isolation = self._isolated()
+        self.__dict__.pop("_isolation", None)
         self._departure = Departure()
 
-    def _isolated(self) -> Isolation:
-        return Isolation(self.backend.max_deliveries, patience_s=self._patience_s)
+    @cached_property
+    def backend(self) -> QueueBackend:
+        """The engine."""
+        return self._build()
+
+    @cached_property
+    def _isolation(self) -> Isolation:
+        return Isolation(self.backend.max_deliveries, patience_s=self.patience_s)
 
     # -- declaring ----------------------------------------------------------------------------------
 
@@ -131,12 +139,12 @@ class DurableBroker(Broker):
           MessageTooLarge: it is over the engine's limit.
           BrokerConnectionError: it could not be stored.
         """
-        in_hand = _message_in_hand(message)
+        in_hand, backend = _message_in_hand(message), self.backend  # built now, should this be its first use
         try:
             plan = self._plan(message, delay, in_hand)
             answer: Message[Any] = plan.message
             if plan.to_store is not None:
-                while not self.backend.enqueue(plan.to_store):
+                while not backend.enqueue(plan.to_store):
                     if (in_the_way := self._in_the_way_of(plan.message, plan.to_store)) is not None:
                         answer = in_the_way
                         break
@@ -149,12 +157,12 @@ class DurableBroker(Broker):
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
-        in_hand = _message_in_hand(message)
+        in_hand, backend = _message_in_hand(message), self.backend  # built now, should this be its first use
         try:
             plan = self._plan(message, delay, in_hand)
             answer: Message[Any] = plan.message
             if plan.to_store is not None:
-                while not await self.backend.enqueue_async(plan.to_store):
+                while not await backend.enqueue_async(plan.to_store):
                     in_the_way = await asyncio.to_thread(self._in_the_way_of, plan.message, plan.to_store)
                     if in_the_way is not None:
                         answer = in_the_way
@@ -389,7 +397,8 @@ class DurableBroker(Broker):
 
     def close(self) -> None:
         """Write what is still to be written, and close the engine."""
-        self.backend.close()
+        if "backend" in self.__dict__:
+            self.backend.close()
 
 
 def _give_up_at_once(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .settings import SettingsError
+from .foundation.settings import SettingsError
 
 app = typer.Typer(
     name="recado",
@@ -28,7 +28,7 @@ def api(
     port: Annotated[int | None, typer.Option(help="Port to listen on; API_PORT otherwise.")] = None,
 ) -> None:
     """Run the front door: webhooks, health, metrics, the dashboard."""
-    from ops.settings import load_settings
+    from ops.foundation.settings import load_settings
 
     settings = load_settings(serving=True)  # before anything else looks at them: all that is wrong, at once
 
@@ -57,7 +57,7 @@ def worker(
     ] = None,
 ) -> None:
     """Run one worker process. For several, start several."""
-    from ops.settings import load_settings
+    from ops.foundation.settings import load_settings
     from ops.worker import run_worker
 
     raise typer.Exit(
@@ -104,7 +104,7 @@ def send(
     """Send the running API a signed webhook, as Twilio would."""
     import httpx
 
-    from ops.settings import load_settings
+    from ops.foundation.settings import load_settings
     from ops.webhook import post_message
 
     settings = load_settings()
@@ -142,28 +142,28 @@ app.add_typer(queues, name="queues")
 @queues.callback(invoke_without_command=True)
 def queues_show(context: typer.Context) -> None:
     """Show every queue, or pause or resume one."""
-    from actors.services import services
+    from actors.services import boot
     from ops.tables import queue_table
 
     if context.invoked_subcommand is None:
-        out.print(queue_table(services().broker.backend.stats()))
+        out.print(queue_table(boot().broker.backend.stats()))
 
 
 @queues.command("pause")
 def queues_pause(name: str) -> None:
     """Stop handing out a queue's messages, in every process. They go on being accepted."""
-    from actors.services import services
+    from actors.services import boot
 
-    services().broker.backend.pause(name)
+    boot().broker.backend.pause(name)
     out.print(f"{name} is paused: `recado queues resume {name}` ends that.")
 
 
 @queues.command("resume")
 def queues_resume(name: str) -> None:
     """Hand out a paused queue's messages again."""
-    from actors.services import services
+    from actors.services import boot
 
-    services().broker.backend.resume(name)
+    boot().broker.backend.resume(name)
     out.print(f"{name} runs.")
 
 
@@ -176,10 +176,10 @@ def queues_move(
 ) -> None:
     """Move what is queued on another engine to the one that is set now. Conversations stay where they are."""
     from actors.engines import queue_backend
-    from actors.services import services
+    from actors.services import boot
     from brokers.errors import Unsupported
 
-    settings = services().settings
+    settings = boot().settings
     if settings.queue_backend == "sqs":
         raise Unsupported("Messages cannot be moved to SQS: let the workers of the other engine finish them.")
 
@@ -197,7 +197,7 @@ def queues_move(
             f"CONVERSATIONS_BACKEND={source} for the API, the workers and this command."
         )
         raise typer.Exit(2)
-    backend, target = queue_backend(settings, source), services().broker.backend
+    backend, target = queue_backend(settings, source), boot().broker.backend
     try:
         stop(backend, patience_s=patience_s)
         moved = move_messages(backend, target, say=out.print)
@@ -220,21 +220,21 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
 @dead.command("list")
 def dead_list(queue: Queue = None, actor: Actor = None, limit: int = 50) -> None:
     """List dead letters, newest first."""
-    from actors.services import services
+    from actors.services import boot
     from brokers.backend import DeadLetterFilter
     from ops.tables import dead_letter_table
 
     which = DeadLetterFilter(queue=queue, actor=actor)
-    out.print(dead_letter_table(services().broker.backend.dead_letters(which, limit=limit)))
+    out.print(dead_letter_table(boot().broker.backend.dead_letters(which, limit=limit)))
 
 
 @dead.command("show")
 def dead_show(message_id: str) -> None:
     """Show one dead letter, with its traceback."""
-    from actors.services import services
+    from actors.services import boot
     from ops.tables import dead_letter_details
 
-    stored = services().broker.backend.get(message_id)
+    stored = boot().broker.backend.get(message_id)
     if stored is None or stored.state != "dead":
         out.print(f"There is no dead letter {message_id}.")
         raise typer.Exit(1)
@@ -250,10 +250,10 @@ def dead_replay(
     actor: Actor = None,
 ) -> None:
     """Run dead letters again, with a fresh record: those named, or with --all every one that matches."""
-    from actors.services import services
+    from actors.services import boot
     from ops.dead_letters import select
 
-    broker = services().broker
+    broker = boot().broker
     ids = select(broker.backend, message_ids, every=every, queue=queue, actor=actor)
     replayed = sum(broker.replay(message_id) for message_id in ids)
     out.print(f"{replayed} of {len(ids)} replayed.")
@@ -269,11 +269,11 @@ def dead_discard(
     actor: Actor = None,
 ) -> None:
     """Delete dead letters for good: those named, or with --all every one that matches."""
-    from actors.services import services
+    from actors.services import boot
     from brokers.backend import DeadLetterFilter
     from ops.dead_letters import select
 
-    broker = services().broker
+    broker = boot().broker
     ids = select(broker.backend, message_ids, every=every, queue=queue, actor=actor)
     out.print(f"{broker.backend.discard(DeadLetterFilter(message_ids=ids))} discarded.")
     broker.close()

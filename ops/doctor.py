@@ -8,8 +8,8 @@ from typing import NamedTuple
 import httpx
 from dramatiq.errors import BrokerError
 
-from .credentials import without_credentials
-from .settings import Settings, SettingsError, load_settings
+from .foundation.credentials import without_credentials
+from .foundation.settings import Settings, SettingsError, load_settings
 from .webhook import MESSAGES_PATH, message_parameters, signed
 
 #: How long a check may take, in seconds.
@@ -58,17 +58,17 @@ def examine() -> list[Finding]:
 
 
 def _queue(settings: Settings) -> Iterator[Finding]:
-    from actors.services import services
+    from actors.services import boot
 
     proof = _QUEUE_PROOF[settings.queue_backend]
     where = f"{settings.queue_backend} queue at {settings.queue_address} {proof}"
     try:
-        services().broker.backend.check(timeout_s=PATIENCE_S)
+        boot().broker.backend.check(timeout_s=PATIENCE_S)
     except BrokerError as error:
         yield Finding(False, where, f"{error}. {_QUEUE_REMEDY[settings.queue_backend]}")
         return
     yield Finding(True, where)
-    dead = sum(stats.dead for stats in services().broker.backend.stats())
+    dead = sum(stats.dead for stats in boot().broker.backend.stats())
     if dead:
         yield Finding(
             False, f"{dead} dead letter(s) wait for a decision", _DEAD_LETTERS[settings.queue_backend]
@@ -76,11 +76,11 @@ def _queue(settings: Settings) -> Iterator[Finding]:
 
 
 def _conversations(settings: Settings) -> Iterator[Finding]:
-    from actors.services import services
+    from actors.services import boot
 
     where = f"conversations in {settings.conversations_on} can be written and read"
     try:
-        services().conversations.check(timeout_s=PATIENCE_S)
+        boot().conversations.check(timeout_s=PATIENCE_S)
     except BrokerError as error:
         yield Finding(False, where, f"{error}. {_CONVERSATIONS_REMEDY[settings.conversations_on]}")
         return

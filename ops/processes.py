@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from .private_files import private
+from .foundation.private_files import private
 
 
 class Processes:

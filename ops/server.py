@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from . import garbage
+from .foundation import gc_tuning
 from .slow_requests import timely
 
 logger = structlog.get_logger(__name__)
@@ -109,7 +109,7 @@ def run_server(
         proxy_headers=False,  # forwarded headers decide nothing here
         server_header=False,
     )
-    garbage.settle()
+    gc_tuning.freeze()
     server = Server(
         config,
         watch=watch,

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
 
-from .settings import Settings
+from .foundation.settings import Settings
 
 MESSAGES_PATH = "/webhooks/twilio/messages"
 

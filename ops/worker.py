@@ -18,7 +18,7 @@ from dramatiq.errors import BrokerConnectionError, BrokerError
 from brokers.durable import DurableBroker
 from brokers.errors import NotDurable, UnsupportedDatabase
 
-from . import garbage
+from .foundation import gc_tuning
 
 logger = structlog.get_logger(__name__)
 
@@ -69,8 +69,10 @@ def run_worker(
     Raises:
       SettingsError: listing every wrong or missing setting.
     """
-    import actors  # noqa: F401, PLC0415  building the broker: not before the settings are known good
-    from actors.services import services  # noqa: PLC0415
+    import actors  # noqa: F401, PLC0415  declares the actors; slow
+    from actors.services import boot  # noqa: PLC0415
+
+    parts = boot()
 
     sys.path.insert(0, str(Path.cwd()))
     for module in modules:
@@ -79,7 +81,7 @@ def run_worker(
         except Exception:
             logger.exception("a module cannot be imported", module=module)
             return MISCONFIGURED
-    broker = services().broker
+    broker = parts.broker
     if observer is not None:
         observer.attach(broker)
     broker.emit_after("process_boot")
@@ -103,7 +105,7 @@ def run_worker(
         logger.warning("the queue does not answer yet: waiting for it", why=str(error))
 
     worker = Worker(broker, queues=set(queues) if queues else None, worker_threads=threads)
-    garbage.settle()
+    gc_tuning.freeze()
     try:
         worker.start()
     except BrokerConnectionError:
@@ -118,5 +120,5 @@ def run_worker(
         observer.draining()
     worker.stop(timeout=DRAIN_MS)
     broker.close()
-    services().conversations.close()
+    parts.conversations.close()
     return OK

@@ -14,8 +14,8 @@ _METRICS = tempfile.mkdtemp(prefix="recado-test-metrics-")
 os.environ["METRICS_DIRECTORY"] = _METRICS
 
 
-# A shell starts what it runs in the background with SIGINT ignored, and children inherit that: a test that presses
-# Ctrl-C would wait for ever.
+# A shell starts what it runs in the background with SIGINT ignored, and children inherit that: a test that
+# presses Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from starlette.requests import HTTPConnection
 
 from brokers.errors import EngineError
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from ..addresses import split_address
 from .sessions import Role, Sessions, same

@@ -14,7 +14,7 @@ from actors.conversations import ConversationStore
 from brokers.backend import QueueBackend
 from brokers.counting import Counts
 from brokers.durable import DurableBroker
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from .audit import AuditLog
 from .events import Streams

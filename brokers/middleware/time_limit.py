@@ -35,7 +35,7 @@ class TimeLimit(Middleware):
     """
 
     def __init__(self, *, time_limit: float = 600_000) -> None:
-        self._time_limit = time_limit
+        self.time_limit = time_limit
         self._alarm: _Alarm = _GeventTimers() if is_gevent_active() else _Watchdog()
         self._thread = threading.local()
         self._actors: dict[str, Actor[Any, Any]] = {}  # those whose functions are wrapped
@@ -53,7 +53,7 @@ class TimeLimit(Middleware):
         if self._actors.get(actor.actor_name) is not actor:  # declared before this middleware joined the list
             self.after_declare_actor(broker, actor)
         self._thread.limit_ms = message.options.get("time_limit") or actor.options.get(
-            "time_limit", self._time_limit
+            "time_limit", self.time_limit
         )
 
     def _limited(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ops.settings import SettingsError, load_settings
+from ops.foundation.settings import SettingsError, load_settings
 
 from .errors import MISCONFIGURED, SupervisorError
 from .up import run

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what the parent blocked would be blocked here, too
     faulthandler.enable()  # a crash in C code leaves its traceback in the log
 
-    from ops.settings import SettingsError  # noqa: PLC0415  slow
+    from ops.foundation.settings import SettingsError  # noqa: PLC0415  slow
 
     from .errors import MISCONFIGURED  # noqa: PLC0415
 
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _api(place: Supervised) -> int:
-    from ops.settings import load_settings  # noqa: PLC0415
+    from ops.foundation.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(serving=True)
 
@@ -47,7 +47,7 @@ def _api(place: Supervised) -> int:
 
 
 def _worker(place: Supervised, modules: list[str]) -> int:
-    from ops.settings import load_settings  # noqa: PLC0415
+    from ops.foundation.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
 

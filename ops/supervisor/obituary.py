@@ -17,9 +17,9 @@ def report(pid: int) -> None:
     Raises:
       BrokerError: the queue could not. It finds out by itself, later.
     """
-    from actors.services import services  # noqa: PLC0415  not before this process is tied to its parent
+    from actors.services import boot  # noqa: PLC0415  not before this process is tied to its parent
 
-    backend = services().broker.backend
+    backend = boot().broker.backend
     try:
         backend.report_death(pid)
     finally:

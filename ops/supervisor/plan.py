@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from .autoscaler import Autoscaler
 from .health import Patience

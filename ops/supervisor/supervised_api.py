@@ -8,8 +8,8 @@ from functools import partial
 
 from api.app import create_app
 from api.opening import Opening
+from ops.foundation.settings import Settings
 from ops.server import Server, run_server
-from ops.settings import Settings
 
 from .asking import status_if_any
 from .environment import Supervised

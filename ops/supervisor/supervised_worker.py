@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dramatiq import Broker, Worker
 
 from brokers.durable import DurableBroker
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 from ops.worker import run_worker
 
 from .environment import Supervised

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO, cast
 
-from ops.logging import configure_logging, writes_json
-from ops.settings import Settings
+from ops.foundation.logging import configure_logging, writes_json
+from ops.foundation.settings import Settings
 
 from . import events
 from .crew import Crew

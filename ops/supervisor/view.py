@@ -9,7 +9,7 @@ from contextlib import suppress
 from rich.console import Console
 from rich.live import Live
 
-from ops.settings import load_settings
+from ops.foundation.settings import load_settings
 
 from .asking import status_of
 from .table import status_view

@@ -18,8 +18,8 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from brokers.clock import now_ms
+from ops.foundation.settings import Settings
 from ops.server import run_server
-from ops.settings import Settings
 from ops.webhook import MESSAGES_PATH
 
 from .load import AUTH_TOKEN, PUBLIC_URL

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from actors.ai import Completion, Responder, ResponderRefused
 from actors.conversations import Line
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 #: What the shop answers, by a word of the question.
 ANSWERS = {

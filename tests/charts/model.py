@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actors.ai import Completion, Responder, ResponderRefused, ResponderUnavailable
 from actors.conversations import Line
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 #: While this file is in the working directory, the model is away.
 AWAY = "model-is-away"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actors.ai import Completion, Responder
 from actors.conversations import Line
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 #: What the lethal responder looks at in the working directory: run N was asked, and may die.
 ASKED, MAY_DIE = "asked-{}", "may-die-{}"

@@ -22,7 +22,7 @@ from dramatiq import Message
 from actors.conversations import Reply
 from actors.engines import conversation_store, queue_backend
 from brokers.backend import DeadLetterFilter, QueueMessage, StoredMessage
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio
 

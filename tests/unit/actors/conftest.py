@@ -15,7 +15,7 @@ from actors.sender import Sender
 from actors.services import Services
 from brokers import SQLiteBroker
 from brokers.backend import State
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 from tests.fakes.twilio import Account, FakeTwilio
 
 

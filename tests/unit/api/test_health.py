@@ -21,7 +21,7 @@ from brokers.counting import Counts
 from brokers.redis import RedisBackend
 from brokers.spool import SPOOL, SpooledBackend
 from brokers.sqlite import SQLiteBackend
-from ops.metrics import Machine
+from ops.foundation.metrics import Machine
 from tests.support.messages import a_message
 from tests.support.ports import free_port
 

@@ -11,7 +11,7 @@ import typer
 from pydantic import SecretStr
 
 from ops.cli import app
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 from ops.supervisor.plan import API_DRAIN_S
 from tests.support.deployment import DEPLOY, UNITS, Program, programs
 

@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 from tests.support.deployment import (
     DEPLOY,
     MANIFESTS,

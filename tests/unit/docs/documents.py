@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 

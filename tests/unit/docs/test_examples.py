@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from .documents import DOCUMENTS, Block, blocks
 

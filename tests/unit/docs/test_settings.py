@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from .documents import ROOT, default_of
 

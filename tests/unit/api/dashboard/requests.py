@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 
 def a_request(

@@ -8,7 +8,7 @@ import pytest
 
 from api.dashboard.access import SESSION_COOKIE, Access, Closed, SignInFirst, Visitor
 from api.dashboard.sessions import SESSION_S, Sessions
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 
 from .requests import a_request, settings
 

@@ -13,7 +13,7 @@ import pytest
 
 from brokers import SQLiteBroker
 from brokers.draining import give_back_what_waits
-from ops.settings import Settings
+from ops.foundation.settings import Settings
 from ops.supervisor.environment import Supervised
 from ops.supervisor.heartbeat import Heartbeat
 from ops.supervisor.supervised_worker import WorkerObserver

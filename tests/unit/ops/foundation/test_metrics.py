@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from ops.metrics import Machine, Slot
-from ops.settings import SettingsError
+from ops.foundation.metrics import Machine, Slot
+from ops.foundation.settings import SettingsError
 
 #: A process that counts, says its slot, and lives until it is told otherwise.
 COUNTS = """
 import sys
 from pathlib import Path
-from ops.metrics import keep_metrics_in, slot_number
+from ops.foundation.metrics import keep_metrics_in, slot_number
 import prometheus_client
 keep_metrics_in(Path(sys.argv[1]))
 counter = prometheus_client.Counter("things_total", "Things.")
@@ -33,7 +33,7 @@ sys.stdin.read()
 THOUSAND = """
 import os, signal, sys
 from pathlib import Path
-from ops.metrics import keep_metrics_in
+from ops.foundation.metrics import keep_metrics_in
 from prometheus_client import Counter, Gauge
 keep_metrics_in(Path(sys.argv[1]))
 counter = Counter("things_total", "Things.", ["kind"])

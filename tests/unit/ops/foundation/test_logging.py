@@ -12,8 +12,8 @@ import pytest
 PROGRAM = """
 import logging, sys
 from dramatiq import Message, MessageProxy
-from ops.logging import configure_logging
-from ops.settings import Settings
+from ops.foundation.logging import configure_logging
+from ops.foundation.settings import Settings
 
 configure_logging(Settings(_env_file=None, log_format=sys.argv[1]))
 log = logging.getLogger("dramatiq.worker")
@@ -58,8 +58,8 @@ def test_messages_are_named_and_not_repeated(log_format: str) -> None:
 NUMBERS = """
 import logging, sys, warnings
 import structlog
-from ops.logging import configure_logging
-from ops.settings import Settings
+from ops.foundation.logging import configure_logging
+from ops.foundation.settings import Settings
 
 configure_logging(Settings(_env_file=None, log_format=sys.argv[1]))
 structlog.get_logger("ours").warning("refused", error="whatsapp:+5511900001234 is not valid")
@@ -91,8 +91,8 @@ def test_no_telephone_number_can_be_read_whoever_logs_it(log_format: str) -> Non
 DETAILS = """
 import logging, sys
 import structlog
-from ops.logging import configure_logging
-from ops.settings import Settings
+from ops.foundation.logging import configure_logging
+from ops.foundation.settings import Settings
 
 configure_logging(Settings(_env_file=None, log_format=sys.argv[1], log_level="DEBUG"))
 structlog.get_logger("ours").warning("no", url="https://recado:hidden-one@recado.example.com:8443/v1?a=b@c")
@@ -124,8 +124,8 @@ def test_no_credentials_and_no_bodies_can_be_read_whatever_the_level(log_format:
 MAILS = """
 import logging, sys
 import structlog
-from ops.logging import configure_logging
-from ops.settings import Settings
+from ops.foundation.logging import configure_logging
+from ops.foundation.settings import Settings
 
 configure_logging(Settings(_env_file=None, log_format=sys.argv[1]))
 structlog.get_logger("ours").warning("refused", error="joana@example.com\\njoana@example.com is not valid")

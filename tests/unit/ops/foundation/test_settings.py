@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.settings import Settings, SettingsError, load_settings
+from ops.foundation.settings import Settings, SettingsError, load_settings
 
 TWILIO = {
     "TWILIO_ACCOUNT_SID": "AC" + "a" * 32,

@@ -9,7 +9,7 @@ import gc
 NEW_OBJECTS = 10_000
 
 
-def settle() -> None:
+def freeze() -> None:
     """Everything is loaded: from now on, look only among what comes.
 
     A full look goes through each object of the process, modules and routes and templates included. Measured

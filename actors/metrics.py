@@ -1,0 +1,76 @@
+"""Metrics of what the actors do. One place, so that no two parts count the same thing twice."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
+
+
+class Metrics:
+    """Every metric of the actors. `metrics()` gives the process's own."""
+
+    def __init__(self) -> None:
+        self.ai_requests = Counter(
+            "recado_ai_requests_total",
+            "Answers asked of the responder, by how that ended: answered, unavailable, refused, failed.",
+            ["provider", "outcome"],
+        )
+        self.ai_errors = Counter(
+            "recado_ai_errors_total", "Answers the responder did not give.", ["provider", "error"]
+        )
+        self.ai_seconds = Histogram(
+            "recado_ai_request_duration_seconds", "Time the responder took.", ["provider"], buckets=SECONDS
+        )
+        self.ai_tokens = Counter(
+            "recado_ai_tokens_total", "Tokens paid for: prompt, completion.", ["model", "kind"]
+        )
+        self.twilio_requests = Counter(
+            "recado_twilio_requests_total",
+            "Calls of Twilio's REST API, by how they ended: accepted, not_yet, never, unknown.",
+            ["operation", "outcome"],
+        )
+        self.twilio_errors = Counter(
+            "recado_twilio_errors_total",
+            "Errors of Twilio's, by its code or what kept it.",
+            ["operation", "error"],
+        )
+        self.twilio_seconds = Histogram(
+            "recado_twilio_request_duration_seconds",
+            "Time a call of Twilio's REST API took.",
+            ["operation"],
+            buckets=SECONDS,
+        )
+        self.replies = Counter(
+            "recado_replies_total",
+            "Replies by what became of their sending: sent, failed, unknown (being looked into), lost.",
+            ["state"],
+        )
+        for state in ("sent", "failed", "unknown", "lost"):
+            self.replies.labels(state)  # there from the beginning, or the first of them would be no increase
+        self.reply_seconds = Histogram(
+            "recado_webhook_to_reply_seconds",
+            "Time from the oldest message a reply answers to the reply being sent: the number "
+            "customers feel.",
+            buckets=SECONDS,
+        )
+        self.deliveries = Counter(
+            "recado_delivery_statuses_total", "What Twilio reported of deliveries.", ["status"]
+        )
+        self.worker_heartbeat = Gauge(
+            "recado_worker_heartbeat_timestamp_seconds",
+            "When a worker process last said that it is alive, in seconds since the epoch.",
+            ["worker"],
+            multiprocess_mode="livemax",
+        )
+
+
+@cache
+def metrics() -> Metrics:
+    """The metrics of this process, made when they are first needed.
+
+    Not at import: where they keep their values is decided before (`ops.foundation.metrics.keep_metrics_in`).
+    """
+    return Metrics()
