@@ -5,20 +5,23 @@ from __future__ import annotations
 import pytest
 from llmock.pytest_plugin import LLMock
 
-from actors.ai import (
+from actors.conversation import Contact, Conversation, Message
+from actors.responders import (
     EchoResponder,
-    Responder,
     ResponderRefused,
     ResponderUnavailable,
 )
-from actors.ai.openai import OpenAIResponder
-from actors.ai.window import window
-from actors.conversations import Line
+from actors.responders.openai import OpenAIResponder
+from actors.responders.window import window
 from tests.support.ports import free_port
 
 
-def said(*texts: str) -> list[Line]:
-    return [Line("contact", text) for text in texts]
+def said(*texts: str) -> list[Message]:
+    return [Message("contact", text) for text in texts]
+
+
+def conversation(history: list[Message], unanswered: list[Message]) -> Conversation:
+    return Conversation(Contact("+5511900001234"), "+15005550006", "AC1", "twilio", history, unanswered)
 
 
 # -- the window ----------------------------------------------------------------------------------------
@@ -49,16 +52,17 @@ def test_the_window_has_no_holes() -> None:
 
 
 def test_the_echo_says_what_it_is_and_repeats_what_is_unanswered() -> None:
-    completion = EchoResponder().respond(said("before"), said("Oi", "Alô?"))
+    answer = EchoResponder().respond(conversation(said("before"), said("Oi", "Alô?")))
 
-    assert completion.text == "[echo, not an AI] Oi\nAlô?"
-    assert completion.tokens is None
+    assert answer.text == "[echo, not an AI] Oi\nAlô?"
+    assert answer.usage is not None
+    assert answer.usage.tokens is None
 
 
 # -- a model -------------------------------------------------------------------------------------------
 
 
-def responder(llmock: LLMock, *, timeout_s: float = 10.0, history_messages: int = 20) -> Responder:
+def responder(llmock: LLMock, *, timeout_s: float = 10.0, history_messages: int = 20) -> OpenAIResponder:
     return OpenAIResponder(
         base_url=llmock.base_url(),
         api_key="sk-test",
@@ -71,12 +75,13 @@ def responder(llmock: LLMock, *, timeout_s: float = 10.0, history_messages: int 
 
 def test_the_model_is_shown_the_prompt_the_history_and_what_is_unanswered(llmock: LLMock) -> None:
     llmock.reply("  Olá!\n")
-    history = [*said("um"), Line("us", "A")]
+    history = [*said("um"), Message("us", "A")]
 
-    completion = responder(llmock).respond(history, said("dois", "três"))
+    answer = responder(llmock).respond(conversation(history, said("dois", "três")))
 
-    assert completion.text == "Olá!"
-    assert completion.tokens is not None
+    assert answer.text == "Olá!"
+    assert answer.usage is not None
+    assert answer.usage.tokens is not None
     body = llmock.last_request.body
     assert body["model"] == "a-model"
     assert [(line["role"], line["content"]) for line in body["messages"]] == [
@@ -89,7 +94,7 @@ def test_the_model_is_shown_the_prompt_the_history_and_what_is_unanswered(llmock
 
 
 def test_what_is_unanswered_is_shown_whole_whatever_the_window(llmock: LLMock) -> None:
-    responder(llmock, history_messages=1).respond(said("um", "dois"), said("três", "quatro"))
+    responder(llmock, history_messages=1).respond(conversation(said("um", "dois"), said("três", "quatro")))
 
     shown = [line["content"] for line in llmock.last_request.body["messages"][1:]]
     assert shown == ["dois", "três", "quatro"]
@@ -100,7 +105,7 @@ def test_a_refusal_is_final(llmock: LLMock, status: int) -> None:
     llmock.fail(status)
 
     with pytest.raises(ResponderRefused, match=str(status)):
-        responder(llmock).respond([], said("Oi"))
+        responder(llmock).respond(conversation([], said("Oi")))
     assert len(llmock.requests) == 1
 
 
@@ -109,7 +114,7 @@ def test_a_failure_may_pass_and_the_client_does_not_retry_by_itself(llmock: LLMo
     llmock.fail(status)
 
     with pytest.raises(ResponderUnavailable, match=str(status)):
-        responder(llmock).respond([], said("Oi"))
+        responder(llmock).respond(conversation([], said("Oi")))
     assert len(llmock.requests) == 1
 
 
@@ -118,7 +123,7 @@ def test_the_delay_a_model_asks_for_is_kept(llmock: LLMock, retry_after: float, 
     llmock.rate_limit(retry_after=retry_after)
 
     with pytest.raises(ResponderUnavailable) as raised:
-        responder(llmock).respond([], said("Oi"))
+        responder(llmock).respond(conversation([], said("Oi")))
     assert raised.value.delay == delay_ms
 
 
@@ -126,18 +131,18 @@ def test_a_model_that_takes_too_long_may_be_asked_again(llmock: LLMock) -> None:
     llmock.delay(2)
 
     with pytest.raises(ResponderUnavailable, match="cannot be reached"):
-        responder(llmock, timeout_s=0.2).respond([], said("Oi"))
+        responder(llmock, timeout_s=0.2).respond(conversation([], said("Oi")))
 
 
 def test_an_endpoint_where_nobody_listens_may_be_asked_again() -> None:
     model = OpenAIResponder(base_url=f"http://127.0.0.1:{free_port()}/v1", api_key="sk-test", model="m")
 
     with pytest.raises(ResponderUnavailable, match="cannot be reached"):
-        model.respond([], said("Oi"))
+        model.respond(conversation([], said("Oi")))
 
 
 def test_an_empty_answer_is_none(llmock: LLMock) -> None:
     llmock.reply("  \n ")
 
     with pytest.raises(ResponderUnavailable, match="empty"):
-        responder(llmock).respond([], said("Oi"))
+        responder(llmock).respond(conversation([], said("Oi")))

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 from dramatiq.errors import Retry
 
-from actors.conversations import HoldLost, Reply
+from actors.channels import InboundMessage
+from actors.conversations import HoldLost
 from actors.deliveries import give_up_on_reply, reconcile_reply, record_delivery_status, send_reply
-from actors.messages import InboundMessage
-from actors.oversight import ByClock
+from actors.hold_policy import ExpiringPolicy
 from actors.replies import process_ai_response
+from actors.reply import Reply
 from api.webhooks import inbound_message
 from brokers.clock import now_ms
 from tests.support.conversations import CONVERSATION, answered, append, inbound
@@ -38,13 +39,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def oversight(clock: Clock) -> ByClock:
-    return ByClock(longest_run_ms=LONGEST_RUN_MS, clock=clock)
+def policy(clock: Clock) -> ExpiringPolicy:
+    return ExpiringPolicy(longest_run_ms=LONGEST_RUN_MS, clock=clock)
 
 
 @pytest.fixture
-def world(make_world: Callable[..., World], oversight: ByClock) -> World:
-    return make_world(oversight=oversight)
+def world(make_world: Callable[..., World], policy: ExpiringPolicy) -> World:
+    return make_world(policy=policy)
 
 
 def enqueue(world: World, text: str) -> InboundMessage:
@@ -63,27 +64,27 @@ def state_of(world: World, reply: Reply) -> str:
 # -- who holds -----------------------------------------------------------------------------------------
 
 
-def test_a_hold_is_void_when_its_time_is_over(oversight: ByClock, clock: Clock) -> None:
-    holder = oversight.holder("a-message")
+def test_a_hold_is_void_when_its_time_is_over(policy: ExpiringPolicy, clock: Clock) -> None:
+    holder = policy.holder("a-message")
 
-    assert oversight.is_live(holder, asked_by="another")
+    assert policy.holder_is_alive(holder, asked_by="another")
     clock.ahead_ms = LONGEST_RUN_MS + 1
-    assert not oversight.is_live(holder, asked_by="another")
+    assert not policy.holder_is_alive(holder, asked_by="another")
 
 
-def test_a_hold_of_its_own_does_not_keep_a_message_waiting(oversight: ByClock) -> None:
-    assert not oversight.is_live(oversight.holder("a-message"), asked_by="a-message")
+def test_a_hold_of_its_own_does_not_keep_a_message_waiting(policy: ExpiringPolicy) -> None:
+    assert not policy.holder_is_alive(policy.holder("a-message"), asked_by="a-message")
 
 
-def test_a_hold_from_before_sqs_is_void(oversight: ByClock) -> None:
-    assert not oversight.is_live("a-message", asked_by="another")
+def test_a_hold_from_before_sqs_is_void(policy: ExpiringPolicy) -> None:
+    assert not policy.holder_is_alive("a-message", asked_by="another")
 
 
-def test_a_message_that_finds_its_conversation_held_comes_back(world: World, oversight: ByClock) -> None:
+def test_a_message_that_finds_its_conversation_held_comes_back(world: World, policy: ExpiringPolicy) -> None:
     """It counts on nobody: whoever holds may be dead, and nobody could tell."""
     other = inbound("Oi")
     append(world.conversations, other)
-    holder = oversight.holder("another")
+    holder = policy.holder("another")
     hold = world.conversations.hold(CONVERSATION, holder, is_live=lambda _: True)
     assert hold is not None
     mine = enqueue(world, "Alô?")
@@ -93,9 +94,11 @@ def test_a_message_that_finds_its_conversation_held_comes_back(world: World, ove
     assert world.responder.asked == []
 
 
-def test_a_message_whose_holder_died_answers_for_both(world: World, oversight: ByClock, clock: Clock) -> None:
+def test_a_message_whose_holder_died_answers_for_both(
+    world: World, policy: ExpiringPolicy, clock: Clock
+) -> None:
     append(world.conversations, inbound("Oi"))
-    assert world.conversations.hold(CONVERSATION, oversight.holder("a-dead-one"), is_live=lambda _: True)
+    assert world.conversations.hold(CONVERSATION, policy.holder("a-dead-one"), is_live=lambda _: True)
     clock.ahead_ms = LONGEST_RUN_MS + 1
     mine = enqueue(world, "Alô?")
 
@@ -104,11 +107,11 @@ def test_a_message_whose_holder_died_answers_for_both(world: World, oversight: B
     assert world.responder.asked == [["Oi", "Alô?"]]
 
 
-def test_a_message_that_was_answered_meanwhile_waits_for_nobody(world: World, oversight: ByClock) -> None:
+def test_a_message_that_was_answered_meanwhile_waits_for_nobody(world: World, policy: ExpiringPolicy) -> None:
     mine = enqueue(world, "Oi")
     append(world.conversations, mine)
     reply = answered(world.conversations)
-    assert world.conversations.hold(CONVERSATION, oversight.holder("another"), is_live=lambda _: True)
+    assert world.conversations.hold(CONVERSATION, policy.holder("another"), is_live=lambda _: True)
 
     world.run_next()
 
@@ -132,13 +135,13 @@ def test_a_message_that_lost_its_hold_comes_back(world: World, monkeypatch: pyte
 
 
 def test_a_message_that_came_back_gathers_no_more(
-    make_world: Callable[..., World], oversight: ByClock, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    make_world: Callable[..., World], policy: ExpiringPolicy, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.later.COME_BACK_MS", 0)
-    world = make_world(oversight=oversight, reply_gather_ms=60_000)
+    monkeypatch.setattr("actors.snooze.SNOOZE_MS", 0)
+    world = make_world(policy=policy, reply_gather_ms=60_000)
     enqueue(world, "Oi")
     append(world.conversations, inbound("Oi"))
-    assert world.conversations.hold(CONVERSATION, oversight.holder("another"), is_live=lambda _: True)
+    assert world.conversations.hold(CONVERSATION, policy.holder("another"), is_live=lambda _: True)
     world.run_next()
     clock.ahead_ms = LONGEST_RUN_MS + 1
 
@@ -163,7 +166,7 @@ def test_a_message_delivered_twice_at_once_is_answered_once(world: World) -> Non
     with pytest.raises(Retry, match="taken over"):  # as an actor called directly comes back
         process_ai_response(dict(message.payload))
 
-    replies = [entry for entry in world.conversations.thread(CONVERSATION) if entry.author == "us"]
+    replies = [entry for entry in world.conversations.reader.thread(CONVERSATION) if entry.author == "us"]
     assert len(replies) == 1
 
 

@@ -1,4 +1,4 @@
-"""What a message can know of the others: whether who holds its conversation will ever look again.
+"""Whether the message that holds a conversation will still answer in it.
 
 An engine of Recado's own can be asked about any message, and hands each to one worker at a time. SQS can be
 asked nothing, and may hand out the same message twice: there only the clock tells what is over for sure.
@@ -16,25 +16,25 @@ from brokers.durable import DurableBroker
 
 
 class Uncertain(Exception):
-    """What becomes of another message cannot be told now. Come back in a moment."""
+    """It cannot be told now what becomes of another message. In a moment it may be."""
 
 
-class Oversight(Protocol):
+class HoldPolicy(Protocol):
     """How far the engine lets messages see each other.
 
     Attributes:
-      holder_sees_to_it: a message that finds its conversation held is done, because it can count on the
-        holder. If not, it comes back until it has held the conversation itself.
+      waiters_may_ack: a message that finds its conversation held is done, because it can count on the
+        holder. If not, it snoozes until it has held the conversation itself.
     """
 
-    holder_sees_to_it: bool
+    waiters_may_ack: bool
 
     def holder(self, message_id: str) -> str:
-        """The name in which a message holds its conversation from now on."""
+        """Return the name in which a message holds its conversation from now on."""
         ...
 
-    def is_live(self, holder: str, *, asked_by: str) -> bool:
-        """Whether whoever holds a conversation may still answer in it. False: its hold is void.
+    def holder_is_alive(self, holder: str, *, asked_by: str) -> bool:
+        """Tell whether the holder of a conversation may still answer in it. False: its hold is void.
 
         Parameters:
           holder: the name it is held in.
@@ -46,31 +46,31 @@ class Oversight(Protocol):
         """
         ...
 
-    def entrust(self, messages: Sequence[Message[Any]]) -> bool:
+    def requeue_waiters(self, messages: Sequence[Message[Any]]) -> bool:
         """See that each of these is in the queue, also if it was done because it counted on the one in hand.
 
         Returns False when one was found running: it is the one of before, perhaps, and about to be done.
         """
         ...
 
-    def may_go_on(self, began_at: int, *, longest_ms: int) -> bool:
-        """Whether something that the message in hand began, in another delivery, may still be going on.
+    def may_still_be_sending(self, began_at: int, *, longest_ms: int) -> bool:
+        """Tell whether a sending that the current message began, in another delivery, may still be going on.
 
         Parameters:
-          began_at: when, in milliseconds since the epoch.
+          began_at: when it began, in milliseconds since the epoch.
           longest_ms: how long it takes at most, in milliseconds.
         """
         ...
 
 
-class ByLookup:
-    """The engine is asked.
+class LookupPolicy:
+    """Asks the engine.
 
     Parameters:
       broker: of an engine that can look messages up.
     """
 
-    holder_sees_to_it = True
+    waiters_may_ack = True
 
     def __init__(self, broker: DurableBroker) -> None:
         self._broker = broker
@@ -78,7 +78,7 @@ class ByLookup:
     def holder(self, message_id: str) -> str:
         return message_id
 
-    def is_live(self, holder: str, *, asked_by: str) -> bool:
+    def holder_is_alive(self, holder: str, *, asked_by: str) -> bool:
         if holder == asked_by:
             return False
         stored = self._broker.backend.get(holder)
@@ -88,7 +88,7 @@ class ByLookup:
             raise Uncertain("conversation is held by a message that crashed before, and may again")
         return True
 
-    def entrust(self, messages: Sequence[Message[Any]]) -> bool:
+    def requeue_waiters(self, messages: Sequence[Message[Any]]) -> bool:
         certain = True
         for message in messages:
             self._broker.enqueue(message)
@@ -96,12 +96,12 @@ class ByLookup:
             certain &= stored is not None and stored.state != "running"
         return certain
 
-    def may_go_on(self, began_at: int, *, longest_ms: int) -> bool:  # noqa: ARG002
+    def may_still_be_sending(self, began_at: int, *, longest_ms: int) -> bool:  # noqa: ARG002
         return False  # another delivery is only made when the one before has ended
 
 
-class ByClock:
-    """Nobody can be asked, so a hold is void after the longest run there can be.
+class ExpiringPolicy:
+    """Asks the clock, for engines that cannot be asked: a hold is void after the longest run there can be.
 
     Parameters:
       longest_run_ms: how long an actor may hold a conversation at a time, in milliseconds. One that takes
@@ -109,7 +109,7 @@ class ByClock:
       clock: milliseconds since the epoch.
     """
 
-    holder_sees_to_it = False
+    waiters_may_ack = False
 
     def __init__(self, *, longest_run_ms: int, clock: Callable[[], int] = now_ms) -> None:
         self._longest_run_ms = longest_run_ms
@@ -118,14 +118,14 @@ class ByClock:
     def holder(self, message_id: str) -> str:
         return f"{message_id}@{self._clock() + self._longest_run_ms}"
 
-    def is_live(self, holder: str, *, asked_by: str) -> bool:
+    def holder_is_alive(self, holder: str, *, asked_by: str) -> bool:
         message_id, _, void_at = holder.rpartition("@")
         # Held by the same message: in a delivery that ended without a word; or that goes on, and then the
         # fence of its hold keeps it from writing a second answer.
         return message_id != asked_by and void_at.isdigit() and int(void_at) > self._clock()
 
-    def entrust(self, messages: Sequence[Message[Any]]) -> bool:  # noqa: ARG002
+    def requeue_waiters(self, messages: Sequence[Message[Any]]) -> bool:  # noqa: ARG002
         return True  # each of them comes back by itself
 
-    def may_go_on(self, began_at: int, *, longest_ms: int) -> bool:
+    def may_still_be_sending(self, began_at: int, *, longest_ms: int) -> bool:
         return self._clock() < began_at + longest_ms

@@ -1,4 +1,4 @@
-"""Twilio's REST API: sending, looking up, and what each of its errors means for a reply."""
+"""Twilio's REST API: sending replies, and looking them up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -15,30 +15,28 @@ from twilio.base.exceptions import TwilioException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from .conversations import Reply
-from .metrics import metrics
-from .retry_after import retry_after_ms
-from .sender import NotSentEver, NotSentYet, PerhapsSent, SendError
-from .spans import calling, note
+from ...reply import Reply
+from ...retry_after import retry_after_ms
+from ..channel import (
+    DeliveryStatus,
+    InboundMessage,
+    NotSentEver,
+    NotSentYet,
+    Payload,
+    PerhapsSent,
+    SendError,
+)
+from . import delivery, inbound
+from .errors import REFUSALS, Meaning, meaning_of
 
 #: Where the REST API lives; `TWILIO_API_BASE_URL` may name another place.
 TWILIO_API = "https://api.twilio.com"
 
-#: Refused for now, by a limit or by a window that passes: pace the next try
-#: (https://www.twilio.com/docs/api/errors; the numbers mean: 14107 send rate, 21611 queue full,
-#: 63018 channel's rate, 30022 carrier's rate).
-PACED = {14107, 21611, 63018, 30022}
+#: Twilio's longest body, in characters (error 21617 beyond it).
+MAX_CHARACTERS = 1_600
+
+#: How long to wait before the next try of what is paced, in milliseconds.
 PACE_MS = 30_000
-
-#: Statuses by which a request was certainly refused, before a message was made of it. All others leave it
-#: open, 4xx among them: 408 and 425 ask for the request again, 409 and 423 speak of another one, and 499 is
-#: a proxy's, when its client had left while Twilio was at it.
-REFUSALS = frozenset(
-    {400, 401, 402, 403, 404, 405, 406, 407, 410, 411, 413, 414, 415, 416, 417, 422, 428, 429, 431, 451}
-)
-
-#: An operator has to mend the account first: 20003 credentials, 30002 account suspended.
-OPERATOR = {20003, 30002}
 
 #: Twilio's clock and ours may differ by so much, in seconds, when a reply is looked up by time.
 CLOCK_SLACK_S = 30
@@ -47,12 +45,8 @@ CLOCK_SLACK_S = 30
 LOOK_BACK = 50
 
 
-#: What the metrics call what became of a call.
-_OUTCOMES: dict[type[SendError], str] = {NotSentYet: "not_yet", NotSentEver: "never", PerhapsSent: "unknown"}
-
-
-class TwilioSender:
-    """Sends replies through Twilio.
+class TwilioChannel:
+    """SMS, MMS, WhatsApp, RCS and Messenger, through Twilio.
 
     Twilio has no idempotency key: whatever leaves it open whether a message was accepted must not be
     repeated, so every failure is sorted by that question first.
@@ -64,6 +58,7 @@ class TwilioSender:
       timeout_s: longest wait for connecting, and for an answer, in seconds. twilio's own default is none.
     """
 
+    max_characters = MAX_CHARACTERS
     not_found_is_not_sent = False  # it may be listed a moment later
 
     def __init__(
@@ -82,49 +77,44 @@ class TwilioSender:
         self._timeout_s = timeout_s
         self._thread = threading.local()  # a requests session is not made for several threads
 
+    def read(self, payload: Payload) -> InboundMessage:
+        return inbound.read(payload)
+
+    def read_status(self, payload: Payload) -> DeliveryStatus:
+        return delivery.read_status(payload)
+
     def send(self, reply: Reply) -> str:
-        with self._calling("send", reply) as client:
+        with self._calling() as client:
             message = client.messages.create(
                 to=reply.contact,
                 from_=reply.address,
                 body=reply.body,
                 status_callback=f"{self._status_callback_url}?reply={quote(reply.reply_id)}",
             )
-            note({"twilio.message_sid": str(message.sid)})
         return str(message.sid)
 
     def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
         try:
-            with self._calling("find", reply) as client:
+            with self._calling() as client:
                 messages = client.messages.list(to=reply.contact, limit=LOOK_BACK)
                 sids = (str(message.sid) for message in messages if _is_the_same(message, reply))
-                sid = next((sid for sid in sids if not is_known(sid)), None)
-                note({"twilio.message_sid": sid})
+                return next((sid for sid in sids if not is_known(sid)), None)
         except SendError as error:
-            raise NotSentYet(f"Twilio cannot be asked about a reply: {error}") from error
-        return sid
+            message = f"Twilio cannot be asked about a reply: {error}"
+            raise NotSentYet(message, code=error.code) from error
 
     @contextmanager
-    def _calling(self, operation: str, reply: Reply) -> Iterator[Any]:
-        """A call of Twilio's, made inside with the client this gives: timed, counted, its errors explained.
+    def _calling(self) -> Iterator[Any]:
+        """Give a client to call Twilio with inside, and explain its errors.
 
         Raises:
-          NotSentYet, NotSentEver, PerhapsSent: what a failure means for whatever was asked.
+          NotSentYet, NotSentEver, PerhapsSent: what a failure means for the reply.
         """
-        client, host = self._client(), urlsplit(self._api_base_url).hostname
-        with calling(f"twilio {operation}", {"server.address": host, "recado.reply_id": reply.reply_id}):
-            try:
-                with metrics().twilio_seconds.labels(operation).time():
-                    yield client
-            except (TwilioException, requests.RequestException) as error:
-                meaning, code = _meaning_of(error, client.http_client), getattr(error, "code", None)
-                outcome = _OUTCOMES[type(meaning)]
-                metrics().twilio_requests.labels(operation, outcome).inc()
-                metrics().twilio_errors.labels(operation, str(code or type(error).__name__)).inc()
-                note({"twilio.outcome": outcome, "twilio.error_code": code})
-                raise meaning from error
-            metrics().twilio_requests.labels(operation, "accepted").inc()
-            note({"twilio.outcome": "accepted"})
+        client = self._client()
+        try:
+            yield client
+        except (TwilioException, requests.RequestException) as error:
+            raise _explained(error, client.http_client) from error
 
     def _client(self) -> Any:
         client = getattr(self._thread, "client", None)
@@ -152,7 +142,7 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # twilio is untyped
         return response
 
 
-def _meaning_of(error: Exception, http_client: _HttpClient) -> SendError:
+def _explained(error: Exception, http_client: _HttpClient) -> SendError:
     """Sort a failure: certainly not sent (yet, or ever), or perhaps sent."""
     if isinstance(error, requests.RequestException):
         message = f"Twilio gave no answer: {type(error).__name__}: {error}"
@@ -161,12 +151,12 @@ def _meaning_of(error: Exception, http_client: _HttpClient) -> SendError:
     status, code = getattr(error, "status", None), getattr(error, "code", None)
     message = f"Twilio answered {status}, error {code}: {getattr(error, 'msg', None) or error}"
     if status not in REFUSALS:
-        return PerhapsSent(message)
+        return PerhapsSent(message, code=code)
     if status == 429:
-        return NotSentYet(message, delay_ms=retry_after_ms(http_client.retry_after))
-    if code in PACED or code in OPERATOR:
-        return NotSentYet(message, delay_ms=PACE_MS)
-    return NotSentEver(message)
+        return NotSentYet(message, code=code, delay_ms=retry_after_ms(http_client.retry_after))
+    if meaning_of(code) is not Meaning.PERMANENT:
+        return NotSentYet(message, code=code, delay_ms=PACE_MS)
+    return NotSentEver(message, code=code)
 
 
 def _never_connected(error: requests.RequestException) -> bool:

@@ -1,4 +1,4 @@
-"""The sender for development: nothing is sent, replies are written down."""
+"""The channel for development: it reads Twilio's webhooks, sends nothing, and writes replies down."""
 
 from __future__ import annotations
 
@@ -13,23 +13,32 @@ import structlog
 from brokers.clock import now_ms
 from ops.foundation.private_files import private
 
-from .conversations import Reply
+from ..reply import Reply
+from .channel import DeliveryStatus, InboundMessage, Payload
+from .twilio import delivery, inbound
 
 logger = structlog.get_logger(__name__)
 
 
-class ConsoleSender:
+class ConsoleChannel:
     """Appends each reply to a file, one JSON object a line.
 
     Parameters:
       outbox: the file; created when missing.
     """
 
+    max_characters = 1_600  # as of the channel that it stands for
     not_found_is_not_sent = True  # the file is all there is
 
     def __init__(self, outbox: Path) -> None:
         self._outbox = outbox
         self._lock = threading.Lock()
+
+    def read(self, payload: Payload) -> InboundMessage:
+        return inbound.read(payload)
+
+    def read_status(self, payload: Payload) -> DeliveryStatus:
+        return delivery.read_status(payload)
 
     def send(self, reply: Reply) -> str:
         sid = f"console-{reply.reply_id}"

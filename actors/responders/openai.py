@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import openai
 from openai.types.chat import ChatCompletion
 
-from ..conversations import Line
+from ..answer import Answer, Usage
+from ..conversation import Conversation
 from ..retry_after import retry_after_ms
-from .responder import Completion, ResponderRefused, ResponderUnavailable
+from .responder import ResponderRefused, ResponderUnavailable
 from .window import window
 
 #: Shown when no system prompt is set.
@@ -62,11 +62,11 @@ class OpenAIResponder:
         self._history_messages = history_messages
         self._history_characters = history_characters
 
-    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:
+    def respond(self, conversation: Conversation) -> Answer:
         try:
             completion = self._client.chat.completions.create(
                 model=self._model,
-                messages=self._prompt(history, unanswered),
+                messages=self._prompt(conversation),
                 max_tokens=self._max_tokens,
             )
         except openai.APIStatusError as error:
@@ -75,12 +75,19 @@ class OpenAIResponder:
             raise ResponderUnavailable(f"The model cannot be reached: {error}") from error
         return _read(completion)
 
-    def _prompt(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Any:
-        shown = window(history, max_messages=self._history_messages, max_characters=self._history_characters)
+    def _prompt(self, conversation: Conversation) -> Any:
+        shown = window(
+            conversation.history,
+            max_messages=self._history_messages,
+            max_characters=self._history_characters,
+        )
         roles = {"contact": "user", "us": "assistant"}
         return [
             {"role": "system", "content": self._system_prompt},
-            *({"role": roles[line.author], "content": line.text} for line in [*shown, *unanswered]),
+            *(
+                {"role": roles[each.author], "content": each.text}
+                for each in [*shown, *conversation.unanswered]
+            ),
         ]
 
 
@@ -102,14 +109,16 @@ def _meaning_of(error: openai.APIStatusError) -> Exception:
     return meaning
 
 
-def _read(completion: ChatCompletion) -> Completion:
+def _read(completion: ChatCompletion) -> Answer:
     text = (completion.choices[0].message.content or "").strip() if completion.choices else ""
     if not text:
         raise ResponderUnavailable("The model gave an empty answer")
     usage = completion.usage
-    return Completion(
+    return Answer(
         text,
-        model=completion.model,
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        completion_tokens=usage.completion_tokens if usage else None,
+        Usage(
+            completion.model,
+            input_tokens=usage.prompt_tokens if usage else None,
+            output_tokens=usage.completion_tokens if usage else None,
+        ),
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
-from ..conversations import Line
-from .responder import Completion
+from ..answer import Answer, Usage
+from ..conversation import Conversation
 
 
 class EchoResponder:
@@ -19,8 +18,8 @@ class EchoResponder:
     def __init__(self, *, delay_s: float = 0.0) -> None:
         self._delay_s = delay_s
 
-    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:  # noqa: ARG002
+    def respond(self, conversation: Conversation) -> Answer:
         if self._delay_s:
             time.sleep(self._delay_s)
-        said = "\n".join(line.text for line in unanswered)
-        return Completion(f"[echo, not an AI] {said}", model="echo")
+        said = "\n".join(message.text for message in conversation.unanswered)
+        return Answer(f"[echo, not an AI] {said}", Usage("echo"))

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from actors.messages import InboundMessage, InvalidMessage, masked
+from actors.channels import InboundMessage, InvalidMessage
+from actors.channels.twilio import inbound
+from actors.masking import masked
 
 NEEDED = {"MessageSid": "SM1", "AccountSid": "AC1", "From": "+5511900001234", "To": "+15005550006"}
 
 
 def read(**parameters: Any) -> InboundMessage:
-    return InboundMessage.from_twilio(NEEDED | parameters)
+    return inbound.read(NEEDED | parameters)
 
 
 @pytest.mark.parametrize("value", ["", None, [], [None], {"a": 1}, True])
@@ -23,7 +25,7 @@ def test_what_is_missing_is_named(name: str, value: Any) -> None:
         del parameters[name]
 
     with pytest.raises(InvalidMessage, match=name):
-        InboundMessage.from_twilio(parameters)
+        inbound.read(parameters)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +50,15 @@ def test_what_is_missing_is_named(name: str, value: Any) -> None:
     ],
 )
 def test_what_was_said(parameters: dict[str, Any], body: str) -> None:
-    assert read(**parameters).body == body
+    assert read(**parameters).text == body
 
 
 def test_no_message_has_a_billion_attachments() -> None:
-    assert read(NumMedia="999999999").body.count("[media") == 10
+    assert read(NumMedia="999999999").text.count("[media") == 10
 
 
 def test_a_contact_needs_no_phone_number() -> None:
-    assert read(From="whatsapp:US.1234").contact == "whatsapp:US.1234"
+    assert read(From="whatsapp:US.1234").contact.address == "whatsapp:US.1234"
 
 
 def test_a_conversation_is_one_contact_at_one_address_of_one_account() -> None:

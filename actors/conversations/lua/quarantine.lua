@@ -1,4 +1,5 @@
--- Leave a message out of turns, or take it up again. ARGV: again, time, keep, name, '1' to set it aside.
+-- Put a message in quarantine, which leaves it out of turns, or restore it. ARGV: again, time, keep, name, '1' for
+-- quarantine.
 
 although_memory_is_full()
 local name, aside = ARGV[4], ARGV[5] == '1'

@@ -1,4 +1,4 @@
-"""Having the message in hand run again in a moment."""
+"""Having the current message run again in a moment."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .services import services
 logger = structlog.get_logger(__name__)
 
 #: How long a message waits that has to see what becomes of another one, in milliseconds.
-COME_BACK_MS = 2_000
+SNOOZE_MS = 2_000
 
 
-def come_back(why: str) -> None:
-    """Have the message in hand run again in a moment. It did not fail, so no retry is used up.
+def snooze(why: str) -> None:
+    """Have the current message run again in a moment. It did not fail, so no retry is used up.
 
     Parameters:
       why: what it has to wait for, for the log.
     """
     message = message_in_hand()
     if message is None:
-        raise Retry(why, delay=COME_BACK_MS)
+        raise Retry(why, delay=SNOOZE_MS)
     logger.info(why)
-    services().broker.enqueue(message, delay=COME_BACK_MS)  # type: ignore[arg-type]  # a proxy of one
+    services().broker.enqueue(message, delay=SNOOZE_MS)  # type: ignore[arg-type]  # a proxy of one
