@@ -35,10 +35,11 @@ run: $(VENV)/.product ## Run the API and two workers until Ctrl-C, on files in .
 test: $(VENV)/.dev ## Run all tests
 	@$(BIN)/pytest
 
-check: $(VENV)/.dev ## Lint, format and type-check
+check: $(VENV)/.dev ## Lint, format and type-check, and see who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
