@@ -309,7 +309,7 @@ class System:
 
     def reply_of(self, message: Any) -> Reply:
         """Our record of the reply that Twilio's `message` is."""
-        reply = self.conversations.reply(message.status_callback.partition("?reply=")[2])
+        reply = self.conversations.reply(message.status_callback.partition("?reply=")[2].partition("#")[0])
         assert reply is not None
         return reply
 
