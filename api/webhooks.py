@@ -160,8 +160,8 @@ def inbound_message(payload: dict[str, Any]) -> Message[Any]:
         raise NoMessage(
             "status_callback",
             "This is a status callback, and no message of a customer. In Twilio's console, the status "
-            "callback URL of the number or the Messaging Service has to end in /webhooks/twilio/status, or be "
-            "empty: Recado gives its own with each reply",
+            "callback URL of the number or the Messaging Service has to end in /webhooks/twilio/status, or "
+            "be empty: Recado gives its own with each reply",
         )
     try:
         message = inbound.read(payload)

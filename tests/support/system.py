@@ -139,12 +139,15 @@ class System:
     Parameters:
       directory: for databases and logs.
       twilio: where the account is made.
+      account_sid: the account, when it is not to be just any new one.
       settings: environment variables, over those for tests.
     """
 
-    def __init__(self, directory: Path, twilio: FakeTwilio, **settings: str) -> None:
+    def __init__(
+        self, directory: Path, twilio: FakeTwilio, *, account_sid: str = "", **settings: str
+    ) -> None:
         self.directory = directory
-        self.twilio: Account = twilio.account()
+        self.twilio: Account = twilio.account(account_sid or None)
         self.settings = {
             "API_PORT": "0",
             "CONSOLE_OUTBOX_PATH": str(directory / "outbox.jsonl"),
