@@ -1,8 +1,8 @@
 """`make test-changed`: the tests that a change concerns.
 
 Of what differs from a commit (the last one that `main` has in common with this branch), each changed test is
-run, whatever its tier, and each fast test that imports a changed module, directly or through others. What is no
-Python (Lua, templates, documents) counts as a change of the package it lies in.
+run, whatever its tier, and each fast test that imports a changed module, directly or through others. What is
+no Python (Lua, templates, documents) counts as a change of the package it lies in.
 """
 
 from __future__ import annotations
@@ -69,9 +69,7 @@ def main() -> int:
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
     tests = list(concerned(modules_of(paths, graph), graph))
     own = [path for path in paths if Path(path).name.startswith("test_") and (ROOT / path).exists()]
-    print(
-        f"{len(paths)} files changed since {since[:10]}: {len(own)} tests of their own, {len(tests)} concerned"
-    )
+    print(f"{len(paths)} files changed since {since[:10]}: {len(own)} are tests, {len(tests)} are concerned")
     codes = []
     if own:
         codes.append(_pytest(*own))
@@ -81,9 +79,8 @@ def main() -> int:
 
 
 def _pytest(*arguments: str) -> int:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=os.environ, check=False
-    ).returncode
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":
