@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.supervisor.directory import ask
 from ops.supervisor.errors import Unreachable
+from ops.supervisor.status.status_client import fetch_status
 from tests.support.system import BIN, PATIENCE_S, Program, System
 from tests.support.waiting import eventually
 
@@ -33,8 +33,7 @@ class Up(Program):
 
     def status(self) -> dict[str, Any]:
         """What it says of itself."""
-        status: dict[str, Any] = json.loads(ask(self.directory, timeout_s=PATIENCE_S))
-        return status
+        return fetch_status(self.directory, timeout_s=PATIENCE_S)
 
     def children(self, kind: str = "") -> dict[str, dict[str, Any]]:
         """Its children, by name."""

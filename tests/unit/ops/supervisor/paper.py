@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from ops.supervisor.child import Slot
-from ops.supervisor.crew import Crew
-from ops.supervisor.events import Event
-from ops.supervisor.heartbeat import Heartbeat
-from ops.supervisor.recycling import Limits
-from ops.supervisor.spec import ChildSpec
-from ops.supervisor.supervisor import Plan, Supervisor
+from ops.supervisor.control.children import Children
+from ops.supervisor.control.lifecycle_events import Event
+from ops.supervisor.control.plan import Plan
+from ops.supervisor.control.slot import Slot
+from ops.supervisor.control.supervisor import Supervisor
+from ops.supervisor.policy.child_spec import ChildSpec
+from ops.supervisor.policy.recycling import UsageLimits
+from ops.supervisor.protocol.heartbeat import Heartbeat
 
 #: How often a child on paper sends a heartbeat, and time goes on, in seconds.
 STEP_S = 0.25
@@ -29,7 +30,7 @@ class Paper:
       plan: more of the plan.
     """
 
-    def __init__(self, *, workers: int = 2, limits: Limits | None = None, **plan: Any) -> None:
+    def __init__(self, *, workers: int = 2, limits: UsageLimits | None = None, **plan: Any) -> None:
         self.now = 1_000.0
         self.events: list[Event] = []
         self.names: dict[int, str] = {}
@@ -43,9 +44,9 @@ class Paper:
         self._living: dict[int, Heartbeat] = {}
         self._numbers = itertools.count(100)
         self.random = 1.0
-        crew = Crew(
+        children = Children(
             self,
-            limits={"worker": limits or Limits()},
+            limits={"worker": limits or UsageLimits()},
             clock=lambda: self.now,
             random=lambda: self.random,
             emit=self.events.append,
@@ -62,10 +63,10 @@ class Paper:
                 ),
                 **plan,
             ),
-            crew,
+            children,
         )
 
-    # -- the crew's hands ------------------------------------------------------------------------------
+    # -- process control -------------------------------------------------------------------------------
 
     def start(self, slot: Slot) -> int:
         if self.no_room:
@@ -105,13 +106,13 @@ class Paper:
         """A child sends a heartbeat, and others like it from now on: ready, unless it says otherwise."""
         pid = self.living()[name]
         self._living[pid] = Heartbeat(**{"state": "ready", **fields})
-        self.supervisor.heard(pid, self._living[pid])
+        self.supervisor.heartbeat_received(pid, self._living[pid])
 
     def dies(self, name: str, code: int = -9) -> None:
         """A child's process ends."""
         pid = self.living()[name]
         del self._living[pid]
-        assert self.supervisor.ended(pid, code)
+        assert self.supervisor.process_ended(pid, code)
 
     def goes_on(self, seconds: float) -> None:
         """Time passes, with a heartbeat of everybody who is not silent."""
@@ -120,8 +121,8 @@ class Paper:
             self.now = min(until, self.now + STEP_S)
             for pid, heartbeat in list(self._living.items()):
                 if self.names[pid] not in self.silent:
-                    self.supervisor.heard(pid, heartbeat)
-            self.supervisor.act(round(self.now * 1000))
+                    self.supervisor.heartbeat_received(pid, heartbeat)
+            self.supervisor.do_what_is_due(round(self.now * 1000))
 
     def said(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]

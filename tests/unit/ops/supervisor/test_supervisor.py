@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ops.supervisor import events
-from ops.supervisor.autoscaler import Autoscaler
-from ops.supervisor.heartbeat import Backlog, Job
-from ops.supervisor.recycling import Limits
+from ops.supervisor.control import lifecycle_events as events
+from ops.supervisor.policy.autoscaler import Autoscaler
+from ops.supervisor.policy.recycling import UsageLimits
+from ops.supervisor.protocol.heartbeat import Backlog, Job
 
 from .paper import MB, Paper
 
@@ -116,7 +116,7 @@ def test_nobody_is_blamed_for_a_time_in_which_the_supervisor_itself_was_stopped(
     paper.up()
     paper.goes_on(5)
     paper.now += 3_600
-    paper.supervisor.act(0)
+    paper.supervisor.do_what_is_due(0)
     assert paper.killed == []
     paper.silent = EVERYBODY
     paper.goes_on(12)
@@ -163,7 +163,7 @@ def test_a_worker_with_dead_threads_is_replaced() -> None:
 
 
 def test_memory_over_the_hard_limit_is_the_end() -> None:
-    paper = Paper(limits=Limits(memory_bytes=100 * MB, hard_memory_bytes=200 * MB))
+    paper = Paper(limits=UsageLimits(memory_bytes=100 * MB, hard_memory_bytes=200 * MB))
     paper.up()
     paper.rss["worker-1"] = 201 * MB
     paper.rss["api-1"] = 500 * MB
@@ -175,7 +175,7 @@ def test_memory_over_the_hard_limit_is_the_end() -> None:
 
 
 def test_worn_workers_are_replaced_one_at_a_time() -> None:
-    paper = Paper(limits=Limits(memory_bytes=100 * MB))
+    paper = Paper(limits=UsageLimits(memory_bytes=100 * MB))
     paper.up()
     paper.rss = {"worker-1": 150 * MB, "worker-2": 150 * MB}
     paper.goes_on(10)
@@ -190,7 +190,7 @@ def test_worn_workers_are_replaced_one_at_a_time() -> None:
 
 
 def test_an_old_one_that_dies_while_its_replacement_starts_is_replaced_all_the_same() -> None:
-    paper = Paper(limits=Limits(jobs=10))
+    paper = Paper(limits=UsageLimits(jobs=10))
     paper.up()
     paper.beats("worker-1", done=10)
     paper.goes_on(2)
@@ -201,7 +201,7 @@ def test_an_old_one_that_dies_while_its_replacement_starts_is_replaced_all_the_s
 
 
 def test_a_replacement_that_fails_leaves_the_old_one_and_is_tried_again_later() -> None:
-    paper = Paper(limits=Limits(jobs=10))
+    paper = Paper(limits=UsageLimits(jobs=10))
     paper.up()
     paper.beats("worker-1", done=10)
     paper.goes_on(2)
