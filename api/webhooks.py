@@ -14,10 +14,13 @@ from dramatiq.errors import BrokerError
 from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter, Histogram
 
-from actors import process_ai_response, record_delivery_status
-from actors.context import about_contact
-from actors.messages import InboundMessage, InvalidMessage, text_of
-from actors.named import named
+from actors import record_delivery_status
+from actors.channels import InvalidMessage
+from actors.channels.twilio import inbound
+from actors.channels.twilio.inbound import text_of
+from actors.context import bind_contact
+from actors.keys import with_message_id
+from actors.replies import inbound_message as queue_message
 from actors.spans import note
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
@@ -118,18 +121,18 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, ope
 
 
 def inbound_message(payload: dict[str, Any]) -> Message[Any]:
-    """The queue message for an inbound Twilio message."""
+    """Make the queue message for an inbound Twilio message."""
     try:
-        inbound = InboundMessage.from_twilio(payload)
+        message = inbound.read(payload)
     except InvalidMessage as error:
         raise Refused(400, "incomplete", f"{error}.") from error
-    about_contact(inbound.contact, message_id=inbound.message_id, message_sid=inbound.message_sid)
+    bind_contact(message.contact.address, message_id=message.message_id, message_sid=message.external_id)
     logger.info("message received")
-    return named(process_ai_response.message(payload), inbound.message_id)
+    return with_message_id(queue_message(payload, message.channel), message.message_id)
 
 
 def delivery_status(reply_id: str, payload: dict[str, Any]) -> Message[Any]:
-    """The queue message for a status callback. It names our reply in its URL."""
+    """Make the queue message for a status callback. It names our reply in its URL."""
     missing = [name for name in ("MessageSid", "MessageStatus") if not text_of(payload, name)]
     if not reply_id:
         missing.append("the reply's id in the URL (?reply=...)")

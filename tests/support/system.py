@@ -19,8 +19,8 @@ from typing import Any, Self, TypeVar
 import httpx
 from dramatiq import Message
 
-from actors.conversations import Reply
 from actors.engines import conversation_store, queue_backend
+from actors.reply import Reply
 from brokers.backend import DeadLetterFilter, QueueMessage, StoredMessage
 from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
