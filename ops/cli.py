@@ -60,9 +60,9 @@ def worker(
     from ops.foundation.settings import load_settings
     from ops.worker import run_worker
 
-    raise typer.Exit(
-        run_worker(threads=threads or load_settings().worker_threads, queues=queue, modules=module or ())
-    )
+    if threads is None:
+        threads = load_settings().worker_threads
+    raise typer.Exit(run_worker(threads=threads, queues=queue, modules=module or ()))
 
 
 @app.command()
