@@ -11,10 +11,10 @@ import pytest
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import Stage, Up, kill
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 #: How soon a new process has to be there, and ready: what is promised, with room for a machine that does
 #: more than this.

@@ -24,10 +24,10 @@ from tests.support.system import BIN, PATIENCE_S, ROOT
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import Stage, kill
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 
 def test_the_status_names_everything(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from tests.support.system import ROOT
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import Stage, Up, kill
 
 #: Checks from within a worker that the test is about what it says.
@@ -37,7 +37,7 @@ def stage(make_stage: MakeStage) -> Stage:
 
 
 def start(stage: Stage) -> Up:
-    return stage.up("--module", "tests.supervisor.deeds", "--module", "is_hidden")
+    return stage.up("--module", "tests.supervisor.misbehaving_actors", "--module", "is_hidden")
 
 
 def test_a_killed_worker_is_replaced_and_its_messages_run_again(stage: Stage) -> None:

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 
 class Heard:
-    """What processes said, and how they ended."""
+    """Records what processes wrote, and how they ended."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, bytes]] = []
@@ -41,7 +41,7 @@ class Heard:
 
 
 def run(begin: Callable[[ChildProcesses], int | None]) -> Heard:
-    """Begin a process and see it end."""
+    """Begin a process, and wait until it has ended."""
     heard = Heard()
     try:
         begin(heard.processes)

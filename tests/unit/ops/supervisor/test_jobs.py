@@ -1,4 +1,4 @@
-"""What a worker tells of its messages, and what it gives back at its end."""
+"""The heartbeats of a worker, and the messages it gives back at its end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Bench:
         assert self.may_end.acquire(timeout=30)
 
     def sent(self) -> list[Heartbeat]:
-        """The heartbeats since the last time."""
+        """Return the heartbeats sent since the previous call."""
         try:
             return [Heartbeat.decode(line) for line in os.read(self.read, 65536).splitlines()]
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""A supervisor on paper: no processes, and a clock that goes on only when it is told to."""
+"""A simulated machine for a supervisor: it has no processes, and its clock stands still until `advance`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from ops.supervisor.policy.child_spec import ChildSpec
 from ops.supervisor.policy.recycling import UsageLimits
 from ops.supervisor.protocol.heartbeat import Heartbeat
 
-#: How often a child on paper sends a heartbeat, and time goes on, in seconds.
+#: The step of the clock, and the interval of the simulated heartbeats, in seconds.
 STEP_S = 0.25
 
-#: A limit that is never reached, where none is meant.
 MB = 1_000_000
 
 
-class Paper:
-    """Stands for the machine.
+class Simulation:
+    """Runs a supervisor on simulated processes.
 
     Parameters:
-      workers: how many there are to be.
+      workers: how many workers the plan has.
       limits: what a worker may use up.
-      plan: more of the plan.
+      plan: further fields of the plan.
     """
 
     def __init__(self, *, workers: int = 2, limits: UsageLimits | None = None, **plan: Any) -> None:
@@ -93,29 +92,29 @@ class Paper:
     # -- what happens ----------------------------------------------------------------------------------
 
     def up(self) -> None:
-        """Start, and have everybody ready."""
+        """Start all children, and make them ready."""
         self.supervisor.start()
         for name in self.living():
-            self.beats(name)
+            self.send_heartbeat(name)
 
     def living(self) -> dict[str, int]:
-        """Processes, by name."""
+        """Return the process ids of the living children, by name."""
         return {self.names[pid]: pid for pid in self._living}
 
-    def beats(self, name: str, **fields: Any) -> None:
-        """A child sends a heartbeat, and others like it from now on: ready, unless it says otherwise."""
+    def send_heartbeat(self, name: str, **fields: Any) -> None:
+        """Send a heartbeat of a child, now and at each step. Its state is ready by default."""
         pid = self.living()[name]
         self._living[pid] = Heartbeat(**{"state": "ready", **fields})
         self.supervisor.heartbeat_received(pid, self._living[pid])
 
     def dies(self, name: str, code: int = -9) -> None:
-        """A child's process ends."""
+        """End a child's process."""
         pid = self.living()[name]
         del self._living[pid]
         assert self.supervisor.process_ended(pid, code)
 
-    def goes_on(self, seconds: float) -> None:
-        """Time passes, with a heartbeat of everybody who is not silent."""
+    def advance(self, seconds: float) -> None:
+        """Advance the clock, with a heartbeat of each child that is not silent."""
         until = self.now + seconds
         while self.now < until:
             self.now = min(until, self.now + STEP_S)
@@ -124,7 +123,7 @@ class Paper:
                     self.supervisor.heartbeat_received(pid, heartbeat)
             self.supervisor.do_what_is_due(round(self.now * 1000))
 
-    def said(self, kind: type[Event]) -> list[Any]:
+    def emitted(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def states(self) -> dict[str, str]:

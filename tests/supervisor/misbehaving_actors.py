@@ -1,4 +1,4 @@
-"""Actors for `recado up --module`: one that is well, and what others do to the worker they run in."""
+"""Actors for `recado up --module`: some that behave, and others that ruin the worker they run in."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dramatiq.middleware import raise_thread_exception
 
 import actors  # noqa: F401  Recado's broker is the one these are declared on
 
-QUEUE = "deeds"
+QUEUE = "misbehaving"
 
 
 def note(file: str, line: object) -> None:
-    """A whole line, whatever becomes of the process."""
+    """Append a line to a file, at once: also when the process dies right after."""
     fd = os.open(Path(file), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.write(fd, f"{line}\n".encode())
     os.close(fd)
@@ -54,18 +54,18 @@ def eat_memory() -> None:
 
 @dramatiq.actor(queue_name=QUEUE, max_retries=0, time_limit=500)
 def block_in_c() -> None:
-    """For ever, in a system call: other threads go on, and no exception reaches this one."""
+    """Block in a system call for ever. Other threads go on, and no exception reaches this one."""
     while True:
         ctypes.CDLL(None).sleep(600)
 
 
 @dramatiq.actor(queue_name=QUEUE, max_retries=0, time_limit=500)
 def block_everything() -> None:
-    """The same with the interpreter's lock held: nothing in this process runs any more."""
+    """Block for ever with the interpreter's lock held: no other thread of this process runs any more."""
     ctypes.PyDLL(None).sleep(600)
 
 
 @dramatiq.actor(queue_name=QUEUE, max_retries=0)
 def lose_the_thread() -> None:
-    """An exception arrives in this thread when the actor is long done."""
+    """Raise an exception in this thread after the actor has returned."""
     threading.Timer(0.2, raise_thread_exception, (threading.get_ident(), SystemExit)).start()
