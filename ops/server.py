@@ -28,7 +28,7 @@ class Server(uvicorn.Server):
 
     Parameters:
       config: uvicorn's configuration.
-      watch: called with the server once it accepts connections.
+      on_accepting: called with the server once it accepts connections.
       drain: called when the server is told to stop, to end answers that go on as long as their clients.
       on_exit: called in the signal handler, to end a start that waits for something.
     """
@@ -37,12 +37,12 @@ class Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         *,
-        watch: Callable[[Server], None] | None = None,
+        on_accepting: Callable[[Server], None] | None = None,
         drain: Callable[[], None] | None = None,
         on_exit: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(config)
-        self._watch = watch
+        self._on_accepting = on_accepting
         self._drain = drain
         self._on_exit = on_exit
 
@@ -52,8 +52,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self._watch is not None and self.started:
-            self._watch(self)
+        if self._on_accepting is not None and self.started:
+            self._on_accepting(self)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -82,7 +82,7 @@ def run_server(
     port: int,
     request_within_s: float = 15.0,
     sockets: Sequence[socket.socket] | None = None,
-    watch: Callable[[Server], None] | None = None,
+    on_accepting: Callable[[Server], None] | None = None,
 ) -> int:
     """Serve until told to stop; return the exit code.
 
@@ -91,7 +91,7 @@ def run_server(
       host, port: the address to listen on.
       request_within_s: how long a client may take to send a request, in seconds.
       sockets: listening sockets to use instead of that address.
-      watch: called with the server once it accepts connections.
+      on_accepting: called with the server once it accepts connections.
     """
     config = uvicorn.Config(
         app,
@@ -107,7 +107,7 @@ def run_server(
     gc_tuning.freeze()
     server = Server(
         config,
-        watch=watch,
+        on_accepting=on_accepting,
         drain=getattr(app.state, "drain", None),
         on_exit=getattr(app.state, "stop_waiting", None),
     )

@@ -39,10 +39,12 @@ def die_with_parent(parent_pid: int) -> None:
     if os.getppid() != parent_pid:
         os._exit(1)
     if not is_kernel_watching:
-        threading.Thread(target=_watch, args=(parent_pid,), name="recado-parent-watch", daemon=True).start()
+        threading.Thread(
+            target=_watch_parent, args=(parent_pid,), name="recado-parent-watch", daemon=True
+        ).start()
 
 
-def _watch(parent_pid: int) -> None:
+def _watch_parent(parent_pid: int) -> None:
     while os.getppid() == parent_pid:
         time.sleep(PARENT_CHECK_EVERY_S)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -33,7 +33,7 @@ def run(settings: Settings, place: ChildEnvironment) -> int:
         port=settings.api_port,
         request_within_s=settings.api_request_timeout_s,
         sockets=[socket.socket(fileno=place.listen_fd)],
-        watch=reporter.start,
+        on_accepting=reporter.start,
     )
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 #: How much is kept for a slow reader, in bytes. Further lines are dropped, and counted.
 MAX_KEPT_BYTES = 1024 * 1024
 
-#: The kernel takes this many bytes without waiting, when a pipe can be written to at all (PIPE_BUF on Linux).
-_WRITE_BYTES = 4096
+#: A pipe that can be written to takes this many bytes without waiting: 4,096 on Linux, 512 on macOS.
+_WRITE_BYTES = select.PIPE_BUF
 
 
 class Outlet:
