@@ -17,6 +17,8 @@ import select
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from .lines import MAX_LINE_BYTES
@@ -57,7 +59,9 @@ class ChildOutput(io.RawIOBase):
     def write(self, data: Any) -> int:
         """Write, keep or drop the lines of `data`. A full pipe neither blocks nor raises."""
         content = bytes(data)
-        with self._lock:
+        with self._holding_lock() as is_held:
+            if not is_held:
+                return len(content)
             *lines, self._unfinished = (self._unfinished + content).split(b"\n")
             lines = [line + b"\n" for line in lines]
             if len(self._unfinished) > MAX_LINE_BYTES:
@@ -68,9 +72,24 @@ class ChildOutput(io.RawIOBase):
 
     def flush(self) -> None:
         """Write the line that has no end yet."""
-        with self._lock:
-            unfinished, self._unfinished = self._unfinished, b""
-            self._pass_on([unfinished] if unfinished else [])
+        with self._holding_lock() as is_held:
+            if is_held:
+                unfinished, self._unfinished = self._unfinished, b""
+                self._pass_on([unfinished] if unfinished else [])
+
+    @contextmanager
+    def _holding_lock(self) -> Iterator[bool]:
+        """Take the lock, and yield True; yield False where no thread can ever release it.
+
+        When the interpreter shuts down, it ends daemon threads wherever they are. A daemon thread that writes
+        at that moment keeps the lock; therefore the main thread, which flushes afterwards, must not wait.
+        """
+        is_held = self._lock.acquire(blocking=not sys.is_finalizing())
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                self._lock.release()
 
     def _pass_on(self, lines: list[bytes]) -> None:
         for line in lines:

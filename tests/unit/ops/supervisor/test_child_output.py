@@ -133,3 +133,33 @@ def test_a_process_that_is_not_read_goes_on_and_its_last_words_are_kept() -> Non
     os.close(read_end)
     assert told.count("x" * 99) == told.count("y" * 99) == 2_000
     assert told.endswith("RuntimeError: the end\n")
+
+
+#: Ends while a daemon thread holds the lock of the output, as one does that is just writing.
+ENDS_WHILE_WRITING = """
+import atexit, sys, threading
+take, taken = threading.Event(), threading.Event()
+atexit.register(lambda: (take.set(), taken.wait()))  # runs after the output has been drained
+from ops.supervisor.output.child_output import replace_standard_streams
+replace_standard_streams()
+output = sys.stdout.buffer
+def hold():
+    take.wait()
+    with output._lock:
+        taken.set()
+        threading.Event().wait()
+threading.Thread(target=hold, daemon=True).start()
+print("the end")
+"""
+
+
+def test_a_process_ends_though_a_daemon_thread_is_just_writing() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDS_WHILE_WRITING],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=30,
+        check=True,
+    )
+    assert ended.stdout == b"the end\n"
