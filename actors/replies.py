@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,8 +23,12 @@ from .keys import ConversationKey, with_message_id
 from .responders import ResponderRefused
 from .services import services
 from .snooze import snooze
+from .splitting import split
 
 logger = structlog.get_logger(__name__)
+
+#: How much of a message is quoted that another one replies to, in characters.
+MAX_QUOTE = 300
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
@@ -47,7 +52,12 @@ def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> Non
     message = message_in_hand()
     _record_inbound(inbound, received_at=now_ms() if message is None else message.message_timestamp)
     hold = _hold(inbound)
-    if hold is not None and not _waits_for_the_rest_of_a_burst():
+    if hold is None:
+        return
+    if inbound.takes_no_answer:
+        logger.info("recorded and not answered: its sender takes no answer")
+        _answer_until_caught_up(hold, _keep_silent)
+    elif not _waits_for_the_rest_of_a_burst():
         _answer_until_caught_up(hold, _answer_with_the_responder)
 
 
@@ -68,7 +78,7 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     if inbound.is_answered_by_channel:
         return
     _record_inbound(inbound, received_at=message["message_timestamp"])
-    has_fallback = services().settings.reply_fallback_text is not None
+    has_fallback = services().settings.reply_fallback_text is not None and not inbound.takes_no_answer
     if not has_fallback:
         services().conversations.quarantine(inbound)
         if not _requeue_waiters(inbound):
@@ -190,11 +200,15 @@ def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
     services().conversations.answer(
         hold,
         turn,
-        *(_truncate(text, channel.max_characters) for text in answer.texts or ("",)),
+        *(_parts(answer.texts, channel.max_characters) or ("",)),
         kind="silence" if answer.is_silence else "answer",
         tokens=None if answer.usage is None else answer.usage.tokens,
         metadata=answer.metadata,
     )
+
+
+def _keep_silent(hold: Hold, turn: Turn) -> None:
+    services().conversations.answer(hold, turn, "", kind="silence")
 
 
 def _answer_with_the_fallback(hold: Hold, turn: Turn) -> None:
@@ -207,15 +221,28 @@ def as_conversation(hold: Hold, turn: Turn, channel: Channel) -> Conversation:
     key = ConversationKey.read(hold.conversation)
     latest = channel.read(decoded(turn.unanswered[-1].payload))
     to_message = partial(_message, channel=channel)
+
+    def to_message_with_quote(said: Utterance) -> Message:
+        message = to_message(said)
+        quoted = message.reply_to and services().conversations.text_of(key.account, message.reply_to)
+        if not quoted:
+            return message
+        return replace(message, text=f'[in reply to: "{_short(quoted)}"]\n{message.text}')
+
     return Conversation(
         contact=Contact(key.contact, latest.contact.name),
         address=key.address,
         account=key.account,
         channel=turn.channel,
         history=Messages(turn.history, to_message),
-        unanswered=Messages(turn.unanswered, to_message),
+        unanswered=Messages(turn.unanswered, to_message_with_quote),
         metadata=turn.metadata,
     )
+
+
+def _short(text: str) -> str:
+    """Quote no more of a message than it takes to know which one is meant."""
+    return text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1] + "…"
 
 
 def _message(said: Utterance, *, channel: Channel) -> Message:
@@ -225,9 +252,10 @@ def _message(said: Utterance, *, channel: Channel) -> Message:
     return channel.read(decoded(said.payload)).as_message(at_ms=said.at_ms, text=said.text)
 
 
-def _truncate(text: str, limit: int) -> str:
-    """Cut what the channel would refuse, at a word if there is one."""
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 1]
-    return (cut[: cut.rfind(" ")] if " " in cut[limit // 2 :] else cut) + "…"
+def _parts(texts: Sequence[str], limit: int) -> list[str]:
+    """Split what the channel would refuse. What is beyond the parts that an answer may have is cut off."""
+    most = services().settings.reply_max_parts
+    parts = [part for text in texts for part in split(text, limit, most=most)]
+    if any(len(text) > limit * most for text in texts) or len(parts) > most:
+        logger.warning("answer cut off: it is longer than REPLY_MAX_PARTS messages", parts=most)
+    return parts[:most]

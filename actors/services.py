@@ -173,6 +173,7 @@ def _plain_responder(settings: Settings) -> Any:
         connect_timeout_s=settings.ai_connect_timeout_s,
         timeout_s=settings.ai_timeout_s,
         max_tokens=settings.ai_max_tokens,
+        extra=settings.ai_extra or {},
         history_messages=settings.ai_history_messages,
         history_characters=settings.ai_history_characters,
     )
@@ -193,13 +194,17 @@ def _twilio(settings: Settings) -> Channel:
     """Build the channel of Twilio's webhooks: it replies through Twilio, or writes replies down."""
     if not settings.sends_through_twilio:
         return ConsoleChannel(settings.console_outbox_path)
-    from .channels.twilio.rest import TwilioChannel  # noqa: PLC0415  slow to import
+    from .channels.twilio.rest import Credentials, TwilioChannel  # noqa: PLC0415  slow to import
 
     channel = TwilioChannel(
-        account_sid=settings.required("twilio_account_sid"),
-        auth_token=settings.auth_tokens[0],
+        credentials=Credentials(
+            settings.required("twilio_account_sid"),
+            *settings.twilio_credentials,
+            settings.subaccount_tokens,
+        ),
         status_callback_url=settings.required("public_base_url") + STATUS_CALLBACK_PATH,
         api_base_url=settings.twilio_api_base_url,
         timeout_s=settings.twilio_timeout_s,
+        max_age_ms=settings.message_max_age_ms,
     )
     return ObservedTwilio(channel, api_base_url=settings.twilio_api_base_url)

@@ -33,6 +33,7 @@ class InboundMessage:
       address: the address of ours they wrote to; replies come from it.
       text: what they said, as a model should read it.
       is_answered_by_channel: the channel answers it itself, and refuses any answer of ours.
+      takes_no_answer: its sender cannot be answered, such as a short code: it is recorded, and no more.
       media, button, location, reply_to, payload: as of `Message`.
     """
 
@@ -48,6 +49,7 @@ class InboundMessage:
     location: Location | None = None
     reply_to: str | None = None
     is_answered_by_channel: bool = False
+    takes_no_answer: bool = False
 
     @property
     def message_id(self) -> str:

@@ -15,7 +15,7 @@ from brokers.redis.server import Address
 
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import decoded
-from ..keys import ConversationKey
+from ..keys import ConversationKey, MessageId
 from ..reply import Reply, ReplyKind, ReplyState
 from . import scripts
 from .redis_calls import Scripts, author, exact, optional, text
@@ -158,6 +158,10 @@ class RedisConversationStore:
 
     def is_known(self, external_id: str) -> bool:
         return self._scripts.ask(scripts.IS_KNOWN, external_id, read=bool)
+
+    def text_of(self, account: str, external_id: str) -> str | None:
+        name = str(MessageId(account, external_id))
+        return self._scripts.ask(scripts.TEXT_OF, account, external_id, name, read=optional)
 
     def check(self, *, timeout_s: float) -> None:
         self._database.check(Command(CHECK, read=_nothing), timeout_s=timeout_s)

@@ -218,6 +218,10 @@ class SQLiteConversationStore:
     def is_known(self, external_id: str) -> bool:
         return self._read_one(statements.IS_KNOWN, (external_id,)) is not None
 
+    def text_of(self, account: str, external_id: str) -> str | None:
+        row = self._read_one(statements.TEXT_OF, {"account": account, "id": external_id})
+        return None if row is None else str(row[0])
+
     def check(self, *, timeout_s: float) -> None:
         self._database.check(at_ms=self._clock(), timeout_s=timeout_s)
 

@@ -267,4 +267,12 @@ DELIVERY = """
 UPDATE reply SET delivery_status = ?, delivery_rank = ?, error = coalesce(?, error) WHERE reply_id = ?
 """
 
+TEXT_OF = """
+SELECT body FROM reply JOIN conversation c ON c.key = reply.conversation
+WHERE sid = :id AND c.account_sid = :account
+UNION ALL
+SELECT body FROM inbound_message WHERE account_sid = :account AND message_sid = :id
+LIMIT 1
+"""
+
 IS_KNOWN = "SELECT 1 FROM reply WHERE sid = ? LIMIT 1"

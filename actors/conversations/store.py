@@ -167,6 +167,10 @@ class ConversationStore(Protocol):
         """Tell whether some reply is known to be this message of the channel's."""
         ...
 
+    def text_of(self, account: str, external_id: str) -> str | None:
+        """Return the text of a message or a reply, by the channel's id of it; None when it is not kept."""
+        ...
+
     def check(self, *, timeout_s: float) -> None:
         """Prove that the store takes a durable write now.
 

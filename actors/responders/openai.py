@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import openai
@@ -19,6 +20,10 @@ DEFAULT_SYSTEM_PROMPT = (
     "at most a few sentences. Answer in the language the customer writes in."
 )
 
+#: What the limit of an answer is called, the newer name first: models that think before they answer take only
+#: that one, and older endpoints only the other (https://platform.openai.com/docs/api-reference/chat/create).
+LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
+
 #: Statuses of a request that will never be right, however often it is made
 #: (https://platform.openai.com/docs/guides/error-codes). 403 is a key or a region that is not allowed.
 REFUSED = (400, 401, 403, 404, 405, 413, 415, 422)
@@ -34,6 +39,7 @@ class OpenAIResponder:
       system_prompt: what comes before the conversation.
       connect_timeout_s, timeout_s: longest waits for the connection and for the answer, in seconds.
       max_tokens: longest answer.
+      extra: more parameters of each request, such as a temperature.
       history_messages, history_characters: how much of the past to send.
     """
 
@@ -47,6 +53,7 @@ class OpenAIResponder:
         connect_timeout_s: float = 5.0,
         timeout_s: float = 60.0,
         max_tokens: int = 500,
+        extra: Mapping[str, Any] | None = None,
         history_messages: int = 20,
         history_characters: int = 12_000,
     ) -> None:
@@ -59,21 +66,33 @@ class OpenAIResponder:
         self._model = model
         self._system_prompt = system_prompt
         self._max_tokens = max_tokens
+        self._extra = dict(extra or {})
+        self._limit_names = list(LIMIT_NAMES)
         self._history_messages = history_messages
         self._history_characters = history_characters
 
     def respond(self, conversation: Conversation) -> Answer:
         try:
-            completion = self._client.chat.completions.create(
-                model=self._model,
-                messages=self._prompt(conversation),
-                max_tokens=self._max_tokens,
-            )
+            completion = self._complete(self._prompt(conversation))
         except openai.APIStatusError as error:
             raise _meaning_of(error) from None  # its text is in the note
         except openai.APIError as error:  # timeouts, broken connections, answers that are none
             raise ResponderUnavailable(f"The model cannot be reached: {error}") from error
         return _read(completion)
+
+    def _complete(self, messages: Any) -> ChatCompletion:
+        """Ask for a completion. An endpoint that refuses the limit's newer name is asked by the older one."""
+        name = self._limit_names[0]
+        try:
+            completion: ChatCompletion = self._client.chat.completions.create(
+                model=self._model, messages=messages, extra_body={name: self._max_tokens, **self._extra}
+            )
+        except openai.BadRequestError as error:
+            if name not in f"{error.param} {error.message}" or len(self._limit_names) == 1:
+                raise
+            self._limit_names.remove(name)  # remembered: this endpoint, this model
+            return self._complete(messages)
+        return completion
 
     def _prompt(self, conversation: Conversation) -> Any:
         shown = window(

@@ -13,6 +13,7 @@ from dramatiq import Message
 from dramatiq.errors import Retry
 from prometheus_client import REGISTRY
 
+from actors.answer import Answer
 from actors.channels import InvalidMessage, NotSentEver, NotSentYet, PerhapsSent
 from actors.channels.twilio.inbound import read
 from actors.channels.twilio.rest import MAX_CHARACTERS
@@ -90,13 +91,13 @@ def test_a_crash_before_the_sending_was_enqueued(world: World) -> None:
     assert world.responder.asked == [["Oi"]], "the reply was written: no need to ask again"
 
 
-def test_an_answer_longer_than_twilio_takes_is_cut_at_a_word(world: World) -> None:
+def test_an_answer_longer_than_twilio_takes_is_split_at_a_word(world: World) -> None:
     write(world, "palavra " * 300)
 
     reply = world.conversations.next_to_send(CONVERSATION)
     assert reply is not None
     assert len(reply.body) <= MAX_CHARACTERS
-    assert reply.body.endswith("palavra…")
+    assert reply.body.endswith("palavra")
 
 
 def test_an_opt_out_is_left_to_twilio(world: World) -> None:
@@ -610,3 +611,52 @@ def test_a_named_message_is_there_once(world: World) -> None:
         world.services.broker.enqueue(with_message_id(send_reply.message("reply-1"), "a-name"))
 
     assert world.enqueued == ["send_reply"]
+
+
+# -- what customers really send ------------------------------------------------------------------------
+
+
+def test_what_takes_no_answer_is_recorded_and_no_more(world: World) -> None:
+    payload = dict(inbound("Seu código é 1234", contact="72975").payload)
+    process_ai_response(payload)
+
+    assert world.responder.asked == []
+    [summary] = world.conversations.reader.conversations(contact="72975")
+    assert (summary.unanswered, summary.state) == (0, "cancelled")
+    assert world.enqueued == []
+
+
+def test_a_model_sees_what_a_message_replies_to(world: World) -> None:
+    reply = answered(world.conversations, body="Plano A custa R$ 20")
+    world.conversations.begin_sending(reply.reply_id)
+    world.conversations.record_sent(reply.reply_id, "SM" + "e" * 32)
+    payload = dict(inbound("Quero este").payload) | {"OriginalRepliedMessageSid": "SM" + "e" * 32}
+
+    process_ai_response(payload)
+
+    assert world.responder.asked == [['[in reply to: "Plano A custa R$ 20"]\nQuero este']]
+
+
+def test_a_long_answer_arrives_whole(world: World) -> None:
+    sentence = "Esta é uma frase que explica uma parte do assunto. "
+    world.responder.answer = Answer(sentence * 48)  # 2,400 characters and more
+    process_ai_response(dict(inbound("Explique").payload))
+
+    sent: list[str] = []
+    while (reply := world.conversations.next_to_send(CONVERSATION)) is not None:
+        world.conversations.begin_sending(reply.reply_id)
+        world.conversations.record_sent(reply.reply_id, f"SM{len(sent)}")
+        sent.append(reply.body)
+
+    assert len(sent) == 2
+    assert " ".join(sent) == (sentence * 48).strip()
+
+
+def test_an_answer_has_no_more_parts_than_it_may(make_world: Callable[..., World]) -> None:
+    world = make_world(reply_max_parts=2)
+    world.responder.answer = Answer("palavra " * 1_000)
+    process_ai_response(dict(inbound("Explique").payload))
+
+    bodies = [e.text for e in world.conversations.reader.thread(CONVERSATION) if e.author == "us"]
+    assert len(bodies) == 2
+    assert bodies[-1].endswith("…")

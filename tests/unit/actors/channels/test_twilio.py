@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actors.channels import NotSentEver, NotSentYet, PerhapsSent
-from actors.channels.twilio.rest import PACE_MS, TwilioChannel
+from actors.channels.twilio.rest import PACE_MS, Credentials, TwilioChannel
 from actors.reply import Reply
 from actors.retry_after import LONGEST_MS
 from brokers.clock import now_ms
@@ -16,13 +16,20 @@ from tests.fakes.twilio import Account, FakeTwilio
 from tests.support.conversations import ADDRESS, CONTACT, CONVERSATION
 from tests.support.ports import free_port
 
+#: The account that received what the replies answer.
+ACCOUNT_SID = "AC" + "1" * 32
+
+
+@pytest.fixture
+def account(twilio: FakeTwilio) -> Account:
+    return twilio.account(ACCOUNT_SID)
+
 
 @pytest.fixture
 def make_sender(twilio: FakeTwilio, account: Account) -> Callable[..., TwilioChannel]:
     def make(**options: object) -> TwilioChannel:
         defaults: dict[str, object] = {
-            "account_sid": account.sid,
-            "auth_token": account.auth_token,
+            "credentials": Credentials(account.sid, account.sid, account.auth_token),
             "status_callback_url": "https://recado.example.com/status",
             "api_base_url": twilio.url,
         }
@@ -36,12 +43,12 @@ def sender(make_sender: Callable[..., TwilioChannel]) -> TwilioChannel:
     return make_sender()
 
 
-def a_reply(body: str = "Olá!", *, sending_at: int | None = None) -> Reply:
+def a_reply(body: str = "Olá!", *, sending_at: int | None = None, account: str = ACCOUNT_SID) -> Reply:
     return Reply(
         reply_id="reply-1",
         conversation=CONVERSATION,
         channel="twilio",
-        account="AC1",
+        account=account,
         contact=CONTACT,
         address=ADDRESS,
         body=body,
@@ -69,7 +76,7 @@ def test_a_reply_is_sent_with_a_callback_that_names_it(sender: TwilioChannel, ac
     [message] = account.messages
     assert message.sid == sid
     assert (message.contact, message.address, message.body) == (CONTACT, ADDRESS, "Olá & tchau 👋")
-    assert message.status_callback == "https://recado.example.com/status?reply=reply-1"
+    assert message.status_callback == "https://recado.example.com/status?reply=reply-1#rc=5&rp=all&rt=3000"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,7 @@ def test_a_limit_that_passes_means_not_sent_yet(sender: TwilioChannel, account: 
 
 def test_wrong_credentials_mean_not_sent_yet(make_sender: Callable[..., TwilioChannel]) -> None:
     with pytest.raises(NotSentYet, match="20003"):
-        make_sender(auth_token="another").send(a_reply())
+        make_sender(credentials=Credentials(ACCOUNT_SID, ACCOUNT_SID, "another")).send(a_reply())
 
 
 @pytest.mark.parametrize("code", [21610, 21211, 21408, 21606, 21612, 21614, 63003, 63007, 63016, 63024])
@@ -220,7 +227,6 @@ def test_a_message_that_is_another_replys_is_not_taken_for_it(sender: TwilioChan
 @pytest.mark.parametrize(
     "change",
     [
-        {"body": "another"},
         {"contact": "whatsapp:+5511900009999"},
         {"address": "whatsapp:+15005550009"},
         {"created_at": datetime.now(UTC) - timedelta(minutes=5)},
@@ -239,6 +245,81 @@ def test_a_message_that_differs_is_not_taken_for_it(
     assert sender.find(a_reply(), is_known=nothing_is_known) is None
 
 
+@pytest.mark.parametrize(
+    ("sent", "listed"),
+    [
+        ("Olá!", "Sent from your Twilio trial account - Olá!"),
+        ("“Abre” às 9h – sim…", '"Abre" às 9h - sim...'),
+        ("dois  espaços\n", "dois espaços"),
+    ],
+)
+def test_a_reply_is_found_as_twilio_lists_it(
+    sender: TwilioChannel, account: Account, sent: str, listed: str
+) -> None:
+    sid = sender.send(a_reply(sent))
+    sender.send(a_reply("another"))
+    account.messages[0].body = listed
+
+    assert sender.find(a_reply(sent), is_known=nothing_is_known) == sid
+
+
+def test_the_one_message_that_fits_is_the_reply_whatever_its_text(
+    sender: TwilioChannel, account: Account
+) -> None:
+    sid = sender.send(a_reply("Olá!"))
+    account.messages[0].body = "changed on its way"
+    assert sender.find(a_reply("Olá!"), is_known=nothing_is_known) == sid
+
+    sender.send(a_reply("another"))
+    assert sender.find(a_reply("Olá!"), is_known=nothing_is_known) is None, "two of them might be it"
+
+
 def test_a_look_that_fails_says_nothing_of_the_reply(make_sender: Callable[..., TwilioChannel]) -> None:
     with pytest.raises(NotSentYet):
-        make_sender(auth_token="another").find(a_reply(), is_known=nothing_is_known)
+        make_sender(credentials=Credentials(ACCOUNT_SID, ACCOUNT_SID, "another")).find(
+            a_reply(), is_known=nothing_is_known
+        )
+
+
+# -- accounts and time ---------------------------------------------------------------------------------
+
+
+def test_a_reply_is_sent_under_the_subaccount_that_received(twilio: FakeTwilio, account: Account) -> None:
+    theirs = twilio.account()
+    channel = TwilioChannel(
+        credentials=Credentials(
+            account.sid, account.sid, account.auth_token, {theirs.sid: theirs.auth_token}
+        ),
+        status_callback_url="https://recado.example.com/status",
+        api_base_url=twilio.url,
+    )
+
+    channel.send(a_reply("ours"))
+    channel.send(a_reply("theirs", account=theirs.sid))
+
+    assert [message.body for message in account.messages] == ["ours"]
+    assert [message.body for message in theirs.messages] == ["theirs"]
+
+
+def test_an_api_key_sends(twilio: FakeTwilio, account: Account) -> None:
+    key_sid, secret = account.api_key()
+    channel = TwilioChannel(
+        credentials=Credentials(account.sid, key_sid, secret),
+        status_callback_url="https://recado.example.com/status",
+        api_base_url=twilio.url,
+    )
+
+    channel.send(a_reply("Olá!"))
+
+    assert [message.body for message in account.messages] == ["Olá!"]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "validity_s"), [(0, 3_600), (3_000, 600), (3_599, 60), (90_000, 3_600)], ids=str
+)
+def test_a_reply_leaves_twilio_before_it_is_too_old(
+    sender: TwilioChannel, account: Account, age_s: int, validity_s: int
+) -> None:
+    sender.send(a_reply()._replace(received_at=now_ms() - 1_000 * age_s))
+
+    assert account.messages[0].validity_s == pytest.approx(validity_s, abs=2)

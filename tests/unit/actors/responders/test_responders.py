@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from llmock.pytest_plugin import LLMock
 
 from actors.conversation import Contact, Conversation, Message
@@ -11,8 +13,9 @@ from actors.responders import (
     ResponderRefused,
     ResponderUnavailable,
 )
-from actors.responders.openai import OpenAIResponder
+from actors.responders.openai import LIMIT_NAMES, OpenAIResponder
 from actors.responders.window import window
+from tests.fakes.server import Server
 from tests.support.ports import free_port
 
 
@@ -146,3 +149,79 @@ def test_an_empty_answer_is_none(llmock: LLMock) -> None:
 
     with pytest.raises(ResponderUnavailable, match="empty"):
         responder(llmock).respond(conversation([], said("Oi")))
+
+
+def test_the_newer_name_of_the_limit_comes_first(llmock: LLMock) -> None:
+    responder(llmock).respond(conversation([], said("Oi")))
+
+    body = llmock.last_request.body
+    assert body["max_completion_tokens"] == 500
+    assert "max_tokens" not in body
+
+
+def test_more_parameters_are_passed_on(llmock: LLMock) -> None:
+    model = OpenAIResponder(
+        base_url=llmock.base_url(), api_key="sk-test", model="m", extra={"temperature": 0.2, "top_k": 5}
+    )
+    model.respond(conversation([], said("Oi")))
+
+    body = llmock.last_request.body
+    assert (body["temperature"], body["top_k"]) == (0.2, 5)
+
+
+class Choosy:
+    """An endpoint that knows one name of the limit only, over real HTTP."""
+
+    def __init__(self, knows: str) -> None:
+        self.asked: list[list[str]] = []
+        app = FastAPI()
+
+        @app.post("/v1/chat/completions")
+        async def complete(request: Request) -> JSONResponse:
+            body = await request.json()
+            names = [name for name in LIMIT_NAMES if name in body]
+            self.asked.append(names)
+            if names != [knows]:
+                message = f"Unsupported parameter: '{names[0]}' is not supported with this model."
+                error = {
+                    "message": message,
+                    "type": "invalid_request_error",
+                    "param": names[0],
+                    "code": "unsupported_parameter",
+                }
+                return JSONResponse({"error": error}, 400)
+            choice = {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": "Olá!"},
+            }
+            return JSONResponse(
+                {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+            )
+
+        self.server = Server(app)
+
+
+@pytest.mark.parametrize(
+    ("knows", "asked"),
+    [
+        ("max_completion_tokens", [["max_completion_tokens"]] * 2),
+        ("max_tokens", [["max_completion_tokens"], ["max_tokens"], ["max_tokens"]]),
+    ],
+)
+def test_an_endpoint_is_asked_by_the_name_it_knows(knows: str, asked: list[list[str]]) -> None:
+    endpoint = Choosy(knows)
+    with endpoint.server:
+        model = OpenAIResponder(base_url=f"{endpoint.server.url}/v1", api_key="sk-test", model="m")
+        for _ in range(2):
+            assert model.respond(conversation([], said("Oi"))).text == "Olá!"
+
+    assert endpoint.asked == asked
+
+
+def test_a_refusal_that_is_about_something_else_is_one(llmock: LLMock) -> None:
+    llmock.fail(400)
+
+    with pytest.raises(ResponderRefused):
+        responder(llmock).respond(conversation([], said("Oi")))
+    assert len(llmock.requests) == 1
