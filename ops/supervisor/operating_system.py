@@ -1,4 +1,4 @@
-"""What the supervisor asks of the operating system, with a fallback for what only Linux has.
+"""The supervisor's calls to the operating system, each with a fallback where only Linux has it.
 
 Each such facility is looked up when it is first used, so that this module can be imported anywhere.
 """

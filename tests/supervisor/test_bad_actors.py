@@ -1,4 +1,4 @@
-"""What messages can do to a worker. Each ends as a dead letter, and others are served all the while."""
+"""Messages that ruin their worker: each ends as a dead letter, and other messages run all the while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is promised where the kernel is not Linux, such as on macOS: the same, by other means."""
+"""The promises of the supervisor where the kernel is not Linux, such as on macOS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .conftest import MakeStage
 from .misbehaving_actors import QUEUE
 from .stage import Stage, Up, kill
 
-#: Checks from within a worker that the test is about what it says.
+#: Checks, from within a worker, that everything which only Linux has is hidden.
 IS_HIDDEN = """
 import ctypes, os
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What runs in a child: the API or a worker, and how each tells the supervisor its state."""
+"""The code that runs in a child: the API or a worker, and the heartbeats of each."""

@@ -1,4 +1,4 @@
-"""How many workers should run: more at once, fewer slowly."""
+"""The number of workers that should run: it grows at once, and shrinks slowly."""
 
 from __future__ import annotations
 

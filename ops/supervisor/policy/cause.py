@@ -1,4 +1,4 @@
-"""Why a child goes."""
+"""The cause for which the supervisor kills or replaces a child."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a child is able to do its work, and the remedy where it is not."""
+"""The diagnosis of a child that cannot do its work, and the remedy."""
 
 from __future__ import annotations
 

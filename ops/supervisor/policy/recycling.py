@@ -1,4 +1,4 @@
-"""When a healthy child has used up enough to be replaced."""
+"""The limits of use: a healthy child that reaches one of them is replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a child that died is started again, and when it is given up."""
+"""The rules for a child that died: it is started again after a pause, or given up."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class GiveUp:
     reason: str
 
 
-#: What follows from a death.
+#: The consequence of a death.
 Verdict = RestartAfter | GiveUp
 
 

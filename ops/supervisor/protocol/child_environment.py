@@ -10,7 +10,7 @@ _SUPERVISOR, _SLOT = "RECADO_SUPERVISOR", "RECADO_SLOT"
 _HEARTBEAT_FD, _LISTEN_FD = "RECADO_HEARTBEAT_FD", "RECADO_LISTEN_FD"
 _ANOTHER_SERVES = "RECADO_ANOTHER_SERVES"
 
-#: What the service manager tells the supervisor. No child inherits it.
+#: The variables that the service manager sets for the supervisor. No child inherits them.
 _NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
 
 #: Stands for a file descriptor that the child does not have.

@@ -29,7 +29,7 @@ class Place:
         self.fallback.update(api_accepts=api_accepts, api_is_expected=api_is_expected)
 
     def answer(self) -> tuple[int, str]:
-        """What a client is told that connects and posts now."""
+        """Connect and post; return the status and the text of the answer."""
         told: list[tuple[int, str]] = []
         client = threading.Thread(target=lambda: told.append(self._post()))
         client.start()
@@ -47,7 +47,7 @@ class Place:
         return response.status, text
 
     def waits(self) -> bool:
-        """Whether a client that connects now is left waiting."""
+        """Connect; return whether the client is left waiting."""
         with socket.create_connection(self.listener.getsockname()[:2]) as client:
             client.sendall(b"GET / HTTP/1.1\r\n\r\n")
             client.settimeout(0.05)
