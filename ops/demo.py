@@ -27,7 +27,7 @@ from rich.table import Table
 from actors.conversations import SQLiteConversationStore
 from actors.messages import InboundMessage, masked
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.presence import peers
+from brokers.sqlite.liveness.process_registry import peers
 
 from .processes import Processes
 from .webhook import MESSAGES_PATH, message_parameters, signed

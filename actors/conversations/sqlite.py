@@ -11,7 +11,7 @@ from typing import Any, Literal
 import apsw
 
 from brokers.clock import now_ms
-from brokers.sqlite.database import Database
+from brokers.sqlite.storage.database import Database
 
 from ..messages import InboundMessage
 from . import statements
@@ -41,7 +41,7 @@ class SQLiteConversationStore:
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
-        self._database.room.refuse_if_short(share=RESERVE_SHARE)
+        self._database.disk_space.refuse_if_short(share=RESERVE_SHARE)
         now = self._clock()
 
         def apply(connection: apsw.Connection) -> bool:

@@ -11,8 +11,8 @@ import apsw
 import structlog
 
 from brokers.errors import EngineError
-from brokers.sqlite.database import Database
-from brokers.sqlite.schema import Schema
+from brokers.sqlite.storage.database import Database
+from brokers.sqlite.storage.schema import Schema
 
 logger = structlog.get_logger(__name__)
 

@@ -9,10 +9,10 @@ from typing import Any
 from dramatiq.rate_limits import RateLimiterBackend
 
 from ..clock import now_ms
-from .connection import Connection
-from .database import Database
 from .polling import poll
-from .schema import Schema
+from .storage.connection import Connection
+from .storage.database import Database
+from .storage.schema import Schema
 
 SCHEMA = Schema(
     "rate limits",

@@ -10,10 +10,10 @@ from dramatiq.results import Missing, ResultBackend, ResultMissing, ResultTimeou
 from dramatiq.results.backend import DEFAULT_TIMEOUT
 
 from ..clock import now_ms
-from .connection import Connection
-from .database import Database
 from .polling import poll
-from .schema import Schema
+from .storage.connection import Connection
+from .storage.database import Database
+from .storage.schema import Schema
 
 SCHEMA = Schema(
     "results",

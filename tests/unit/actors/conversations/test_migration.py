@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from actors.conversations import SQLiteConversationStore, statements
-from brokers.sqlite.database import Database
-from brokers.sqlite.schema import Schema
+from brokers.sqlite.storage.database import Database
+from brokers.sqlite.storage.schema import Schema
 from tests.support.conversations import CONVERSATION, inbound
 
 
