@@ -88,7 +88,7 @@ CREATE INDEX message_delayed ON message_queue (due_at, queue) WHERE state = 'del
 _VERSION_3 = """
 -- Which row has a message id. An index of SQLite's own would cost each ack a page to read, change and log:
 -- ids are random, and with a million messages waiting no two of a batch share a page. The entry of a
--- message that is gone says nothing, and can stay until many are deleted together: see maintenance/id_cleanup.py.
+-- message that is gone says nothing, and can stay until many are deleted together: see id_cleanup.py.
 CREATE TABLE known_id (
     message_id  TEXT PRIMARY KEY,
     id          INTEGER NOT NULL

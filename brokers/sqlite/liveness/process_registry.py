@@ -85,9 +85,7 @@ class ProcessEntry:
             try:
                 slot = self._grow()
             except (OSError, ValueError) as error:  # ValueError: this entry is closed
-                logger.warning(
-                    "A message runs unrecorded: if it kills this process, nothing counts it: %s", error
-                )
+                logger.warning("A message runs unrecorded, so its crash would not be counted: %s", error)
                 return
         self._slots[lease] = slot
         _SLOT.pack_into(self._mappings[-1], _HEADER_BYTES + slot * _SLOT.size, key, now_ms)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
+import resource
+import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from brokers.sqlite.liveness.process_registry import Peer, ProcessEntry, peers
+from brokers.sqlite.liveness.process_registry import SLOTS, Peer, ProcessEntry, peers
 from tests.support.processes import Process
 
 
@@ -112,3 +116,56 @@ def test_a_full_disk_cannot_kill_through_the_mapping(tmp_path: Path) -> None:
 def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "not-ours.lock").write_bytes(b"\0" * 100_000)
     assert list(peers(tmp_path, None)) == []
+
+
+class TestManyRunning:
+    """More messages run in one process than a file has slots at first."""
+
+    COUNT = 2 * SLOTS + 100
+
+    def test_the_file_grows(self, tmp_path: Path) -> None:
+        with closing(ProcessEntry(tmp_path)) as entry, closing(Peer(entry.path)) as seen:
+            for key in range(1, self.COUNT + 1):
+                entry.started((key, 1), now_ms=1)
+            assert sorted(seen.running()) == list(range(1, self.COUNT + 1))
+            for key in range(1, self.COUNT + 1, 2):
+                entry.finished((key, 1))
+            assert sorted(seen.running()) == list(range(2, self.COUNT + 1, 2))
+            stat = entry.path.stat()
+            assert stat.st_blocks * 512 >= stat.st_size, "it has a hole"
+            for key in range(1, self.COUNT + 1, 2):
+                entry.started((key, 2), now_ms=2)
+            assert entry.path.stat().st_size == stat.st_size, "free slots are used again"
+
+    def test_many_threads_make_it_grow_together(self, tmp_path: Path) -> None:
+        with closing(ProcessEntry(tmp_path)) as entry, closing(Peer(entry.path)) as seen:
+            with ThreadPoolExecutor(max_workers=16) as pool:
+                for key in range(1, self.COUNT + 1):
+                    pool.submit(entry.started, (key, 1), now_ms=1)
+            assert sorted(seen.running()) == list(range(1, self.COUNT + 1))
+
+    def test_a_process_of_an_older_recado_reads_the_first_ones(self, tmp_path: Path) -> None:
+        """It maps the length that a file had then, and takes the beginning for the whole."""
+        with closing(ProcessEntry(tmp_path)) as entry:
+            for key in range(1, self.COUNT + 1):
+                entry.started((key, 1), now_ms=1)
+            length = 64 + 1024 * 16
+            with entry.path.open("r+b") as file, closing(mmap.mmap(file.fileno(), length)) as memory:
+                slots = struct.iter_unpack("<qq", memory[64:])
+                assert sorted(key for key, _ in slots) == list(range(1, 1025))
+
+    def test_without_room_to_grow_a_message_still_runs(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with closing(ProcessEntry(tmp_path)) as entry, closing(Peer(entry.path)) as seen:
+            for key in range(1, SLOTS + 1):
+                entry.started((key, 1), now_ms=1)
+            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (entry.path.stat().st_size, hard))
+            try:
+                entry.started((SLOTS + 1, 1), now_ms=1)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            assert "not be counted" in caplog.text
+            entry.finished((SLOTS + 1, 1))
+            assert sorted(seen.running()) == list(range(1, SLOTS + 1))
