@@ -73,10 +73,13 @@ class Files:
         Raises:
           OSError: the directory cannot be searched.
         """
-        now = self.now()
-        if now == self.opened:
-            return None
-        return "wal" if now.database == self.opened.database else "database"
+        opened = self.opened
+        if self._database.identity(unless_empty=True) != opened.database:
+            return "database"
+        if self._wal.identity() != opened.wal or self._wal_index.identity() != opened.wal_index:
+            # Again: a process that deletes all three files may have been halfway through.
+            return "wal" if self.now().database == opened.database else "database"
+        return None
 
 
 def record_wal(run_directory: Path, wal: Identity | None) -> None:

@@ -27,12 +27,8 @@ _AT_FDCWD = -100
 #: The basic fields, from linux/stat.h, whose layout is the same on all architectures.
 _STATX_BASIC_STATS = 0x7FF
 _BUFFER_BYTES = 256
-_INODE_AND_SIZE = struct.Struct("=QQ")
-_INODE_AT = 32
-_MTIME = struct.Struct("=qI")
-_MTIME_AT = 112
-_DEVICE = struct.Struct("=II")
-_DEVICE_AT = 136
+_INODE_SIZE_AND_DEVICE = struct.Struct("=32xQQ88xII")
+_MTIME = struct.Struct("=112xqI")
 
 #: The errors by which an old kernel, or a sandbox that does not know the call, refuses statx itself.
 _REFUSED = frozenset({errno.ENOSYS, errno.EPERM})
@@ -40,8 +36,7 @@ _REFUSED = frozenset({errno.ENOSYS, errno.EPERM})
 
 @functools.cache
 def _statx_function() -> Any:
-    arguments = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
-    return libc("statx", *arguments, keeps_gil=True)
+    return libc("statx", keeps_gil=True)
 
 
 class FileStatus:
@@ -56,8 +51,16 @@ class FileStatus:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = os.fsencode(path)
+        self._path = path
         self._buffer = ctypes.create_string_buffer(_BUFFER_BYTES)
+        # Converted once: ctypes would take a third of the call's time to convert them anew.
+        self._arguments = (
+            ctypes.c_int(_AT_FDCWD),
+            ctypes.c_char_p(os.fsencode(path)),
+            ctypes.c_int(0),
+            ctypes.c_uint(_STATX_BASIC_STATS),
+            ctypes.byref(self._buffer),
+        )
         self._statx = _statx_function()
 
     def identity(self, *, unless_empty: bool = False) -> Identity | None:
@@ -74,11 +77,12 @@ class FileStatus:
         except (FileNotFoundError, NotADirectoryError):
             return None
         if status is not None:
-            inode, size, device = status.st_ino, status.st_size, _numbers(status.st_dev)
+            inode, size, device = status.st_ino, status.st_size, status.st_dev
+            identity = (inode, os.major(device), os.minor(device))
         else:
-            inode, size = _INODE_AND_SIZE.unpack_from(self._buffer, _INODE_AT)
-            device = _DEVICE.unpack_from(self._buffer, _DEVICE_AT)
-        return None if unless_empty and not size else (inode, *device)
+            inode, size, major, minor = _INODE_SIZE_AND_DEVICE.unpack_from(self._buffer)
+            identity = (inode, major, minor)
+        return None if unless_empty and not size else identity
 
     def modified_ns(self) -> int:
         """Return when the file was last modified, in nanoseconds since the epoch.
@@ -89,21 +93,17 @@ class FileStatus:
         status = self._fill_buffer()
         if status is not None:
             return status.st_mtime_ns
-        seconds, nanoseconds = _MTIME.unpack_from(self._buffer, _MTIME_AT)
+        seconds, nanoseconds = _MTIME.unpack_from(self._buffer)
         modified_ns: int = seconds * 1_000_000_000 + nanoseconds
         return modified_ns
 
     def _fill_buffer(self) -> os.stat_result | None:
         """Read the status into the buffer; without statx return it instead."""
         if self._statx is not None:
-            if self._statx(_AT_FDCWD, self._path, 0, _STATX_BASIC_STATS, self._buffer) == 0:
+            if self._statx(*self._arguments) == 0:
                 return None
             code = ctypes.get_errno()
             if code not in _REFUSED:
-                raise OSError(code, os.strerror(code), os.fsdecode(self._path))
+                raise OSError(code, os.strerror(code), str(self._path))
             self._statx = None
-        return Path(os.fsdecode(self._path)).stat()
-
-
-def _numbers(device: int) -> tuple[int, int]:
-    return os.major(device), os.minor(device)
+        return self._path.stat()

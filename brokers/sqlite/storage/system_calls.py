@@ -27,7 +27,7 @@ def libc(name: str, *argtypes: Any, keeps_gil: bool) -> Any:
 
     Parameters:
       name: the function's name.
-      argtypes: the types of its arguments, as ctypes names them.
+      argtypes: the types of its arguments; none where the caller passes objects of ctypes.
       keeps_gil: whether the calling thread keeps the GIL. In a process with busy threads winning the GIL back
         takes a thousand times longer than a call that need not wait.
     """
@@ -36,7 +36,8 @@ def libc(name: str, *argtypes: Any, keeps_gil: bool) -> Any:
         function = getattr(library, name)
     except AttributeError:
         return None
-    function.argtypes = argtypes
+    if argtypes:
+        function.argtypes = argtypes
     return function
 
 
