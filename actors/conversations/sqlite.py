@@ -11,7 +11,7 @@ from typing import Any, Literal
 import apsw
 
 from brokers.clock import now_ms
-from brokers.sqlite.storage.database import Database
+from brokers.sqlite.storage import Database
 
 from ..messages import InboundMessage
 from . import statements

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brokers.sqlite.storage.schema import Schema
+from brokers.sqlite.storage import Schema
 
 _VERSION_1 = """
 CREATE TABLE conversation (

@@ -1,4 +1,4 @@
-"""Waits for what another process writes, where no wake-up comes."""
+"""Waits for a value that another process writes, where no wake-up comes."""
 
 from __future__ import annotations
 

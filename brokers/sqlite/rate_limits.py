@@ -28,11 +28,16 @@ SCHEMA = Schema(
     ),
 )
 
+#: Read a value that has not expired.
 GET = "SELECT value FROM rate_limit WHERE key = ? AND expires_at > ?"
+
+#: Store a value, in place of an older one.
 PUT = """
 INSERT INTO rate_limit VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
 """
+
+#: Delete a few expired values: to store one value never costs the deletion of thousands.
 EXPIRE = "DELETE FROM rate_limit WHERE key IN (SELECT key FROM rate_limit WHERE expires_at <= ? LIMIT 10)"
 
 
@@ -86,7 +91,13 @@ class SQLiteRateLimiterBackend(RateLimiterBackend):
         ttl: int,
         decide: Callable[[int | None, Callable[[str], int | None]], int | None],
     ) -> bool:
-        """Read, decide and write in one transaction. `decide` returns the new value, or None to refuse."""
+        """Read, decide and write in one transaction; return whether a value was written.
+
+        Parameters:
+          key: the limiter's key.
+          ttl: how long the value is kept, in milliseconds.
+          decide: given the old value and a function that reads other keys, returns the new value, or None.
+        """
 
         def apply(connection: Connection) -> bool:
             now = now_ms()

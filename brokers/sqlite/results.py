@@ -29,13 +29,16 @@ SCHEMA = Schema(
     ),
 )
 
+#: Store a result, in place of an older one.
 STORE = """
 INSERT INTO result VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
 """
+
+#: Read a result that has not expired.
 GET = "SELECT value FROM result WHERE key = ? AND expires_at > ?"
 
-#: A few at a time, so that storing one result never pays for thousands of old ones.
+#: Delete a few expired results: to store one result never costs the deletion of thousands.
 EXPIRE = "DELETE FROM result WHERE key IN (SELECT key FROM result WHERE expires_at <= ? LIMIT 10)"
 
 
@@ -65,12 +68,12 @@ class SQLiteResultBackend(ResultBackend):
 
         Parameters:
           message: the message.
-          block: wait for it.
-          timeout: how long, in milliseconds; ten seconds by default.
+          block: wait for the result.
+          timeout: how long to wait, in milliseconds; ten seconds by default.
 
         Raises:
-          ResultMissing: not there, and not to be waited for.
-          ResultTimeout: not there in time.
+          ResultMissing: the result is not there, and `block` is not set.
+          ResultTimeout: the result was not there in time.
           ResultError: the actor failed.
         """
         key = self.build_message_key(message)

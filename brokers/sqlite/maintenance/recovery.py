@@ -15,7 +15,7 @@ from ..storage.database import Database
 
 logger = logging.getLogger(__name__)
 
-#: What a dead letter says when its workers died under it.
+#: The error text of a dead letter whose workers died under it.
 DIED = "The worker process died while it ran this message."
 
 

@@ -4,3 +4,9 @@ Nothing in this folder knows of queues or messages. The queue engine, the conver
 and the result backend each keep their tables in such a file: each names them in a `Schema` and opens a
 `Database`.
 """
+
+from .connection import Connection
+from .database import Database
+from .schema import Schema
+
+__all__ = ["Connection", "Database", "Schema"]

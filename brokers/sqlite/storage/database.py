@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-#: How long a caller waits for its commit, in seconds, before it is told that the database is stuck.
+#: How long a caller waits for its commit, in seconds, before it gets an error that says so.
 WRITE_TIMEOUT_S = 10.0
 
 #: How long closing waits for a commit, in seconds: the process that has the process lock may be stopped.

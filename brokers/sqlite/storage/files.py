@@ -19,7 +19,7 @@ from .statx import FileStatus, Identity
 #: and SQLite cannot read them.
 Loss = Literal["database", "wal", "damaged"]
 
-#: What errors and log lines say of each loss, after the name of the database.
+#: The text of errors and log lines for each loss, after the name of the database.
 LOSS_TEXTS: Mapping[Loss, str] = {
     "database": "was deleted or replaced while it was open",
     "wal": "has lost its write-ahead log, or the log's index, while it was open",

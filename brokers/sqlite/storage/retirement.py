@@ -1,4 +1,4 @@
-"""Closes what a process has open of a database whose files were lost, before it opens them anew."""
+"""Closes the handles of a database whose files were lost, before the process opens new ones."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 #: How long opening a database anew waits for the old handles to close, in seconds.
 TIMEOUT_S = 5.0
 
-#: The pause between two looks whether the last read has ended, in seconds.
+#: The pause between two checks whether the last read has ended, in seconds.
 POLL_S = 0.01
 
 
 class Closable(Protocol):
-    """What one process has open of a database, out of use but for reads that are about to end."""
+    """The handles that one process has of a database, out of use but for reads that are about to end."""
 
     @property
     def connection(self) -> Connection:
@@ -38,7 +38,7 @@ class Closable(Protocol):
         ...
 
     def rescue_wal(self) -> Rescue:
-        """Copy into the database what only this process can still read."""
+        """Copy a log that only this process can still read into the database."""
         ...
 
     def take_readers(self) -> list[Connection] | None:
@@ -122,8 +122,8 @@ class Retirement:
         logger.error("%s %s. %s", self._name, LOSS_TEXTS[loss], _consequence(handles, loss))
         for each in (*readers, connection):
             with suppress(apsw.Error), each.in_use:
-                # What this process has in memory of the log must not be written into the file that lies
-                # there.
+                # The pages that this process has in memory of the log must not be written into the file
+                # that lies there.
                 each.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         for reader in readers:
             reader.close()

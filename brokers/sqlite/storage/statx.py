@@ -1,7 +1,7 @@
 """Reads which file lies at a path, without letting go of the GIL.
 
 `os.stat` lets go of the GIL, and in a process with busy threads winning it back takes a thousand times longer
-than the call itself. What is asked here is in the kernel's memory, not on a slow disk. On systems without
+than the call itself. The status of a file is in the kernel's memory, not on a slow disk. On systems without
 statx(2), `os.stat` answers instead: slower, and the same.
 """
 

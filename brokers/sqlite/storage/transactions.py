@@ -29,7 +29,7 @@ LOCK_TIMEOUT_S = 1.0
 #: be whole again, and one that is still damaged is not opened anew for each operation.
 REOPEN_DAMAGED_AFTER_S = 1.0
 
-#: What came of a transaction. spoiled: an operation raised an error. failed: SQLite did.
+#: How a transaction ended. spoiled: an operation raised an error. failed: SQLite did.
 Outcome = Literal["done", "spoiled", "failed"]
 
 _is_durable = attrgetter("durable")

@@ -77,7 +77,7 @@ class WalFsync:
             return
         failed = self._start_write(self._fd, 0, _TO_THE_END, _SYNC_FILE_RANGE_WRITE) != 0
         if failed and (code := ctypes.get_errno()) in _COULD_NOT_WRITE:
-            self.suspect(OSError(code, os.strerror(code)))  # the kernel may not tell the sync once more
+            self.suspect(OSError(code, os.strerror(code)))  # the kernel may not report it to the sync again
 
     def finish(self) -> None:
         """Return when all of the log is on disk, whichever process wrote it.
@@ -108,7 +108,7 @@ class WalFsync:
         Raises:
           OSError, apsw.Error: the disk still fails. The next call tries again.
         """
-        with suppress(OSError):  # each file descriptor tells once of a failed write: hear it now
+        with suppress(OSError):  # each file descriptor reports a failed write once: take it now
             self._sync(self._fd)
         self._connection.execute("BEGIN IMMEDIATE")  # stops programs, too, that do not know the process lock
         try:

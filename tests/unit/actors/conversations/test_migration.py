@@ -7,8 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from actors.conversations import SQLiteConversationStore, statements
-from brokers.sqlite.storage.database import Database
-from brokers.sqlite.storage.schema import Schema
+from brokers.sqlite.storage import Database, Schema
 from tests.support.conversations import CONVERSATION, inbound
 
 
