@@ -7,10 +7,10 @@ BENCH_BIN := $(BENCH_VENV)/bin
 CHARTS_VENV := .venv-charts
 CHARTS_BIN := $(CHARTS_VENV)/bin
 
-.PHONY: help setup dev demo run test check format grafana charts screenshots bench chaos clean
+.PHONY: help setup dev demo run test check format grafana api-page charts screenshots bench chaos clean
 
 help: ## Show what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.product: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,10 +35,11 @@ run: $(VENV)/.product ## Run the API and two workers until Ctrl-C, on files in .
 test: $(VENV)/.dev ## Run all tests
 	@$(BIN)/pytest
 
-check: $(VENV)/.dev ## Lint, format and type-check
+check: $(VENV)/.dev ## Lint, format and type-check, and see who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
@@ -55,6 +56,9 @@ $(CHARTS_VENV)/.charts: pyproject.toml constraints.txt
 
 charts: $(CHARTS_VENV)/.charts ## Draw docs/images/grafana.png, which takes twelve minutes
 	@$(CHARTS_BIN)/python -m tests.charts
+
+api-page: $(VENV)/.dev ## Write docs/api.md anew from the docstrings
+	@$(BIN)/python -m tests.apipage
 
 screenshots: $(VENV)/.dev ## Take the documents' pictures of the dashboard; needs chromium
 	@$(BIN)/python -m tests.browser.screenshots

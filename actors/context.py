@@ -9,8 +9,8 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, get_conte
 
 from brokers.consumer import DurableMessage
 
-from .conversations import Reply
-from .messages import masked
+from .masking import masked
+from .reply import Reply
 
 #: The message option that carries the id of the request a message goes back to.
 REQUEST_ID = "request_id"
@@ -48,16 +48,16 @@ class LogContext(Middleware):
         clear_contextvars()
 
 
-def about_contact(contact: str, **fields: str) -> None:
-    """Have all that is logged from here on, until the message in hand is settled, name a contact, masked.
+def bind_contact(contact: str, **fields: str) -> None:
+    """Have all that is logged from here on, until the current message is settled, name a contact, masked.
 
     Parameters:
       contact: their address.
-      fields: what else to say of them.
+      fields: what else to log with it.
     """
     bind_contextvars(contact=masked(contact), **fields)
 
 
-def about_reply(reply: Reply) -> None:
-    """The same for a reply: whose it is, and which."""
-    about_contact(reply.contact, reply_id=reply.reply_id)
+def bind_reply(reply: Reply) -> None:
+    """Have all that is logged from here on name a reply, and its contact."""
+    bind_contact(reply.contact, reply_id=reply.reply_id)

@@ -12,19 +12,15 @@ from brokers.clock import now_ms
 from brokers.durable import message_in_hand
 from brokers.errors import EngineError
 
-from .context import about_contact, about_reply
-from .conversations import DELIVERY_RANK, Reply
-from .later import come_back
-from .messages import InvalidMessage, text_of
+from .channels import NotSentEver, NotSentYet, PerhapsSent
+from .context import bind_contact, bind_reply
+from .keys import reconciling_id, sending_id, with_message_id
 from .metrics import metrics
-from .named import named
-from .sender import NotSentEver, NotSentYet, PerhapsSent
+from .reply import Reply
 from .services import services
+from .snooze import snooze
 
 logger = structlog.get_logger(__name__)
-
-#: Where Twilio explains its error codes.
-TWILIO_ERRORS = "https://www.twilio.com/docs/api/errors"
 
 #: The option of a message that names attempts to send under which no call was made, and how many it keeps.
 VOID_ATTEMPTS = "void_attempts"
@@ -35,7 +31,7 @@ SENDING_SLACK_MS = 5_000
 
 
 class ReplyUnknown(Exception):
-    """Nobody can tell whether a reply was sent. A person has to decide."""
+    """It cannot be told whether a reply was sent. A person has to decide."""
 
 
 def send_next_reply(conversation: str) -> None:
@@ -46,7 +42,7 @@ def send_next_reply(conversation: str) -> None:
     """
     reply = services().conversations.next_to_send(conversation)
     if reply is not None:
-        _enqueue(send_reply, reply.reply_id, message_id=f"send-{reply.reply_id}")
+        _enqueue(send_reply, reply.reply_id, message_id=sending_id(reply.reply_id))
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
@@ -60,16 +56,16 @@ def send_reply(reply_id: str) -> None:
     """Send a reply, at most once.
 
     It is marked as being sent before the call is made, and that is on disk: when this process dies in the
-    call, whoever comes next finds the mark and does not call again.
+    call, the next delivery of the message finds the mark and does not call again.
     """
     conversations = services().conversations
     reply = _begin_sending(reply_id)
     if reply is None:
         _after_a_crash(reply_id)
         return
-    about_reply(reply)
+    bind_reply(reply)
     try:
-        sid = services().sender.send(reply)
+        sid = services().channel(reply.channel).send(reply)
     except NotSentYet as error:
         conversations.record_not_sent(reply_id, str(error), final=False)
         logger.warning("reply not sent yet", error=str(error))
@@ -100,7 +96,7 @@ def give_up_on_reply(message: dict[str, Any], info: dict[str, Any]) -> None:  # 
     reply = conversations.reply(reply_id)
     if reply is None:
         return
-    about_reply(reply)
+    bind_reply(reply)
     if reply.state == "pending":
         conversations.record_not_sent(reply_id, reply.error or "given up", final=True)
         metrics().replies.labels("failed").inc()
@@ -119,12 +115,12 @@ def reconcile_reply(reply_id: str) -> None:
     reply = conversations.reply(reply_id)
     if reply is None:
         return
-    about_reply(reply)
+    bind_reply(reply)
     if reply.state != "unknown":
         send_next_reply(reply.conversation)  # this was run before, and may have died before it did so
         return
     try:
-        sid = services().sender.find(reply, is_known=conversations.knows_sid)
+        sid = services().channel(reply.channel).find(reply, is_known=conversations.is_known)
     except NotSentYet as error:
         raise Retry(str(error)) from error
     if sid is not None:
@@ -135,25 +131,23 @@ def reconcile_reply(reply_id: str) -> None:
 
 
 @dramatiq.actor(queue_name="replies", priority=10)
-def record_delivery_status(payload: dict[str, Any], reply_id: str) -> None:
-    """Take in what Twilio says of a reply's delivery.
+def record_delivery_status(payload: dict[str, Any], reply_id: str, channel: str = "twilio") -> None:
+    """Record what the channel says of a reply's delivery.
 
     Parameters:
-      payload: the parameters of Twilio's status callback.
+      payload: what the channel sent.
       reply_id: the reply it was sent for.
+      channel: the channel's name.
 
     Raises:
-      InvalidMessage: the payload does not say which message of Twilio's it is about.
+      InvalidMessage: the payload does not say which message of the channel's it is about.
     """
-    sid, status, code = (text_of(payload, name) for name in ("MessageSid", "MessageStatus", "ErrorCode"))
-    if not sid:
-        raise InvalidMessage("The status callback lacks MessageSid")
-    about_contact(text_of(payload, "To"), reply_id=reply_id, sid=sid)
-    error = f"Twilio's error {code}, see {TWILIO_ERRORS}/{code}" if code else None
-    moved = services().conversations.record_delivery(reply_id, sid=sid, status=status, error=error)
-    metrics().deliveries.labels(status if status in DELIVERY_RANK else "other").inc()
-    log = logger.error if status in {"failed", "undelivered"} else logger.info
-    log("delivery status", status=status, error=error, moved=moved)
+    status = services().channel(channel).read_status(payload)
+    bind_contact(status.contact, reply_id=reply_id, sid=status.external_id)
+    moved = services().conversations.record_delivery(reply_id, status)
+    metrics().deliveries.labels(status.status if status.rank else "other").inc()
+    log = logger.error if status.is_failure else logger.info
+    log("delivery status", status=status.status, error=status.error, moved=moved)
 
 
 def _begin_sending(reply_id: str) -> Reply | None:
@@ -174,18 +168,18 @@ def _begin_sending(reply_id: str) -> Reply | None:
 
 
 def _after_a_crash(reply_id: str) -> None:
-    """This message was run before. If that ended within the call, nobody knows what came of it."""
+    """See to a reply whose message was run before, and perhaps ended within the call."""
     reply = services().conversations.reply(reply_id)
     if reply is None:
         logger.error("reply does not exist", reply_id=reply_id)
         return
-    about_reply(reply)
+    bind_reply(reply)
     if reply.state == "sending" and reply.sending_at is not None:
         longest_ms = (
             int(2_000 * services().settings.twilio_timeout_s) + SENDING_SLACK_MS
         )  # to connect, to answer
-        if services().oversight.may_go_on(reply.sending_at, longest_ms=longest_ms):
-            come_back("reply is perhaps just being sent, by another delivery of the same message")
+        if services().hold_policy.may_still_be_sending(reply.sending_at, longest_ms=longest_ms):
+            snooze("reply is perhaps just being sent, by another delivery of the same message")
             return
     if reply.state in {"sending", "unknown"}:  # unknown: it may have died before the look was enqueued
         _to_be_reconciled(reply, reply.error or "The worker died while the reply was being sent")
@@ -204,13 +198,12 @@ def _to_be_reconciled(reply: Reply, error: str) -> None:
     metrics().replies.labels("unknown").inc()
     logger.error("reply was perhaps sent: asking before anything else", error=error)
     first_ms = services().settings.reconcile_delays_ms[0]
-    # One per sending: when it was sent again, the look that led to that may still be in the queue.
-    message_id = f"reconcile-{reply.reply_id}-{reply.sending_at}"
+    message_id = reconciling_id(reply.reply_id, sending_at=reply.sending_at)
     _enqueue(reconcile_reply, reply.reply_id, message_id=message_id, delay_ms=first_ms)
 
 
 def _look_again_or_decide(reply: Reply) -> None:
-    if services().sender.not_found_is_not_sent:
+    if services().channel(reply.channel).not_found_is_not_sent:
         _send_again(reply)
         return
     message = message_in_hand()
@@ -237,4 +230,4 @@ def _send_again(reply: Reply) -> None:
 def _enqueue(
     actor: dramatiq.Actor[Any, Any], reply_id: str, *, message_id: str, delay_ms: int | None = None
 ) -> None:
-    services().broker.enqueue(named(actor.message(reply_id), message_id), delay=delay_ms)
+    services().broker.enqueue(with_message_id(actor.message(reply_id), message_id), delay=delay_ms)

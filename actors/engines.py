@@ -10,7 +10,7 @@ from brokers.sqlite import SQLiteBackend
 from ops.foundation.settings import Settings
 
 from .conversations import ConversationStore, SQLiteConversationStore
-from .oversight import ByClock, ByLookup, Oversight
+from .hold_policy import ExpiringPolicy, HoldPolicy, LookupPolicy
 
 
 def queue_backend(settings: Settings, engine: str) -> QueueBackend:
@@ -43,11 +43,11 @@ def queue_backend(settings: Settings, engine: str) -> QueueBackend:
     )
 
 
-def oversight(settings: Settings, broker: DurableBroker) -> Oversight:
-    """What messages can know of each other on the broker's engine."""
+def hold_policy(settings: Settings, broker: DurableBroker) -> HoldPolicy:
+    """Choose how messages of the broker's engine know of each other."""
     if settings.queue_backend == "sqs":
-        return ByClock(longest_run_ms=int(1_000 * settings.longest_run_s))
-    return ByLookup(broker)
+        return ExpiringPolicy(longest_run_ms=int(1_000 * settings.longest_run_s))
+    return LookupPolicy(broker)
 
 
 def conversation_store(settings: Settings, engine: str) -> ConversationStore:

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import dramatiq
 import structlog
 
 from brokers.clock import now_ms
 from brokers.durable import message_in_hand
-from ops.foundation.settings import Settings
 
-from .ai import Completion, ResponderRefused, ResponderUnavailable
-from .context import about_contact
-from .conversations import Hold, HoldLost, Turn
+from .channels import Channel, InboundMessage
+from .context import bind_contact
+from .conversation import Contact, Conversation, Message, Messages, decoded
+from .conversations import Hold, HoldLost, Turn, Utterance
 from .deliveries import send_next_reply
-from .later import come_back
-from .messages import InboundMessage
-from .metrics import metrics
-from .named import named
-from .oversight import Uncertain
+from .hold_policy import Uncertain
+from .keys import ConversationKey, with_message_id
+from .responders import ResponderRefused
 from .services import services
-from .spans import calling, note
+from .snooze import snooze
+from .splitting import split
 
 logger = structlog.get_logger(__name__)
 
-#: Twilio's longest body, in characters (error 21617 beyond it).
-MAX_BODY = 1_600
+#: How much of a message is quoted that another one replies to, in characters.
+MAX_QUOTE = 300
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
@@ -39,119 +37,131 @@ def worth_a_retry(retries: int, error: BaseException) -> bool:
 
 
 @dramatiq.actor(queue_name="messages", retry_when=worth_a_retry, on_retry_exhausted="apologise")
-def process_ai_response(payload: dict[str, Any]) -> None:
+def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> None:
     """Answer an inbound message, and whatever else its contact wrote that is unanswered.
 
     Parameters:
-      payload: the parameters of Twilio's webhook.
+      payload: what the channel sent.
+      channel: the channel's name.
     """
-    inbound = InboundMessage.from_twilio(payload)
-    about_contact(inbound.contact, message_sid=inbound.message_sid)
-    if inbound.is_opt_out:
+    inbound = services().channel(channel).read(payload)
+    bind_contact(inbound.contact.address, message_sid=inbound.external_id)
+    if inbound.is_answered_by_channel:
         logger.info("opt-out keyword: Twilio answers it")
         return
     message = message_in_hand()
-    _take_in(inbound, received_at=now_ms() if message is None else message.message_timestamp)
+    _record_inbound(inbound, received_at=now_ms() if message is None else message.message_timestamp)
     hold = _hold(inbound)
-    if hold is not None and not _waits_for_the_rest_of_a_burst():
-        _while_held(hold, _answer_with_the_model)
+    if hold is None:
+        return
+    if inbound.takes_no_answer:
+        logger.info("recorded and not answered: its sender takes no answer")
+        _answer_until_caught_up(hold, _keep_silent)
+    elif not _waits_for_the_rest_of_a_burst():
+        _answer_until_caught_up(hold, _answer_with_the_responder)
 
 
 @dramatiq.actor(queue_name="messages", priority=10)
 def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: ARG001
     """See to a message that could not be answered and is a dead letter by now.
 
-    With a fallback text, the contact is told that, for everything unanswered. Without one, the message is
-    set aside, so that it does not spoil the turns to come, and what else is unanswered is tried by itself.
+    With a fallback text, the contact is told that, for everything unanswered. Without one, the message goes
+    into quarantine, so that it does not spoil the turns to come, and what else is unanswered is tried by
+    itself.
 
     Parameters:
       message: the `process_ai_response` message that failed for good, or expired before it was ever run.
       info: how often it was tried.
     """
-    inbound = InboundMessage.from_twilio(message["args"][0])
-    about_contact(inbound.contact, message_sid=inbound.message_sid)
-    if inbound.is_opt_out:
+    inbound = services().channel(*message["args"][1:], **message["kwargs"]).read(message["args"][0])
+    bind_contact(inbound.contact.address, message_sid=inbound.external_id)
+    if inbound.is_answered_by_channel:
         return
-    _take_in(inbound, received_at=message["message_timestamp"])
-    has_fallback = services().settings.reply_fallback_text is not None
+    _record_inbound(inbound, received_at=message["message_timestamp"])
+    has_fallback = services().settings.reply_fallback_text is not None and not inbound.takes_no_answer
     if not has_fallback:
-        services().conversations.set_aside(inbound)
-        if not _entrust_the_others_to_the_queue(inbound):
-            come_back("another message is being run, and may just have counted on this one")
+        services().conversations.quarantine(inbound)
+        if not _requeue_waiters(inbound):
+            snooze("snoozed: a concurrent message of this conversation has not finished")
             return
     logger.error("no answer could be produced", fallback=has_fallback)
     if has_fallback and (hold := _hold(inbound, on_behalf_of=message["message_id"])) is not None:
-        _while_held(hold, _answer_with_the_fallback)
+        _answer_until_caught_up(hold, _answer_with_the_fallback)
 
 
-def _take_in(inbound: InboundMessage, *, received_at: int) -> None:
+def _record_inbound(inbound: InboundMessage, *, received_at: int) -> None:
     """See that an inbound message is in its conversation, and that no other depends on this run."""
     conversations, message = services().conversations, message_in_hand()
     if not conversations.append(inbound, received_at=received_at):
         logger.info("message is known already: a repeated webhook, or a second delivery")
     if message is not None and message.options.get("replayed"):
-        conversations.take_up(inbound)
+        conversations.restore(inbound)
     if message is not None and message.delivery.crashes:
         # Others may have left this conversation to us before the crash. Should we never finish, they must
         # not be forgotten with us.
-        _entrust_the_others_to_the_queue(inbound)
+        _requeue_waiters(inbound)
 
 
-def _entrust_the_others_to_the_queue(inbound: InboundMessage) -> bool:
+def _requeue_waiters(inbound: InboundMessage) -> bool:
     """Give each other unanswered message of the conversation a queue message of its own again.
 
     Returns False when one was found running: it is the one of before, perhaps, and about to be done.
     """
     others = services().conversations.unanswered(inbound.conversation)
-    return services().oversight.entrust(
+    return services().hold_policy.requeue_waiters(
         [
-            named(process_ai_response.message(dict(other.payload)), other.message_id)
+            with_message_id(inbound_message(dict(decoded(other.payload)), inbound.channel), other.message_id)
             for other in others
-            if other.message_sid != inbound.message_sid
+            if other.message_id != inbound.message_id
         ]
     )
 
 
+def inbound_message(payload: dict[str, Any], channel: str) -> dramatiq.Message[Any]:
+    """Make the queue message for an inbound message of a channel. The first channel needs no name."""
+    return process_ai_response.message(payload, *(() if channel == "twilio" else (channel,)))
+
+
 def _hold(inbound: InboundMessage, *, on_behalf_of: str | None = None) -> Hold | None:
-    """The conversation, or None when this message can do nothing for it now.
+    """Take hold of the conversation; return None when the current message can do nothing for it now.
 
     Parameters:
       on_behalf_of: the id of the message that this one stands in for, if it is not its own. That message may
         hold the conversation still: it expired while it waited for the rest of a burst.
     """
-    message, oversight = message_in_hand(), services().oversight
+    message, policy = message_in_hand(), services().hold_policy
     message_id = "called-directly" if message is None else message.message_id
     try:
         hold = services().conversations.hold(
             inbound.conversation,
-            oversight.holder(message_id),
-            is_live=partial(oversight.is_live, asked_by=on_behalf_of or message_id),
+            policy.holder(message_id),
+            is_live=partial(policy.holder_is_alive, asked_by=on_behalf_of or message_id),
         )
     except Uncertain as why:
-        _look_again(inbound, str(why))
+        _snooze_until_free(inbound, str(why))
         return None
-    if hold is None and oversight.holder_sees_to_it:
+    if hold is None and policy.waiters_may_ack:
         logger.info("conversation is held: its holder looks again before it lets go")
     elif hold is None:
-        _look_again(
-            inbound, "conversation is held, and nobody can tell whether by a message that will answer"
+        _snooze_until_free(
+            inbound, "conversation is held, and it cannot be told whether by a message that will answer"
         )
     return hold
 
 
-def _look_again(inbound: InboundMessage, why: str) -> None:
+def _snooze_until_free(inbound: InboundMessage, why: str) -> None:
     """Come back to a held conversation, unless the message was answered meanwhile."""
     waiting, message = services().conversations.unanswered(inbound.conversation), message_in_hand()
-    if all(each.message_sid != inbound.message_sid for each in waiting):
+    if all(each.message_id != inbound.message_id for each in waiting):
         send_next_reply(inbound.conversation)  # a crash may have come between the reply and its sending
         return
     if message is not None:
         message.options["gathered"] = True  # what is to be gathered has come in by then
-    come_back(why)
+    snooze(why)
 
 
 def _waits_for_the_rest_of_a_burst() -> bool:
-    """Put the message in hand back for REPLY_GATHER_MS, once. It goes on holding its conversation.
+    """Put the current message back for REPLY_GATHER_MS, once. It goes on holding its conversation.
 
     People write in bursts, and one answer to all of it is better than one to its first line. The message
     waits in the queue, so that no worker thread is kept from others meanwhile.
@@ -164,7 +174,7 @@ def _waits_for_the_rest_of_a_burst() -> bool:
     return True
 
 
-def _while_held(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
+def _answer_until_caught_up(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
     """Answer until nothing is unanswered, then let go."""
     conversations = services().conversations
     history_limit = services().settings.ai_history_messages
@@ -178,78 +188,74 @@ def _while_held(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
             send_next_reply(hold.conversation)
             done = conversations.release(hold, unless_more=True)
     except HoldLost:
-        come_back("conversation was taken over: whoever holds it answers, or else this one will")
+        snooze("conversation was taken over: its new holder answers, or else this message will")
     except BaseException:
         conversations.release(hold, unless_more=False)
         raise
 
 
-def _answer_with_the_model(hold: Hold, turn: Turn) -> None:
-    completion = _ask(turn)
+def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
+    channel = services().channel(turn.channel)
+    answer = services().responder.respond(as_conversation(hold, turn, channel))
     services().conversations.answer(
-        hold, turn, _fit(completion.text), kind="answer", tokens=completion.tokens
+        hold,
+        turn,
+        *(_parts(answer.texts, channel.max_characters) or ("",)),
+        kind="silence" if answer.is_silence else "answer",
+        tokens=None if answer.usage is None else answer.usage.tokens,
+        metadata=answer.metadata,
     )
+
+
+def _keep_silent(hold: Hold, turn: Turn) -> None:
+    services().conversations.answer(hold, turn, "", kind="silence")
 
 
 def _answer_with_the_fallback(hold: Hold, turn: Turn) -> None:
-    services().conversations.answer(
-        hold, turn, services().settings.reply_fallback_text or "", kind="fallback"
+    fallback = services().settings.reply_fallback_text or ""
+    services().conversations.answer(hold, turn, fallback, kind="fallback")
+
+
+def as_conversation(hold: Hold, turn: Turn, channel: Channel) -> Conversation:
+    """Make what a responder is given of what is stored."""
+    key = ConversationKey.read(hold.conversation)
+    latest = channel.read(decoded(turn.unanswered[-1].payload))
+    to_message = partial(_message, channel=channel)
+
+    def to_message_with_quote(said: Utterance) -> Message:
+        message = to_message(said)
+        quoted = message.reply_to and services().conversations.text_of(key.account, message.reply_to)
+        if not quoted:
+            return message
+        return replace(message, text=f'[in reply to: "{_short(quoted)}"]\n{message.text}')
+
+    return Conversation(
+        contact=Contact(key.contact, latest.contact.name),
+        address=key.address,
+        account=key.account,
+        channel=turn.channel,
+        history=Messages(turn.history, to_message),
+        unanswered=Messages(turn.unanswered, to_message_with_quote),
+        metadata=turn.metadata,
     )
 
 
-def _ask(turn: Turn) -> Completion:
-    provider = services().settings.ai_provider
-    try:
-        with metrics().ai_seconds.labels(provider).time(), _chat_span(services().settings):
-            completion = services().responder.respond(turn.history, turn.unanswered)
-            note(
-                {
-                    "gen_ai.response.model": completion.model,
-                    "gen_ai.usage.input_tokens": completion.prompt_tokens,
-                    "gen_ai.usage.output_tokens": completion.completion_tokens,
-                }
-            )
-    except Exception as error:
-        metrics().ai_requests.labels(provider, _outcome(error)).inc()
-        metrics().ai_errors.labels(provider, type(error).__name__).inc()
-        logger.warning("no answer from the responder", error=str(error))
-        raise
-    metrics().ai_requests.labels(provider, "answered").inc()
-    for kind, tokens in (("prompt", completion.prompt_tokens), ("completion", completion.completion_tokens)):
-        metrics().ai_tokens.labels(completion.model, kind).inc(tokens or 0)
-    logger.info("answered", messages=len(turn.unanswered), model=completion.model, tokens=completion.tokens)
-    return completion
+def _short(text: str) -> str:
+    """Quote no more of a message than it takes to know which one is meant."""
+    return text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1] + "…"
 
 
-def _outcome(error: Exception) -> str:
-    """What the metrics call it."""
-    match error:
-        case ResponderUnavailable():
-            return "unavailable"
-        case ResponderRefused():
-            return "refused"
-        case _:
-            return "failed"
+def _message(said: Utterance, *, channel: Channel) -> Message:
+    """Make a message of what is stored of it. Its text is the one that was stored."""
+    if said.payload is None:
+        return Message(said.author, said.text, at_ms=said.at_ms, message_id=said.message_id)
+    return channel.read(decoded(said.payload)).as_message(at_ms=said.at_ms, text=said.text)
 
 
-def _chat_span(settings: Settings) -> AbstractContextManager[None]:
-    """By OpenTelemetry's conventions for generative AI, without what was said."""
-    model = settings.ai_model or settings.ai_provider
-    return calling(
-        f"chat {model}",
-        {
-            "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": settings.ai_provider,
-            "gen_ai.request.model": model,
-            "gen_ai.request.max_tokens": settings.ai_max_tokens,
-            "server.address": urlsplit(settings.ai_base_url or "").hostname,
-        },
-    )
-
-
-def _fit(text: str) -> str:
-    """Cut what Twilio would refuse, at a word if there is one."""
-    if len(text) <= MAX_BODY:
-        return text
-    cut = text[: MAX_BODY - 1]
-    return (cut[: cut.rfind(" ")] if " " in cut[MAX_BODY // 2 :] else cut) + "…"
+def _parts(texts: Sequence[str], limit: int) -> list[str]:
+    """Split what the channel would refuse. What is beyond the parts that an answer may have is cut off."""
+    most = services().settings.reply_max_parts
+    parts = [part for text in texts for part in split(text, limit, most=most)]
+    if any(len(text) > limit * most for text in texts) or len(parts) > most:
+        logger.warning("answer cut off: it is longer than REPLY_MAX_PARTS messages", parts=most)
+    return parts[:most]

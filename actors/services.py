@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from dramatiq import Middleware
 from prometheus_client import REGISTRY
@@ -20,14 +23,13 @@ from ops.foundation.settings import Settings, SettingsError, load_settings
 from ops.foundation.tracing import configure_tracing
 
 from . import spans
-from .ai import EchoResponder, Responder
-from .console import ConsoleSender
+from .channels import Channel, ConsoleChannel, ObservedTwilio
 from .context import REQUEST_ID, LogContext
 from .conversations import ConversationStore
-from .engines import conversation_store, oversight, queue_backend
+from .engines import conversation_store, hold_policy, queue_backend
 from .exposition import Exposition
-from .oversight import Oversight
-from .sender import Sender
+from .hold_policy import HoldPolicy
+from .responders import Asked, Asking, EchoResponder, ObservedResponder
 from .startup import Startup
 
 #: Where Twilio reports on deliveries, below PUBLIC_BASE_URL.
@@ -37,16 +39,32 @@ STATUS_CALLBACK_PATH = "/webhooks/twilio/status"
 REPLACED_WITHIN_S = 30.0
 
 
+class UnknownChannel(Exception):
+    """A message names a channel that this Recado does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The parts of a running Recado."""
 
     settings: Settings
     broker: DurableBroker
-    oversight: Oversight
+    hold_policy: HoldPolicy
     conversations: ConversationStore
-    responder: Responder
-    sender: Sender
+    responder: Asked
+    channels: Mapping[str, Channel]
+
+    def channel(self, channel: str = "twilio") -> Channel:
+        """Return a channel by its name.
+
+        Raises:
+          UnknownChannel: there is none of that name.
+        """
+        try:
+            return self.channels[channel]
+        except KeyError:
+            known = ", ".join(sorted(self.channels))
+            raise UnknownChannel(f"There is no channel {channel!r}, only {known}") from None
 
 
 def _open_queue() -> QueueBackend:
@@ -82,10 +100,10 @@ def services() -> Services:
     return Services(
         settings=settings,
         broker=broker,
-        oversight=oversight(settings, broker),
+        hold_policy=hold_policy(settings, broker),
         conversations=conversation_store(settings, settings.conversations_on),
         responder=_responder(settings),
-        sender=_sender(settings),
+        channels={"twilio": _twilio(settings)},
     )
 
 
@@ -125,12 +143,26 @@ def _tracing(settings: Settings) -> list[Middleware]:
     return [Tracing(correlated_by=REQUEST_ID)]
 
 
-def _responder(settings: Settings) -> Responder:
+def _responder(settings: Settings) -> Asked:
+    """Build what `AI_PROVIDER` names, observed."""
+    attributes: dict[str, str | int | None] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": settings.ai_provider,
+        "gen_ai.request.model": settings.ai_model or settings.ai_provider,
+        "gen_ai.request.max_tokens": settings.ai_max_tokens,
+        "server.address": urlsplit(settings.ai_base_url or "").hostname,
+    }
+    return ObservedResponder(
+        Asking(_plain_responder(settings)), provider=settings.ai_provider, attributes=attributes
+    )
+
+
+def _plain_responder(settings: Settings) -> Any:
     if settings.ai_provider == "echo":
         return EchoResponder(delay_s=settings.echo_delay_s)
     if settings.ai_provider != "openai":
         return _responder_of_your_own(settings)
-    from .ai.openai import DEFAULT_SYSTEM_PROMPT, OpenAIResponder  # noqa: PLC0415  slow to import
+    from .responders.openai import DEFAULT_SYSTEM_PROMPT, OpenAIResponder  # noqa: PLC0415  slow to import
 
     prompt_path = settings.ai_system_prompt_path
     return OpenAIResponder(
@@ -141,32 +173,38 @@ def _responder(settings: Settings) -> Responder:
         connect_timeout_s=settings.ai_connect_timeout_s,
         timeout_s=settings.ai_timeout_s,
         max_tokens=settings.ai_max_tokens,
+        extra=settings.ai_extra or {},
         history_messages=settings.ai_history_messages,
         history_characters=settings.ai_history_characters,
     )
 
 
-def _responder_of_your_own(settings: Settings) -> Responder:
-    """What `AI_PROVIDER=package.module:factory` names: called with the settings, returns a responder."""
+def _responder_of_your_own(settings: Settings) -> Any:
+    """Call the factory that `AI_PROVIDER=package.module:factory` names with the settings."""
     module_name, _, factory_name = settings.ai_provider.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (ImportError, AttributeError) as error:
         raise SettingsError(f"AI_PROVIDER: {settings.ai_provider} cannot be imported: {error}") from error
-    responder: Responder = factory(settings)
-    return responder
+    return factory(settings)
 
 
-def _sender(settings: Settings) -> Sender:
+def _twilio(settings: Settings) -> Channel:
+    """Build the channel of Twilio's webhooks: it replies through Twilio, or writes replies down."""
     if not settings.sends_through_twilio:
-        return ConsoleSender(settings.console_outbox_path)
-    from .twilio import TwilioSender  # noqa: PLC0415  slow to import
+        return ConsoleChannel(settings.console_outbox_path)
+    from .channels.twilio.rest import Credentials, TwilioChannel  # noqa: PLC0415  slow to import
 
-    return TwilioSender(
-        account_sid=settings.required("twilio_account_sid"),
-        auth_token=settings.auth_tokens[0],
+    channel = TwilioChannel(
+        credentials=Credentials(
+            settings.required("twilio_account_sid"),
+            *settings.twilio_credentials,
+            settings.subaccount_tokens,
+        ),
         status_callback_url=settings.required("public_base_url") + STATUS_CALLBACK_PATH,
         api_base_url=settings.twilio_api_base_url,
         timeout_s=settings.twilio_timeout_s,
+        max_age_ms=settings.message_max_age_ms,
     )
+    return ObservedTwilio(channel, api_base_url=settings.twilio_api_base_url)

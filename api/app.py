@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI, Response
@@ -92,12 +93,16 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,  # Twilio drops the parameters when it follows a redirect
         telemetry=_telemetry(parts.settings),
     )
     app.add_middleware(RequestIds)
     app.state.opening = opening
     app.state.stop_waiting = opening.stop_waiting
-    app.include_router(webhook_routes(parts.broker, signatures, opening))
+    webhooks = webhook_routes(parts.broker, signatures, opening)
+    app.include_router(webhooks)
+    if path := urlsplit(parts.settings.public_base_url or "").path:  # a proxy may pass it on, or take it off
+        app.include_router(webhooks, prefix=path)
     page = _machine(parts, counts, checks, spool, supervisor)
     app.include_router(health_routes(parts.broker.backend, page, checks, opening, spool))
     if pages is not None:

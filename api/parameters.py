@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from actors.messages import text_of
+from actors.channels.twilio.inbound import text_of
 
 #: Parameters of Twilio's that have one value, a text. One that is not in here may be repeated, or be anything
 #: that JSON has: it is kept as it came.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, ImmutableMultiDict
 from twilio.request_validator import (
@@ -28,6 +28,7 @@ class SignatureCheck:
         self, public_base_url: str, auth_tokens: Sequence[str], shared_keys: Mapping[str, str]
     ) -> None:
         self._public_base_url = public_base_url
+        self._path = urlsplit(public_base_url).path
         self._auth_tokens = [RequestValidator(token) for token in auth_tokens]
         self._shared_keys = {key_id: RequestValidator(secret) for key_id, secret in shared_keys.items()}
 
@@ -45,6 +46,8 @@ class SignatureCheck:
         if not signature or (isinstance(content, str) and not _has_body_hash(query)):
             # twilio's validator raises TypeError for both.
             return False
+        if self._path and path.startswith(self._path + "/"):  # the proxy passed it on
+            path = path.removeprefix(self._path)
         url = f"{self._public_base_url}{path}" + (f"?{query}" if query else "")
         params = content if isinstance(content, str) else ImmutableMultiDict(content)
         algorithm, validators = self._keys_for(headers.get(SIGNATURE_SETTINGS_HEADER))

@@ -14,10 +14,13 @@ from dramatiq.errors import BrokerError
 from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter, Histogram
 
-from actors import process_ai_response, record_delivery_status
-from actors.context import about_contact
-from actors.messages import InboundMessage, InvalidMessage, text_of
-from actors.named import named
+from actors import record_delivery_status
+from actors.channels import InvalidMessage
+from actors.channels.twilio import inbound
+from actors.channels.twilio.inbound import text_of
+from actors.context import bind_contact
+from actors.keys import with_message_id
+from actors.replies import inbound_message as queue_message
 from actors.spans import note
 from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
@@ -56,6 +59,10 @@ def metrics() -> Metrics:
 EMPTY_TWIML = "<Response/>"
 
 
+#: The webhooks there are, and the methods that a wrong one may come with.
+WEBHOOKS = ("messages", "status")
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
 #: Makes a queue message of a webhook's parameters.
 ToMessage = Callable[[dict[str, Any]], Message[Any]]
 
@@ -73,7 +80,19 @@ class Refused(Exception):
         super().__init__(explanation)
         self.status = status
         self.outcome = outcome
-        self.explanation = explanation
+
+
+class NoMessage(Exception):
+    """A webhook that is rightly Twilio's, and brings no message of a customer.
+
+    Parameters:
+      outcome: what the metrics call it.
+      explanation: what it is, and what to change so that it comes no more.
+    """
+
+    def __init__(self, outcome: str, explanation: str) -> None:
+        super().__init__(explanation)
+        self.outcome = outcome
 
 
 def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, opening: Opening) -> APIRouter:
@@ -85,6 +104,7 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, ope
       opening: knows whether the queue is open.
     """
     router, counted = APIRouter(prefix="/webhooks/twilio"), metrics()
+    explained: set[str] = set()
 
     @router.post("/messages")
     async def messages(request: Request) -> Response:
@@ -106,30 +126,54 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, ope
             await _store(broker, message)
             outcome, response = "accepted", Response(EMPTY_TWIML, media_type="text/xml")
         except Refused as refusal:
-            outcome = refusal.outcome
-            logger.warning("webhook refused", webhook=webhook, outcome=outcome, why=refusal.explanation)
-            response = Response(refusal.explanation + "\n", refusal.status, media_type="text/plain")
+            outcome, response = (
+                refusal.outcome,
+                Response(f"{refusal}\n", refusal.status, media_type="text/plain"),
+            )
+            logger.warning("webhook refused", webhook=webhook, outcome=outcome, why=str(refusal))
+        except NoMessage as no_message:
+            outcome, response = no_message.outcome, Response(EMPTY_TWIML, media_type="text/xml")
+            if outcome not in explained:  # once: it comes with each message
+                explained.add(outcome)
+                logger.warning("webhook ignored", webhook=webhook, outcome=outcome, why=str(no_message))
         note({"recado.webhook.outcome": outcome})
         counted.webhooks.labels(webhook, outcome).inc()
         counted.seconds.labels(webhook).observe(time.perf_counter() - began)
         return response
 
+    @router.api_route("/{rest:path}", methods=METHODS, include_in_schema=False)
+    async def near_miss(rest: str, request: Request) -> Response:
+        """Answer an address that is almost one of ours. A redirect would lose the parameters."""
+        known = ", ".join(f"POST {router.prefix}/{each}" for each in WEBHOOKS)
+        why = f"{request.method} {router.prefix}/{rest} is no webhook of Recado's. There are: {known}."
+        status = 405 if rest in WEBHOOKS else 404
+        counted.webhooks.labels("other", "wrong_address").inc()
+        logger.warning("webhook refused", webhook="other", outcome="wrong_address", why=why[:300])
+        return Response(f"{why}\n", status, media_type="text/plain")
+
     return router
 
 
 def inbound_message(payload: dict[str, Any]) -> Message[Any]:
-    """The queue message for an inbound Twilio message."""
+    """Make the queue message for an inbound Twilio message."""
+    if inbound.is_status_callback(payload):
+        raise NoMessage(
+            "status_callback",
+            "This is a status callback, and no message of a customer. In Twilio's console, the status "
+            "callback URL of the number or the Messaging Service has to end in /webhooks/twilio/status, or "
+            "be empty: Recado gives its own with each reply",
+        )
     try:
-        inbound = InboundMessage.from_twilio(payload)
+        message = inbound.read(payload)
     except InvalidMessage as error:
         raise Refused(400, "incomplete", f"{error}.") from error
-    about_contact(inbound.contact, message_id=inbound.message_id, message_sid=inbound.message_sid)
+    bind_contact(message.contact.address, message_id=message.message_id, message_sid=message.external_id)
     logger.info("message received")
-    return named(process_ai_response.message(payload), inbound.message_id)
+    return with_message_id(queue_message(payload, message.channel), message.message_id)
 
 
 def delivery_status(reply_id: str, payload: dict[str, Any]) -> Message[Any]:
-    """The queue message for a status callback. It names our reply in its URL."""
+    """Make the queue message for a status callback. It names our reply in its URL."""
     missing = [name for name in ("MessageSid", "MessageStatus") if not text_of(payload, name)]
     if not reply_id:
         missing.append("the reply's id in the URL (?reply=...)")

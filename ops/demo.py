@@ -24,8 +24,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from actors.channels.twilio import inbound
 from actors.conversations import SQLiteConversationStore
-from actors.messages import InboundMessage, masked
+from actors.masking import masked
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.liveness.process_registry import peers
 
@@ -120,8 +121,10 @@ class Demo:
 
     def reply_to(self, sent: Sent) -> str | None:
         """The id of the reply that answers a message."""
-        thread = self.conversations.thread(InboundMessage.from_twilio(sent.parameters).conversation)
-        answers = [entry.reply_id for entry in thread if entry.message_sid == sent.parameters["MessageSid"]]
+        thread = self.conversations.reader.thread(inbound.read(sent.parameters).conversation)
+        answers = [
+            entry.reply_id for entry in thread if entry.message_id == inbound.read(sent.parameters).message_id
+        ]
         return answers[0] if answers else None
 
 
@@ -187,7 +190,7 @@ def _report(demo: Demo, messages: list[Sent], repeat: Sent, forged: Sent) -> boo
         verdict = {0: "[red]MISSING[/]", 1: "[green]once[/]"}.get(times, f"[red]{times} TIMES[/]")
         said = "" if reply is None else escape(reply["body"].replace("\n", " / "))
         table.add_row(*_about(sent), said, after, verdict)
-    known = len(demo.conversations.thread(InboundMessage.from_twilio(repeat.parameters).conversation))
+    known = len(demo.conversations.reader.thread(inbound.read(repeat.parameters).conversation))
     all_well &= repeat.status == 200 and known == 2  # the message and its answer, once each
     table.add_row(*_about(repeat), "", "", "[green]known already[/]" if known == 2 else "[red]TWICE[/]")
     refused = forged.status == 403 and demo.reply_to(forged) is None

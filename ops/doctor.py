@@ -139,7 +139,7 @@ def _twilio(settings: Settings) -> Iterator[Finding]:
         yield Finding(True, "sender is the console: replies are written to a file, and NOT sent")
         return
     account = f"{settings.twilio_api_base_url}/2010-04-01/Accounts/{settings.twilio_account_sid}.json"
-    credentials = (settings.required("twilio_account_sid"), settings.auth_tokens[0])
+    credentials = settings.twilio_credentials
     yield _answers(
         account,
         "Twilio accepts the credentials",

@@ -1,17 +1,16 @@
-"""Where answers come from.
-
-`openai.py` is imported only where it is used: its package takes a second to load.
-"""
+"""The responders' address in version 0.1. They are public as `recado`."""
 
 from __future__ import annotations
 
-from .echo import EchoResponder
-from .responder import Completion, Responder, ResponderRefused, ResponderUnavailable
+from ops.foundation.deprecation import moved
 
-__all__ = [
-    "Completion",
-    "EchoResponder",
-    "Responder",
-    "ResponderRefused",
-    "ResponderUnavailable",
-]
+__getattr__ = moved(
+    __name__,
+    {
+        "Completion": "actors.responders.two_arguments:Completion",
+        "EchoResponder": "recado:EchoResponder",
+        "Responder": "recado:Responder",
+        "ResponderRefused": "recado:ResponderRefused",
+        "ResponderUnavailable": "recado:ResponderUnavailable",
+    },
+)

@@ -1,31 +1,23 @@
-"""What was said: inbound messages, replies, and who may answer."""
+"""What was said: inbound messages, replies, and which message may answer."""
 
 from __future__ import annotations
 
+from ops.foundation.deprecation import moved
+
+from .reader import ConversationReader, Summary, ThreadEntry
 from .sqlite import SQLiteConversationStore
-from .store import (
-    DELIVERY_RANK,
-    ConversationStore,
-    Entry,
-    Hold,
-    HoldLost,
-    Line,
-    Reply,
-    ReplyState,
-    Summary,
-    Turn,
-)
+from .store import ConversationStore, Hold, HoldLost, Turn, Utterance
 
 __all__ = [
-    "DELIVERY_RANK",
+    "ConversationReader",
     "ConversationStore",
-    "Entry",
     "Hold",
     "HoldLost",
-    "Line",
-    "Reply",
-    "ReplyState",
     "SQLiteConversationStore",
     "Summary",
+    "ThreadEntry",
     "Turn",
+    "Utterance",
 ]
+
+__getattr__ = moved(__name__, {"Line": "actors.responders.two_arguments:Line"})

@@ -7,7 +7,20 @@ from pathlib import Path
 
 from brokers.redis import scripts
 
-_load = partial(scripts.load, directory=Path(__file__).with_name("lua"))
+from ..reply import OWED, REPLY_STATES
+
+
+def _rules() -> str:
+    """Write the rules of a reply's states as two Lua tables: which are owed, and which may follow which."""
+    owed = ", ".join(f"{state} = true" for state in OWED)
+    follows = ", ".join(
+        f"{state} = {{{', '.join(f'{before} = true' for before in rule.follows)}}}"
+        for state, rule in REPLY_STATES.items()
+    )
+    return f"local OWED = {{{owed}}}\nlocal FOLLOWS = {{{follows}}}\n"
+
+
+_load = partial(scripts.load, directory=Path(__file__).with_name("lua"), rules=_rules())
 
 ANSWER = _load("show", "answer")
 APPEND = _load("append")
@@ -15,15 +28,16 @@ BEGIN_SENDING = _load("show", "begin_sending")
 CONVERSATION_OF = _load("conversation_of")
 FIND_CONVERSATIONS = _load("find_conversations")
 HOLD = _load("hold")
-KNOWS_SID = _load("knows_sid")
+IS_KNOWN = _load("is_known")
 NEXT_TO_SEND = _load("show", "next_to_send")
 RECORD_DELIVERY = _load("sent", "record_delivery")
 RECORD_FAILURE = _load("record_failure")
 RECORD_SENT = _load("sent", "record_sent")
 RELEASE = _load("release")
 REPLY = _load("show", "reply")
-SET_ASIDE = _load("set_aside")
+QUARANTINE = _load("quarantine")
 SUMMARIES = _load("summaries")
+TEXT_OF = _load("text_of")
 THREAD = _load("thread")
-TURN = _load("turn")
-UNANSWERED = _load("unanswered")
+TURN = _load("utterance", "turn")
+UNANSWERED = _load("utterance", "unanswered")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import apsw
 
 from brokers.clock import now_ms
 from brokers.sqlite.storage import Database
 
-from ..messages import InboundMessage
+from ..channels.channel import DeliveryStatus, InboundMessage
+from ..conversation import decoded
+from ..keys import ConversationKey
+from ..reply import Reply, ReplyKind, ReplyState
 from . import statements
-from .store import Entry, Hold, HoldLost, Line, Reply, Summary, Turn, moves_forward
+from .sqlite_reader import SQLiteConversationReader
+from .store import Hold, HoldLost, Turn, Utterance
 
 #: Which share of the disk's reserve is kept free of what contacts write: the queue needs it to settle that.
 RESERVE_SHARE = 0.5
@@ -38,48 +42,50 @@ class SQLiteConversationStore:
         """The file underneath."""
         return self._database
 
+    @property
+    def reader(self) -> SQLiteConversationReader:
+        """What people look at."""
+        return SQLiteConversationReader(self._database)
+
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         self._database.disk_space.refuse_if_short(share=RESERVE_SHARE)
         now = self._clock()
 
+        about = (message.conversation, message.channel, *ConversationKey.read(message.conversation))
+        payload = json.dumps(dict(message.payload), ensure_ascii=False)
+        said = (
+            message.conversation,
+            message.account,
+            message.external_id,
+            message.text,
+            payload,
+            received_at,
+        )
+
         def apply(connection: apsw.Connection) -> bool:
-            connection.execute(
-                statements.KNOW_CONVERSATION,
-                (message.conversation, message.account_sid, message.contact, message.address, now),
-            )
-            connection.execute(
-                statements.APPEND,
-                (
-                    message.conversation,
-                    message.account_sid,
-                    message.message_sid,
-                    message.body,
-                    json.dumps(dict(message.payload), ensure_ascii=False),
-                    received_at,
-                ),
-            )
+            connection.execute(statements.KNOW_CONVERSATION, (*about, now))
+            connection.execute(statements.APPEND, said)
             if not connection.changes():
                 return False
-            connection.execute(statements.WAS_SAID, (now, message.conversation))
+            connection.execute(statements.TOUCH, (now, message.conversation))
             return True
 
         return self._database.write(apply)
 
-    def set_aside(self, message: InboundMessage) -> None:
-        self._mark(message, set_aside=1)
+    def quarantine(self, message: InboundMessage) -> None:
+        self._mark(message, in_quarantine=1)
 
-    def take_up(self, message: InboundMessage) -> None:
-        self._mark(message, set_aside=0)
+    def restore(self, message: InboundMessage) -> None:
+        self._mark(message, in_quarantine=0)
 
-    def unanswered(self, conversation: str) -> Sequence[InboundMessage]:
-        rows = self._database.read(lambda c: _unanswered(c, conversation))
-        return [InboundMessage.from_twilio(json.loads(payload)) for _, _, _, payload in rows]
+    def unanswered(self, conversation: str) -> Sequence[Utterance]:
+        return _utterances(self._database.read(lambda c: _unanswered(c, conversation)))
 
-    def _mark(self, message: InboundMessage, *, set_aside: int) -> None:
-        bindings = (set_aside, message.account_sid, message.message_sid)
-        self._database.write(lambda c: _run(c, statements.SET_ASIDE, bindings))
+    def _mark(self, message: InboundMessage, *, in_quarantine: int) -> None:
+        bindings = (in_quarantine, message.account, message.external_id)
+        self._database.write(lambda c: _run(c, statements.QUARANTINE, bindings))
 
     # -- answering ----------------------------------------------------------------------------------
 
@@ -99,13 +105,15 @@ class SQLiteConversationStore:
     def turn(self, hold: Hold, *, history_limit: int) -> Turn:
         def apply(connection: apsw.Connection) -> Turn:
             rows = _unanswered(connection, hold.conversation)
+            about: Any = connection.execute(statements.ABOUT, (hold.conversation,)).fetchone()
             history: Any = connection.execute(
                 statements.HISTORY, {"key": hold.conversation, "limit": history_limit}
             ).fetchall()
             return Turn(
-                history=[Line._make(row) for row in reversed(history)],
-                unanswered=[Line("contact", body) for _, body, _, _ in rows],
-                keys=[key for key, _, _, _ in rows],
+                channel=about[0],
+                history=[Utterance._make(row) for row in reversed(history)],
+                unanswered=_utterances(rows),
+                metadata=decoded(about[1]),
             )
 
         return self._database.read(apply)
@@ -114,26 +122,33 @@ class SQLiteConversationStore:
         self,
         hold: Hold,
         turn: Turn,
-        body: str,
-        *,
-        kind: Literal["answer", "fallback"],
+        *bodies: str,
+        kind: ReplyKind,
         tokens: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Reply:
-        reply_id, now = uuid.uuid4().hex, self._clock()
+        now, key = self._clock(), hold.conversation
+        state: ReplyState = "cancelled" if kind == "silence" else "pending"
+        replies = [(uuid.uuid4().hex, body) for body in bodies]
+        shown = {utterance.message_id for utterance in turn.unanswered}
+        kept = None if metadata is None else json.dumps(dict(metadata), ensure_ascii=False)
 
         def apply(connection: apsw.Connection) -> Reply:
-            fence: Any = connection.execute(statements.FENCE, (hold.conversation,)).fetchone()
+            fence: Any = connection.execute(statements.FENCE, (key,)).fetchone()
             if fence is None or fence[0] != hold.fence:
-                raise HoldLost(hold.conversation)
+                raise HoldLost(key)
             # What came in since the turn was read is not answered by this.
-            answered = [row for row in _unanswered(connection, hold.conversation) if row[0] in turn.keys]
+            answered = [row for row in _unanswered(connection, key) if row[3] in shown]
             received_at = min((row[2] for row in answered), default=now)
-            connection.execute(
-                statements.WRITE_REPLY, (reply_id, hold.conversation, body, kind, tokens, received_at, now)
-            )
-            connection.execute(statements.MARK_ANSWERED, (reply_id, json.dumps([row[0] for row in answered])))
-            connection.execute(statements.WAS_SAID, (now, hold.conversation))
-            return _reply(connection, reply_id)
+            for (reply_id, body), paid in zip(replies, (tokens, *(None for _ in bodies)), strict=False):
+                bindings = (reply_id, key, body, kind, paid, state, received_at, now)
+                connection.execute(statements.WRITE_REPLY, bindings)
+            first = replies[0][0]
+            connection.execute(statements.MARK_ANSWERED, (first, json.dumps([row[0] for row in answered])))
+            connection.execute(statements.TOUCH, (now, key))
+            if kept is not None:
+                connection.execute(statements.SET_METADATA, (kept, key))
+            return _reply(connection, first)
 
         return self._database.write(apply)
 
@@ -167,28 +182,31 @@ class SQLiteConversationStore:
 
         return self._database.write(apply)
 
-    def record_sent(self, reply_id: str, sid: str) -> None:
-        self._database.write(lambda c: _run(c, statements.SENT, (sid, self._clock(), reply_id)))
+    def record_sent(self, reply_id: str, external_id: str) -> None:
+        self._database.write(lambda c: _run(c, statements.SENT, (external_id, self._clock(), reply_id)))
 
     def record_not_sent(self, reply_id: str, error: str, *, final: bool) -> None:
-        state = "failed" if final else "pending"
-        self._database.write(lambda c: _run(c, statements.NOT_SENT, (state, error, reply_id)))
+        self._record(reply_id, "failed" if final else "pending", error)
 
     def record_unknown(self, reply_id: str, error: str) -> None:
-        self._database.write(lambda c: _run(c, statements.UNKNOWN, (error, reply_id)))
+        self._record(reply_id, "unknown", error)
 
-    def record_delivery(self, reply_id: str, *, sid: str, status: str, error: str | None) -> bool:
+    def _record(self, reply_id: str, state: ReplyState, error: str) -> None:
+        self._database.write(lambda c: _run(c, statements.NOT_SENT[state], (error, reply_id)))
+
+    def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
         now = self._clock()
 
         def apply(connection: apsw.Connection) -> bool:
-            row: Any = connection.execute(statements.REPLY, (reply_id,)).fetchone()
+            row: Any = connection.execute(statements.DELIVERY_RANK, (reply_id,)).fetchone()
             if row is None:
                 return False
-            # A callback names it, so it was sent, whatever we thought.
-            connection.execute(statements.SENT, (sid, now, reply_id))
-            if not moves_forward(Reply._make(row).delivery_status, status):
+            # A callback names the reply, so the reply was sent, whatever its state says.
+            connection.execute(statements.SENT, (status.external_id, now, reply_id))
+            if row[0] is not None and status.rank <= row[0]:
                 return False
-            connection.execute(statements.DELIVERY, (status, error, reply_id))
+            bindings = (status.status, status.rank, status.error, reply_id)
+            connection.execute(statements.DELIVERY, bindings)
             return True
 
         return self._database.write(apply)
@@ -197,28 +215,12 @@ class SQLiteConversationStore:
         row = self._read_one(statements.REPLY, (reply_id,))
         return None if row is None else Reply._make(row)
 
-    def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[Entry]:
-        bindings = {"key": conversation, "limit": -1 if limit is None else limit}
-        rows = self._read_all(statements.THREAD, bindings)
-        return [Entry._make((*fields, bool(set_aside))) for *fields, set_aside in reversed(rows)]
+    def is_known(self, external_id: str) -> bool:
+        return self._read_one(statements.IS_KNOWN, (external_id,)) is not None
 
-    def conversations(
-        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
-    ) -> Sequence[Summary]:
-        bindings = {"contact": contact, "limit": limit, "offset": offset}
-        return [Summary._make(row) for row in self._read_all(statements.CONVERSATIONS, bindings)]
-
-    def summary(self, conversation: str) -> Summary | None:
-        row = self._read_one(statements.SUMMARY, (conversation,))
-        return None if row is None else Summary._make(row)
-
-    def conversation_of(self, message_id: str) -> str | None:
-        account_sid, _, message_sid = message_id.partition(".")
-        row = self._read_one(statements.CONVERSATION_OF, (account_sid, message_sid))
+    def text_of(self, account: str, external_id: str) -> str | None:
+        row = self._read_one(statements.TEXT_OF, {"account": account, "id": external_id})
         return None if row is None else str(row[0])
-
-    def knows_sid(self, sid: str) -> bool:
-        return self._read_one(statements.KNOWS_SID, (sid,)) is not None
 
     def check(self, *, timeout_s: float) -> None:
         self._database.check(at_ms=self._clock(), timeout_s=timeout_s)
@@ -229,15 +231,16 @@ class SQLiteConversationStore:
     def _read_one(self, statement: str, bindings: Any) -> Any:
         return self._database.read(lambda c: c.execute(statement, bindings).fetchone())
 
-    def _read_all(self, statement: str, bindings: Any) -> Any:
-        return self._database.read(lambda c: c.execute(statement, bindings).fetchall())
-
     def _write_one(self, statement: str, bindings: Any) -> Any:
         return self._database.write(lambda c: c.execute(statement, bindings).fetchone())
 
 
 def _unanswered(connection: apsw.Connection, conversation: str) -> Any:
     return connection.execute(statements.UNANSWERED, (conversation,)).fetchall()
+
+
+def _utterances(rows: Sequence[Any]) -> Sequence[Utterance]:
+    return [Utterance("contact", *row[1:]) for row in rows]
 
 
 def _reply(connection: apsw.Connection, reply_id: str) -> Reply:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from brokers.sqlite.storage import Schema
+
+from ..reply import OWED, REPLY_STATES, ReplyState
+
+
+def _listed(states: Iterable[str]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
 
 _VERSION_1 = """
 CREATE TABLE conversation (
@@ -63,17 +72,58 @@ UPDATE conversation SET last_at = max(
 CREATE INDEX conversation_by_activity ON conversation (last_at, contact);
 """
 
-SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2))
+_VERSION_3 = """
+ALTER TABLE conversation ADD COLUMN channel TEXT NOT NULL DEFAULT 'twilio';
+ALTER TABLE conversation ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';  -- the responder's own, as JSON
+
+-- Which states and kinds there are is in actors/reply.py, and no longer in the table: SQLite drops a CHECK
+-- only with the table.
+CREATE TABLE new_reply (
+    id               INTEGER PRIMARY KEY,
+    reply_id         TEXT NOT NULL UNIQUE,
+    conversation     TEXT NOT NULL REFERENCES conversation,
+    body             TEXT NOT NULL,
+    kind             TEXT NOT NULL,
+    tokens           INTEGER,
+    state            TEXT NOT NULL,
+    received_at      INTEGER NOT NULL,          -- when the oldest message it answers came in
+    written_at       INTEGER NOT NULL,
+    sending_at       INTEGER,
+    sent_at          INTEGER,
+    sid              TEXT,                      -- the channel's id of it
+    delivery_status  TEXT,                      -- the channel's last word
+    delivery_rank    INTEGER,                   -- how far along that is
+    error            TEXT
+);
+INSERT INTO new_reply
+SELECT id, reply_id, conversation, body, kind, tokens, state, received_at, written_at, sending_at, sent_at,
+       sid, delivery_status,
+       CASE delivery_status
+           WHEN 'accepted' THEN 1 WHEN 'scheduled' THEN 1 WHEN 'queued' THEN 2 WHEN 'sending' THEN 3
+           WHEN 'sent' THEN 4 WHEN 'partially_delivered' THEN 5 WHEN 'delivered' THEN 6
+           WHEN 'undelivered' THEN 6 WHEN 'failed' THEN 6 WHEN 'canceled' THEN 6 WHEN 'read' THEN 7
+           ELSE iif(delivery_status IS NULL, NULL, 0)
+       END,
+       error
+FROM reply;
+DROP TABLE reply;
+ALTER TABLE new_reply RENAME TO reply;
+CREATE INDEX reply_of_conversation ON reply (conversation, id);
+CREATE INDEX reply_unsent ON reply (conversation, id) WHERE state IN ('pending', 'sending');
+CREATE INDEX reply_by_sid ON reply (sid) WHERE sid IS NOT NULL;
+"""
+
+SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2, _VERSION_3))
 
 KNOW_CONVERSATION = """
-INSERT INTO conversation (key, account_sid, contact, address, created_at) VALUES (?, ?, ?, ?, ?)
+INSERT INTO conversation (key, channel, account_sid, address, contact, created_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO NOTHING
 """
 
-#: Something was said.
-WAS_SAID = "UPDATE conversation SET last_at = max(last_at, ?) WHERE key = ?"
+#: Note that something was said.
+TOUCH = "UPDATE conversation SET last_at = max(last_at, ?) WHERE key = ?"
 
-#: Twilio repeats webhooks: the same MessageSid is the same message.
+#: Add a message. A channel may repeat it: the same id is the same message.
 APPEND = """
 INSERT INTO inbound_message (conversation, account_sid, message_sid, body, payload, received_at)
 VALUES (?, ?, ?, ?, ?, ?)
@@ -97,31 +147,41 @@ _UNANSWERED = """
 FROM inbound_message WHERE conversation = ? AND reply_id IS NULL AND NOT set_aside ORDER BY received_at, id
 """
 
-UNANSWERED = "SELECT id, body, received_at, payload" + _UNANSWERED
+#: What waits for an answer: row, and what an utterance has of it.
+UNANSWERED = "SELECT id, body, received_at, account_sid || '.' || message_sid, payload" + _UNANSWERED
 
-SET_ASIDE = "UPDATE inbound_message SET set_aside = ? WHERE account_sid = ? AND message_sid = ?"
+#: Which channel a conversation is in, and what the responder keeps with it.
+ABOUT = "SELECT channel, metadata FROM conversation WHERE key = ?"
+
+SET_METADATA = "UPDATE conversation SET metadata = ? WHERE key = ?"
+
+QUARANTINE = "UPDATE inbound_message SET set_aside = ? WHERE account_sid = ? AND message_sid = ?"
 
 #: What was said, newest first: answered messages where their answer stands, then the answer itself.
 HISTORY = """
-SELECT author, body FROM (
-    SELECT 'contact' AS author, m.body AS body, r.id AS turn, 0 AS place, m.received_at AS id
+SELECT author, body, at, message_id, payload FROM (
+    SELECT 'contact' AS author, m.body AS body, m.received_at AS at,
+           m.account_sid || '.' || m.message_sid AS message_id, m.payload AS payload,
+           r.id AS turn, 0 AS place, m.received_at AS id
     FROM inbound_message m JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
-    SELECT 'us', body, id, 1, id FROM reply WHERE conversation = :key
+    SELECT 'us', body, written_at, reply_id, NULL, id, 1, id FROM reply
+    WHERE conversation = :key AND kind <> 'silence'
 )
 ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 """
 
 #: The end of it, newest first, unanswered messages before all. A limit of -1 is none.
 THREAD = """
-SELECT author, body, at, reply_id, sid, state, delivery_status, error, set_aside FROM (
+SELECT author, body, at, reply_id, message_id, sid, state, delivery_status, error, set_aside FROM (
     SELECT 'contact' AS author, m.body AS body, m.received_at AS at, m.reply_id AS reply_id,
-           m.message_sid AS sid, NULL AS state, NULL AS delivery_status, NULL AS error,
+           m.account_sid || '.' || m.message_sid AS message_id, m.message_sid AS sid, NULL AS state,
+           NULL AS delivery_status, NULL AS error,
            m.set_aside AND m.reply_id IS NULL AS set_aside, coalesce(r.id, 1e18) AS turn, 0 AS place,
            m.received_at AS id
     FROM inbound_message m LEFT JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
-    SELECT 'us', body, written_at, reply_id, sid, state, delivery_status, error, 0, id, 1, id
+    SELECT 'us', body, written_at, reply_id, NULL, sid, state, delivery_status, error, 0, id, 1, id
     FROM reply WHERE conversation = :key
 )
 ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
@@ -159,41 +219,60 @@ CONVERSATION_OF = "SELECT conversation FROM inbound_message WHERE account_sid = 
 
 WRITE_REPLY = """
 INSERT INTO reply (reply_id, conversation, body, kind, tokens, state, received_at, written_at)
-VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 MARK_ANSWERED = "UPDATE inbound_message SET reply_id = ? WHERE id IN (SELECT value FROM json_each(?))"
 
 _REPLY = """
-SELECT reply_id, r.conversation, c.account_sid, c.contact, c.address, r.body, r.kind, r.state,
+SELECT reply_id, r.conversation, c.channel, c.account_sid, c.contact, c.address, r.body, r.kind, r.state,
        r.received_at, r.written_at, r.sending_at, r.sid, r.delivery_status, r.error
 FROM reply r JOIN conversation c ON c.key = r.conversation
 """
 
 REPLY = _REPLY + "WHERE r.reply_id = ?"
 
-#: The literal states are those of the index.
-NEXT_TO_SEND = _REPLY + "WHERE r.conversation = ? AND r.state IN ('pending', 'sending') ORDER BY r.id LIMIT 1"
+#: The oldest reply that is owed. The index `reply_unsent` has these states.
+NEXT_TO_SEND = _REPLY + f"WHERE r.conversation = ? AND r.state IN ({_listed(OWED)}) ORDER BY r.id LIMIT 1"
 
-#: A failed reply was certainly not sent: replaying its dead letter sends it after all.
-BEGIN_SENDING = """
+
+def _before(state: ReplyState) -> str:
+    """The states that a reply may come from."""
+    return _listed(REPLY_STATES[state].follows)
+
+
+#: Bring a reply into `sending`; or into a new attempt of it, when no call was made under the one before.
+BEGIN_SENDING = f"""
 UPDATE reply SET state = 'sending', sending_at = ?, error = NULL
 WHERE reply_id = ? AND (
-    state IN ('pending', 'failed')
+    state IN ({_before("sending")})
     OR (state = 'sending' AND sending_at IN (SELECT value FROM json_each(?)))
 )
 """
 
-SENT = """
-UPDATE reply SET state = 'sent', sid = ?, sent_at = ?, error = NULL WHERE reply_id = ? AND state <> 'sent'
+SENT = f"""
+UPDATE reply SET state = 'sent', sid = ?, sent_at = ?, error = NULL
+WHERE reply_id = ? AND state IN ({_before("sent")})
 """
 
-NOT_SENT = """
-UPDATE reply SET state = ?, error = ? WHERE reply_id = ? AND state IN ('pending', 'sending', 'unknown')
+#: Bring a reply into a state in which it is not sent, with the reason. By the state.
+NOT_SENT = {
+    state: f"UPDATE reply SET state = '{state}', error = ? WHERE reply_id = ? AND state IN ({_before(state)})"
+    for state in REPLY_STATES
+}
+
+DELIVERY_RANK = "SELECT delivery_rank FROM reply WHERE reply_id = ?"
+
+DELIVERY = """
+UPDATE reply SET delivery_status = ?, delivery_rank = ?, error = coalesce(?, error) WHERE reply_id = ?
 """
 
-UNKNOWN = "UPDATE reply SET state = 'unknown', error = ? WHERE reply_id = ? AND state = 'sending'"
+TEXT_OF = """
+SELECT body FROM reply JOIN conversation c ON c.key = reply.conversation
+WHERE sid = :id AND c.account_sid = :account
+UNION ALL
+SELECT body FROM inbound_message WHERE account_sid = :account AND message_sid = :id
+LIMIT 1
+"""
 
-DELIVERY = "UPDATE reply SET delivery_status = ?, error = coalesce(?, error) WHERE reply_id = ?"
-
-KNOWS_SID = "SELECT 1 FROM reply WHERE sid = ? LIMIT 1"
+IS_KNOWN = "SELECT 1 FROM reply WHERE sid = ? LIMIT 1"

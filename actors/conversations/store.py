@@ -1,34 +1,32 @@
-"""What a conversation store promises.
+"""What a conversation store promises to the actors. What people look at is in `reader.py`.
 
-A conversation is one contact at one of our addresses. Inbound messages are appended as they come; whoever
-holds the conversation answers everything unanswered with one reply; replies are sent one after another.
-
-    reply:  pending ──> sending ──> sent          Twilio accepted it, or told us later that it had
-                          │  └────> pending       certainly not sent: to be tried again
-                          ├───────> failed        certainly not sent, and not worth another try
-                          └───────> unknown ──>   sent, or pending again, or unknown for good
+Inbound messages are appended as they come. The holder of a conversation answers everything unanswered, and
+its replies are sent one after another. The states of a reply are in `actors/reply.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from ..messages import InboundMessage
+from ..channels.channel import DeliveryStatus, InboundMessage
+from ..conversation import Author
+from ..reply import Reply, ReplyKind
+from .reader import ConversationReader
 
-ReplyState = Literal["pending", "sending", "sent", "failed", "unknown"]
-Author = Literal["contact", "us"]
 
-
-class Line(NamedTuple):
-    """One thing that was said."""
+class Utterance(NamedTuple):
+    """One thing that was said, as it is stored."""
 
     author: Author
     text: str
+    at_ms: int  # received or written, in milliseconds since the epoch
+    message_id: str  # of an inbound message, or a reply's id
+    payload: str | None  # all that the channel sent, as JSON; None for replies
 
 
 class Hold(NamedTuple):
-    """The right to answer in a conversation, until it is released or someone takes it over."""
+    """The right to answer in a conversation, until it is released or another holder takes it over."""
 
     conversation: str
     fence: int  # what is done under an older one changes nothing
@@ -37,65 +35,25 @@ class Hold(NamedTuple):
 class Turn(NamedTuple):
     """What the holder is to answer."""
 
-    history: Sequence[Line]  # everything said before, oldest first, within the limit asked for
-    unanswered: Sequence[Line]
-    keys: Sequence[Any]  # the store's own names for what is unanswered
-
-
-class Reply(NamedTuple):
-    """A reply, written and perhaps sent."""
-
-    reply_id: str
-    conversation: str
-    account_sid: str
-    contact: str
-    address: str
-    body: str
-    kind: Literal["answer", "fallback"]
-    state: ReplyState
-    received_at: int  # when the oldest message it answers came in; this and all times in ms since the epoch
-    written_at: int
-    sending_at: int | None
-    sid: str | None  # Twilio's
-    delivery_status: str | None  # what Twilio last said of it
-    error: str | None
-
-
-class Entry(NamedTuple):
-    """One bubble of a conversation's thread."""
-
-    author: Author
-    text: str
-    at: int  # received or written, in milliseconds since the epoch
-    reply_id: str | None  # what answered it, or what it is
-    message_sid: str | None  # Twilio's
-    state: ReplyState | None  # replies only, as the next two
-    delivery_status: str | None  # what Twilio last said of it
-    error: str | None
-    set_aside: bool  # it could not be answered, and a person has its dead letter
-
-
-class Summary(NamedTuple):
-    """A conversation in a list of them."""
-
-    conversation: str
-    contact: str
-    address: str
-    last_at: int  # when something was last said, in milliseconds since the epoch
-    message_id: str  # of one of its newest messages: names it where its contact must not be read
-    author: Author  # who spoke last
-    text: str  # what was said last
-    unanswered: int  # messages that wait for an answer
-    state: ReplyState | None  # of the newest reply
-    delivery_status: str | None  # of that reply
+    channel: str  # the name of the conversation's channel
+    history: Sequence[Utterance]  # everything said before, oldest first, within the limit asked for
+    unanswered: Sequence[Utterance]
+    metadata: Mapping[str, Any]  # what the responder keeps with the conversation
 
 
 class HoldLost(Exception):
-    """Someone else holds the conversation now; what was to be written under the old hold was not."""
+    """Another holder has the conversation now; what was to be written under the old hold was not."""
 
 
 class ConversationStore(Protocol):
-    """Thread-safe. Every change is durable when the method returns."""
+    """Thread-safe. Every change is durable when the method returns.
+
+    Attributes:
+      reader: what people look at.
+    """
+
+    @property
+    def reader(self) -> ConversationReader: ...
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         """Add an inbound message. False, and nothing changed, when (account, MessageSid) is known.
@@ -107,16 +65,16 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def set_aside(self, message: InboundMessage) -> None:
+    def quarantine(self, message: InboundMessage) -> None:
         """Leave a message out of turns: it could not be answered, and would spoil those after it."""
         ...
 
-    def take_up(self, message: InboundMessage) -> None:
-        """Undo `set_aside`."""
+    def restore(self, message: InboundMessage) -> None:
+        """Undo `quarantine`."""
         ...
 
-    def unanswered(self, conversation: str) -> Sequence[InboundMessage]:
-        """Everything that waits for an answer, oldest first, without what was set aside."""
+    def unanswered(self, conversation: str) -> Sequence[Utterance]:
+        """Return everything that waits for an answer, oldest first, without what is in quarantine."""
         ...
 
     def hold(self, conversation: str, holder: str, *, is_live: Callable[[str], bool]) -> Hold | None:
@@ -130,19 +88,28 @@ class ConversationStore(Protocol):
         ...
 
     def turn(self, hold: Hold, *, history_limit: int) -> Turn:
-        """What is unanswered, and up to `history_limit` lines said before."""
+        """Return what is unanswered, and up to `history_limit` things said before."""
         ...
 
     def answer(
         self,
         hold: Hold,
         turn: Turn,
-        body: str,
-        *,
-        kind: Literal["answer", "fallback"],
+        *bodies: str,
+        kind: ReplyKind,
         tokens: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """Write the reply and mark what it answers, in one.
+        """Write the replies to a turn and mark what they answer, in one. Returns the first of them.
+
+        Parameters:
+          hold: the right to do so.
+          turn: what is answered; what came in since is not.
+          bodies: the texts, in the order in which they are to be sent. Of `silence` there is one, empty, and
+            its reply is cancelled from the beginning.
+          kind: what they are.
+          tokens: paid for all of it.
+          metadata: what to keep with the conversation from now on; None leaves it as it is.
 
         Raises:
           HoldLost: and nothing was written.
@@ -157,68 +124,51 @@ class ConversationStore(Protocol):
         ...
 
     def next_to_send(self, conversation: str) -> Reply | None:
-        """The oldest reply not yet sent, if nothing stands before it that is just being sent."""
+        """Return the oldest reply not yet sent, if nothing stands before it that is just being sent."""
         ...
 
     def begin_sending(
         self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
     ) -> Reply | None:
-        """pending or failed -> sending; None when the reply is in another state.
+        """Bring a reply into `sending`; return None when it may not come into that state now.
 
         Parameters:
+          reply_id: the reply.
           attempt: names this attempt among those of the reply; a time, in milliseconds since the epoch.
           void: attempts that got no answer from the store, so no call to send was made under them. A reply
             that is sending under one of these is not: this attempt takes its place.
         """
         ...
 
-    def record_sent(self, reply_id: str, sid: str) -> None:
-        """-> sent."""
+    def record_sent(self, reply_id: str, external_id: str) -> None:
+        """Bring a reply into `sent`, under the channel's id of it."""
         ...
 
     def record_not_sent(self, reply_id: str, error: str, *, final: bool) -> None:
-        """sending or unknown -> pending, or failed when `final`."""
+        """Bring a reply into `pending` again, or into `failed` when `final`."""
         ...
 
     def record_unknown(self, reply_id: str, error: str) -> None:
-        """sending -> unknown."""
+        """Bring a reply into `unknown`."""
         ...
 
-    def record_delivery(self, reply_id: str, *, sid: str, status: str, error: str | None) -> bool:
-        """Take in what Twilio says of a reply's delivery. It moves forward only; False when it did not.
+    def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
+        """Record what the channel says of a reply's delivery; False when that is no step forward.
 
-        A status that names an unknown or sending reply proves that it was sent.
+        A status that names a reply proves that the reply was sent.
         """
         ...
 
     def reply(self, reply_id: str) -> Reply | None:
-        """One reply."""
+        """Return one reply."""
         ...
 
-    def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[Entry]:
-        """Everything that was said, each answered message before its answer; or the last `limit` of it."""
+    def is_known(self, external_id: str) -> bool:
+        """Tell whether some reply is known to be this message of the channel's."""
         ...
 
-    def conversations(
-        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
-    ) -> Sequence[Summary]:
-        """A page of conversations, those in which something was said last first.
-
-        Parameters:
-          contact: a part of the contact's address, to the letter; None for all.
-        """
-        ...
-
-    def summary(self, conversation: str) -> Summary | None:
-        """One conversation."""
-        ...
-
-    def conversation_of(self, message_id: str) -> str | None:
-        """The key of the conversation that an inbound message (`InboundMessage.message_id`) is in."""
-        ...
-
-    def knows_sid(self, sid: str) -> bool:
-        """Whether some reply is known to be this Twilio message."""
+    def text_of(self, account: str, external_id: str) -> str | None:
+        """Return the text of a message or a reply, by the channel's id of it; None when it is not kept."""
         ...
 
     def check(self, *, timeout_s: float) -> None:
@@ -232,25 +182,3 @@ class ConversationStore(Protocol):
     def close(self) -> None:
         """Let go of the store's resources."""
         ...
-
-
-#: How far along a delivery is. Twilio's callbacks may come late and out of order; a status not in here
-#: is recorded when nothing better is known (https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks).
-DELIVERY_RANK = {
-    "accepted": 1,
-    "scheduled": 1,
-    "queued": 2,
-    "sending": 3,
-    "sent": 4,
-    "partially_delivered": 5,
-    "delivered": 6,
-    "undelivered": 6,
-    "failed": 6,
-    "canceled": 6,
-    "read": 7,
-}
-
-
-def moves_forward(before: str | None, after: str) -> bool:
-    """Whether a delivery status says more than the one before."""
-    return DELIVERY_RANK.get(after, 0) > (-1 if before is None else DELIVERY_RANK.get(before, 0))

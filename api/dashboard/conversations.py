@@ -23,7 +23,7 @@ SHOWN, MOST_SHOWN = 100, 10_000
 def conversations(desk: Desk, visit: Visit) -> Response:
     contact = _contact(visit)
     start = visit.number("from")
-    found = desk.conversations.conversations(contact=contact or None, limit=PAGE + 1, offset=start)
+    found = desk.conversations.reader.conversations(contact=contact or None, limit=PAGE + 1, offset=start)
     return desk.page(
         visit,
         "conversations.html",
@@ -69,7 +69,7 @@ def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
 
 def _thread(desk: Desk, message_id: str, shown: int) -> dict[str, Any]:
     summary = _summary(desk, message_id)
-    thread = desk.conversations.thread(summary.conversation, limit=shown + 1)
+    thread = desk.conversations.reader.thread(summary.conversation, limit=shown + 1)
     return {
         "summary": summary,
         "message_id": message_id,
@@ -80,8 +80,8 @@ def _thread(desk: Desk, message_id: str, shown: int) -> dict[str, Any]:
 
 
 def _summary(desk: Desk, message_id: str) -> Summary:
-    key = desk.conversations.conversation_of(message_id)
-    summary = None if key is None else desk.conversations.summary(key)
+    key = desk.conversations.reader.conversation_of(message_id)
+    summary = None if key is None else desk.conversations.reader.summary(key)
     if summary is None:
         raise NotFound(f"There is no conversation with the message {message_id}.")
     return summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from actors.messages import masked
+from actors.masking import masked
 
 #: What people and programs put between the digits of a number, for a class of a regular expression: spaces,
 #: brackets, dots, commas, stars, slashes, underscores, every dash, and characters that are not seen at all.

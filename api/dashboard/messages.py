@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from actors.conversations import Entry, Summary
-from actors.messages import text_of
+from actors.channels.twilio.inbound import text_of
+from actors.conversations import Summary, ThreadEntry
 from brokers.backend import StoredMessage
 
 from .desk import Desk
@@ -72,7 +72,7 @@ def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
     )
 
 
-def _timeline(stored: StoredMessage, body: dict[str, Any], answer: Entry | None) -> Iterator[Event]:
+def _timeline(stored: StoredMessage, body: dict[str, Any], answer: ThreadEntry | None) -> Iterator[Event]:
     sent_at = body.get("message_timestamp")
     if isinstance(sent_at, int) and 0 <= sent_at < stored.enqueued_at - 1_000:
         yield Event(sent_at, "Made")
@@ -109,13 +109,13 @@ def _conversation(desk: Desk, message_id: str, body: dict[str, Any] | None) -> S
     """The conversation a message belongs to: by its own id, or by the reply or the message it carries."""
     names = [message_id] if body is None else list(_inbound_ids(body))
     for name in names:
-        key = desk.conversations.conversation_of(name)
+        key = desk.conversations.reader.conversation_of(name)
         if key is not None:
-            return desk.conversations.summary(key)
+            return desk.conversations.reader.summary(key)
     for argument in islice(_strings(body or {}), ENOUGH):
         reply = desk.conversations.reply(argument)
         if reply is not None:
-            return desk.conversations.summary(reply.conversation)
+            return desk.conversations.reader.summary(reply.conversation)
     return None
 
 
@@ -143,10 +143,8 @@ def _strings(body: dict[str, Any]) -> Iterator[str]:
             yield from _strings(argument)
 
 
-def _answer(desk: Desk, summary: Summary, message_id: str, body: dict[str, Any]) -> Entry | None:
+def _answer(desk: Desk, summary: Summary, message_id: str, body: dict[str, Any]) -> ThreadEntry | None:
     """The reply that answers a message, or that it is about."""
-    thread = desk.conversations.thread(summary.conversation, limit=LOOK_BACK)
-    reply_ids = set(_strings(body)) | {
-        entry.reply_id for entry in thread if message_id.endswith(f".{entry.message_sid}")
-    }
+    thread = desk.conversations.reader.thread(summary.conversation, limit=LOOK_BACK)
+    reply_ids = set(_strings(body)) | {entry.reply_id for entry in thread if entry.message_id == message_id}
     return next((entry for entry in thread if entry.author == "us" and entry.reply_id in reply_ids), None)

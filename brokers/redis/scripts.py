@@ -53,10 +53,17 @@ def new_call() -> str:
     return secrets.token_hex(8)
 
 
-def load(*names: str, directory: Path = DIRECTORY) -> Script:
-    """A script of these files in order, after what all scripts share, and what all of their directory do."""
+def load(*names: str, directory: Path = DIRECTORY, rules: str = "") -> Script:
+    """Make a script of these files in order, after what all scripts share and what all of their directory do.
+
+    Parameters:
+      names: the files, without their ending.
+      directory: where they are.
+      rules: Lua that they all may use: rules of the product that are data in Python.
+    """
     files = [DIRECTORY / "base.lua", *(directory / f"{name}.lua" for name in ("common", *names))]
-    text = "\n".join(file.read_text() for file in files)
+    base, *others = (file.read_text() for file in files)
+    text = "\n".join((base, rules, *others) if rules else (base, *others))
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -129,6 +129,17 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr | None = Field(
         None, description="the account's auth token; several, separated by commas, while rotating"
     )
+    twilio_api_key_sid: str | None = Field(
+        None,
+        pattern=r"^SK[0-9a-fA-F]{32}$",
+        description="an API key to send with in place of the auth token: SK and 32 hexadecimal digits",
+    )
+    twilio_api_key_secret: SecretStr | None = Field(None, description="that key's secret")
+    twilio_subaccounts: SecretStr | None = Field(
+        None,
+        description="auth tokens of subaccounts to send with, as account_sid=token, comma-separated; one "
+        "that is not listed is sent for with the main account's credentials",
+    )
     twilio_shared_keys: SecretStr | None = Field(
         None, description="shared keys for HMAC_SHA256 webhook signatures, as key_id=secret, comma-separated"
     )
@@ -156,6 +167,9 @@ class Settings(BaseSettings):
     reply_gather_ms: Milliseconds = Field(
         250, description="wait for the rest of a burst before answering it, in milliseconds"
     )
+    reply_max_parts: Annotated[int, Field(ge=1, le=10)] = Field(
+        5, description="messages that one answer may be split into; what is longer is cut off"
+    )
     reply_fallback_text: str | None = Field(
         None, description="what the customer is told when no answer could be produced; empty: nothing"
     )
@@ -182,6 +196,10 @@ class Settings(BaseSettings):
     ai_connect_timeout_s: PositiveFloat = Field(5.0, description="longest wait for a connection, in seconds")
     ai_timeout_s: PositiveFloat = Field(60.0, description="longest wait for an answer, in seconds")
     ai_max_tokens: PositiveInt = Field(500, description="longest answer, in the model's tokens")
+    ai_extra: dict[str, Any] | None = Field(
+        None,
+        description='more parameters of each request to the model, as JSON, such as {"temperature": 0.2}',
+    )
     ai_history_messages: PositiveInt = Field(20, description="earlier messages the model is shown, at most")
     ai_history_characters: PositiveInt = Field(12_000, description="characters of them, at most")
     echo_delay_s: float = Field(
@@ -320,6 +338,15 @@ class Settings(BaseSettings):
                 raise ValueError("must be key_id=secret, separated by commas, and one of them is not")
         return value
 
+    @field_validator("twilio_subaccounts")
+    @classmethod
+    def _are_accounts(cls, value: SecretStr | None) -> SecretStr | None:
+        for pair in _split(value):
+            account, _, token = pair.partition("=")
+            if not re.fullmatch(r"AC[0-9a-fA-F]{32}", account.strip()) or not token.strip():
+                raise ValueError("must be account_sid=token, separated by commas, and one of them is not")
+        return value
+
     @field_validator("twilio_auth_token")
     @classmethod
     def _has_a_token(cls, value: SecretStr | None) -> SecretStr | None:
@@ -353,6 +380,9 @@ class Settings(BaseSettings):
                     problems.append(
                         f"{name.upper()} is missing: replies cannot be sent through Twilio without it"
                     )
+        if (self.twilio_api_key_sid is None) != (self.twilio_api_key_secret is None):
+            missing = "SID" if self.twilio_api_key_sid is None else "SECRET"
+            problems.append(f"TWILIO_API_KEY_{missing} is missing: the other half of the API key is set")
         if self.ai_provider == "openai":
             for name in ("ai_base_url", "ai_api_key", "ai_model"):
                 if getattr(self, name) is None:
@@ -465,13 +495,26 @@ class Settings(BaseSettings):
     @property
     def auth_tokens(self) -> list[str]:
         """The tokens a signature may be made with, the primary first."""
-        return _split(self.twilio_auth_token)
+        return [*_split(self.twilio_auth_token), *self.subaccount_tokens.values()]
 
     @property
     def shared_keys(self) -> dict[str, str]:
         """Secrets of shared keys, by key id."""
         pairs = [pair.partition("=") for pair in _split(self.twilio_shared_keys)]
         return {key_id.strip(): secret.strip() for key_id, _, secret in pairs}
+
+    @property
+    def twilio_credentials(self) -> tuple[str, str]:
+        """User and password for Twilio's REST API: an API key, or the account and its auth token."""
+        if self.twilio_api_key_sid is not None:
+            return self.twilio_api_key_sid, self.required("twilio_api_key_secret")
+        return self.required("twilio_account_sid"), _split(self.twilio_auth_token)[0]
+
+    @property
+    def subaccount_tokens(self) -> dict[str, str]:
+        """Auth tokens of subaccounts, by account SID."""
+        pairs = [pair.partition("=") for pair in _split(self.twilio_subaccounts)]
+        return {account.strip(): token.strip() for account, _, token in pairs}
 
     @property
     def reconcile_delays_ms(self) -> list[int]:

@@ -86,14 +86,14 @@ def _recado() -> FastAPI:
 
 def _no_enqueue() -> FastAPI:
     """Recado's own, but that the message which would be stored is not."""
-    from actors.services import services
+    from actors.services import boot
     from api.app import create_app
 
     async def nowhere(message: Any) -> Any:
         return message
 
     app = create_app()
-    services().broker.enqueue_async = nowhere  # type: ignore[assignment, method-assign]
+    boot().broker.enqueue_async = nowhere  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -102,20 +102,22 @@ def _background_tasks() -> FastAPI:
 
     It is spared what makes Recado's replies safe: no queue, no mark before sending, no record after.
     """
-    from actors.messages import InboundMessage
-    from actors.services import services
+    from actors.channels.twilio.inbound import read
+    from actors.replies import as_conversation
+    from actors.services import boot
 
-    parts = services()
+    parts = boot()
     made: ContextVar[Any] = ContextVar("the message that the request became")
 
     def reply(payload: dict[str, Any], received_at: int) -> None:
-        inbound = InboundMessage.from_twilio(payload)
+        inbound = read(payload)
         parts.conversations.append(inbound, received_at=received_at)
-        hold = parts.conversations.hold(inbound.conversation, inbound.message_sid, is_live=lambda _: True)
+        hold = parts.conversations.hold(inbound.conversation, inbound.external_id, is_live=lambda _: True)
         if hold is not None:
             turn = parts.conversations.turn(hold, history_limit=parts.settings.ai_history_messages)
-            completion = parts.responder.respond(turn.history, turn.unanswered)
-            parts.sender.send(parts.conversations.answer(hold, turn, completion.text, kind="answer"))
+            channel = parts.channel(turn.channel)
+            answer = parts.responder.respond(as_conversation(hold, turn, channel))
+            channel.send(parts.conversations.answer(hold, turn, *answer.texts, kind="answer"))
 
     answer = next(route for route in _routes(made).routes if getattr(route, "path", "") == MESSAGES_PATH)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

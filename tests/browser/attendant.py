@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
-from actors.ai import Completion, Responder, ResponderRefused
-from actors.conversations import Line
-from ops.foundation.settings import Settings
+from recado import Answer, Conversation, Responder, ResponderRefused, Settings, Usage
 
 #: What the shop answers, by a word of the question.
 ANSWERS = {
@@ -26,13 +23,13 @@ REFUSED = "receita"
 class Attendant:
     """Answers what it knows, after thinking for a moment."""
 
-    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:  # noqa: ARG002
+    def respond(self, conversation: Conversation) -> Answer:
         time.sleep(0.12)
-        asked = " ".join(line.text for line in unanswered).lower()
+        asked = " ".join(line.text for line in conversation.unanswered).lower()
         if REFUSED in asked:
             raise ResponderRefused("The model refuses: medical advice is outside of its policy")
         known = [answer for word, answer in ANSWERS.items() if word in asked]
-        return Completion(known[0] if known else "Claro! Pode me contar um pouco mais?", model="attendant")
+        return Answer(known[0] if known else "Claro! Pode me contar um pouco mais?", Usage("attendant"))
 
 
 def attendant(_settings: Settings) -> Responder:

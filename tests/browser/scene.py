@@ -82,5 +82,5 @@ def dead_letters(stage: Stage) -> int:
 
 
 def conversation_with(stage: Stage, contact: str) -> Summary:
-    [summary] = stage.conversations.conversations(contact=contact)
+    [summary] = stage.conversations.reader.conversations(contact=contact)
     return summary

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from actors.ai import Completion, Responder, ResponderRefused, ResponderUnavailable
-from actors.conversations import Line
-from ops.foundation.settings import Settings
+from recado import (
+    Answer,
+    Conversation,
+    Responder,
+    ResponderRefused,
+    ResponderUnavailable,
+    Settings,
+    Usage,
+)
 
 #: While this file is in the working directory, the model is away.
 AWAY = "model-is-away"
@@ -19,14 +24,14 @@ AWAY = "model-is-away"
 class Moody:
     """Takes from half a second to some seconds, is away when told to be, and refuses one text in 200."""
 
-    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:
+    def respond(self, conversation: Conversation) -> Answer:
         if Path(AWAY).exists():
             raise ResponderUnavailable("The model is away")
         time.sleep(min(12.0, random.lognormvariate(0.1, 0.6)))
         if random.random() < 0.005:
             raise ResponderRefused("The model refuses this text")
-        words = sum(len(line.text.split()) for line in [*history, *unanswered])
-        return Completion("Abrimos das 9h às 18h.", "a-model", prompt_tokens=words + 60, completion_tokens=10)
+        words = sum(len(line.text.split()) for line in [*conversation.history, *conversation.unanswered])
+        return Answer("Abrimos das 9h às 18h.", Usage("a-model", words + 60, 10))
 
 
 def moody(_settings: Settings) -> Responder:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from actors.ai import Completion, Responder
-from actors.conversations import Line
-from ops.foundation.settings import Settings
+from recado import Answer, Conversation, Responder, Settings, Usage
 
 #: What the lethal responder looks at in the working directory: run N was asked, and may die.
 ASKED, MAY_DIE = "asked-{}", "may-die-{}"
@@ -19,10 +16,10 @@ ASKED, MAY_DIE = "asked-{}", "may-die-{}"
 class Lethal:
     """Kills its process, as often as LETHAL_RUNS says and not before the test says so; then it answers."""
 
-    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:  # noqa: ARG002
+    def respond(self, conversation: Conversation) -> Answer:
         run = 1 + len(list(Path().glob(ASKED.format("*"))))
         if run > int(os.environ["LETHAL_RUNS"]):
-            return Completion("\n".join(line.text for line in unanswered), model="lethal")
+            return Answer("\n".join(each.text for each in conversation.unanswered), Usage("lethal"))
         Path(ASKED.format(run)).touch()
         while not Path(MAY_DIE.format(run)).exists():
             time.sleep(0.01)

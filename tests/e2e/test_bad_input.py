@@ -16,6 +16,8 @@ from twilio.request_validator import RequestValidator
 from ops.webhook import MESSAGES_PATH, signed
 from tests.support.system import PUBLIC_URL, SMS_ADDRESS, System
 
+from .conftest import MakeSystem
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 #: A status callback, and where it goes.
@@ -257,3 +259,44 @@ def test_a_signed_webhook_cannot_be_split_into_another_message(front: System) ->
 
     assert post(front, body, headers).status_code == 400
     assert front.waiting() == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/webhooks/twilio/messages/", 404),
+        ("POST", "/webhooks/twilio/message", 404),
+        ("GET", "/webhooks/twilio/messages", 405),
+        ("PUT", "/webhooks/twilio/status", 405),
+    ],
+)
+def test_a_near_miss_of_an_address_is_told_so(front: System, method: str, path: str, status: int) -> None:
+    response = front.http.request(method, front.url + path)
+
+    assert response.status_code == status
+    assert "POST /webhooks/twilio/messages" in response.text
+    assert "location" not in response.headers
+
+
+def test_a_status_callback_at_the_messages_address_costs_no_model_call(front: System) -> None:
+    parameters = front.parameters("Olá!", sender="whatsapp:+15005550006", to=front.contact())
+    for status in ("sent", "delivered"):
+        response = front.webhook(parameters | {"MessageStatus": status, "SmsStatus": status})
+        assert (response.status_code, response.text) == (200, "<Response/>")
+
+    assert front.metric("recado_webhooks_total", webhook="messages", outcome="status_callback") >= 2
+    assert front.waiting() == 0
+    [line] = [line for line in front.logged(event="webhook ignored") if line["outcome"] == "status_callback"]
+    assert "/webhooks/twilio/status" in line["why"]
+
+
+def test_a_public_address_with_a_path_works_with_and_without_the_path(make_system: MakeSystem) -> None:
+    system = make_system(PUBLIC_BASE_URL="https://shop.example.com/recado")
+    system.api()
+    body, headers = signed(
+        "https://shop.example.com/recado" + MESSAGES_PATH,
+        system.parameters("Oi", sender=system.contact()),
+        auth_token=system.settings["TWILIO_AUTH_TOKEN"],
+    )
+    for path in (MESSAGES_PATH, "/recado" + MESSAGES_PATH):
+        assert system.http.post(system.url + path, content=body, headers=headers).status_code == 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
-from actors.messages import InboundMessage
+from actors.channels.twilio.inbound import read
 from tests.support.system import Program, System
 from tests.support.waiting import eventually
 
@@ -122,7 +122,7 @@ def test_what_counted_on_a_message_that_kills_every_worker_is_answered(make_syst
     )
     system.api()
     contact, others_sid = system.contact(), "SM" + "2" * 32
-    other = InboundMessage.from_twilio(system.parameters("", sender=contact, sid=others_sid)).message_id
+    other = read(system.parameters("", sender=contact, sid=others_sid)).message_id
 
     worker = system.worker()
     system.write("Oi", sender=contact)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from llmock.pytest_plugin import LLMock
 
-from actors.messages import masked
+from actors.masking import masked
 from tests.support.system import ROOT, Program, System
 
 from .conftest import MakeSystem, Settings

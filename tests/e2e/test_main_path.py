@@ -30,7 +30,7 @@ def test_the_status_callback_names_the_reply(running: System) -> None:
     [message] = running.twilio.sent_to(contact)
     assert message.status_callback is not None
     assert message.status_callback.startswith(f"{PUBLIC_URL}/webhooks/twilio/status?reply=")
-    assert running.reply_of(message).sid == message.sid
+    assert running.reply_of(message).external_id == message.sid
 
 
 def test_a_delivery_moves_forward_only(running: System) -> None:

@@ -30,7 +30,7 @@ def test_a_reply_twilio_had_is_found_and_not_sent_again(front: System) -> None:
     assert len(front.twilio.sends) == 1
     [message] = front.twilio.sent_to(contact)
     reply = front.reply_of(message)
-    assert (reply.state, reply.sid) == ("sent", message.sid)
+    assert (reply.state, reply.external_id) == ("sent", message.sid)
     assert front.dead_letters() == []
 
 

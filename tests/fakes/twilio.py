@@ -88,6 +88,7 @@ class Message:
     address: str
     body: str
     status_callback: str | None
+    validity_s: int | None = None
     sid: str = field(default_factory=lambda: "SM" + secrets.token_hex(16))
     status: str = "queued"
     direction: str = "outbound-api"
@@ -133,12 +134,19 @@ class RecordedRequest:
 class Account:
     """One Twilio account: its credentials, what it was asked, what it accepted, how it is to answer."""
 
-    def __init__(self) -> None:
-        self.sid = "AC" + secrets.token_hex(16)
+    def __init__(self, sid: str | None = None) -> None:
+        self.sid = sid or "AC" + secrets.token_hex(16)
         self.auth_token = secrets.token_hex(16)
         self.messages: list[Message] = []
         self.requests: list[RecordedRequest] = []
         self._answers: deque[Answer] = deque()
+        self._keys: dict[str, str] = {}
+
+    def api_key(self) -> tuple[str, str]:
+        """A new API key: its SID and its secret."""
+        sid, secret = "SK" + secrets.token_hex(16), secrets.token_hex(16)
+        self._keys[sid] = secret
+        return sid, secret
 
     # -- how it is to answer the next sends -----------------------------------------------------------
 
@@ -203,16 +211,21 @@ class Account:
         }
         if error_code is not None:
             parameters["ErrorCode"] = str(error_code)
-        body, headers = signed(message.status_callback, parameters, auth_token=self.auth_token)
-        url = urlsplit(message.status_callback)
+        called = message.status_callback.partition("#")[
+            0
+        ]  # connection overrides are not signed, and not sent
+        body, headers = signed(called, parameters, auth_token=self.auth_token)
+        url = urlsplit(called)
         headers["Host"] = url.netloc
         return httpx.post(f"{through}{url.path}?{url.query}", content=body, headers=headers)
 
     # -- the server's side -------------------------------------------------------------------------------
 
     def admits(self, authorization: str) -> bool:
-        expected = base64.b64encode(f"{self.sid}:{self.auth_token}".encode()).decode()
-        return authorization == f"Basic {expected}"
+        return any(
+            authorization == "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+            for user, password in {self.sid: self.auth_token, **self._keys}.items()
+        )
 
     def next_answer(self) -> Answer:
         return self._answers.popleft() if self._answers else ACCEPT
@@ -224,6 +237,7 @@ class Account:
             address=form["From"],
             body=form["Body"],
             status_callback=form.get("StatusCallback"),
+            validity_s=int(form["ValidityPeriod"]) if "ValidityPeriod" in form else None,
         )
         self.messages.append(message)
         return message
@@ -241,9 +255,9 @@ class FakeTwilio:
         app.add_api_route(account + ".json", self._look_up, methods=["GET"])
         self._server = Server(_WithTransport(app))
 
-    def account(self) -> Account:
+    def account(self, sid: str | None = None) -> Account:
         """A new account."""
-        account = Account()
+        account = Account(sid)
         self._accounts[account.sid] = account
         return account
 
@@ -325,6 +339,8 @@ def _what_is_wrong(form: Mapping[str, str]) -> int | None:
     for name, code in (("To", 21604), ("From", 21603), ("Body", 21602)):
         if not form.get(name):
             return code
+    if not 1 <= int(form.get("ValidityPeriod", "36000")) <= 36_000:
+        return 21621
     return 21617 if len(form["Body"]) > MAX_BODY else None
 
 

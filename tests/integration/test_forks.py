@@ -68,7 +68,7 @@ def limits_of(limits: SQLiteRateLimiterBackend, numbers: Collection[int]) -> Col
 
 
 def texts_of(store: SQLiteConversationStore, numbers: Collection[int]) -> Collection[int]:
-    texts = {entry.text for entry in store.thread(CONVERSATION)}
+    texts = {entry.text for entry in store.reader.thread(CONVERSATION)}
     return [number for number in numbers if f"text {number}" in texts]
 
 

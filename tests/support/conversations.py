@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actors.conversations import ConversationStore, Hold, Reply, SQLiteConversationStore
+from actors.channels import DeliveryStatus, InboundMessage
+from actors.channels.twilio.delivery import read_status
+from actors.channels.twilio.inbound import read
+from actors.conversation import decoded
+from actors.conversations import ConversationStore, Hold, SQLiteConversationStore
 from actors.conversations.redis import RedisConversationStore
-from actors.messages import InboundMessage
+from actors.reply import Reply
 from ops.webhook import message_parameters
 
 #: Opens the same store again and again, as processes do. Pickles, so that they can.
@@ -49,7 +53,7 @@ def inbound(text: str = "Oi", *, sid: str | None = None, contact: str = CONTACT)
     """A message from a contact."""
     sid = sid or f"SM{next(_sids):032x}"
     parameters = message_parameters(text, sender=contact, to=ADDRESS, message_sid=sid)
-    return InboundMessage.from_twilio(parameters)
+    return read(parameters)
 
 
 CONVERSATION = inbound().conversation
@@ -60,6 +64,16 @@ _webhooks = itertools.count(1_700_000_000_000)
 def append(store: ConversationStore, message: InboundMessage) -> bool:
     """Append a message, whose webhook came in after those of all before."""
     return store.append(message, received_at=next(_webhooks))
+
+
+def waiting(store: ConversationStore) -> list[InboundMessage]:
+    """What waits for an answer in the conversation, as it came in."""
+    return [read(decoded(utterance.payload)) for utterance in store.unanswered(CONVERSATION)]
+
+
+def delivery(status: str, *, sid: str = "SM1", code: str = "") -> DeliveryStatus:
+    """What Twilio says of a delivery."""
+    return read_status({"MessageSid": sid, "MessageStatus": status, "ErrorCode": code, "To": CONTACT})
 
 
 def always(_holder: str) -> bool:

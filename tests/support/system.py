@@ -19,8 +19,8 @@ from typing import Any, Self, TypeVar
 import httpx
 from dramatiq import Message
 
-from actors.conversations import Reply
 from actors.engines import conversation_store, queue_backend
+from actors.reply import Reply
 from brokers.backend import DeadLetterFilter, QueueMessage, StoredMessage
 from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
@@ -139,12 +139,15 @@ class System:
     Parameters:
       directory: for databases and logs.
       twilio: where the account is made.
+      account_sid: the account, when it is not to be just any new one.
       settings: environment variables, over those for tests.
     """
 
-    def __init__(self, directory: Path, twilio: FakeTwilio, **settings: str) -> None:
+    def __init__(
+        self, directory: Path, twilio: FakeTwilio, *, account_sid: str = "", **settings: str
+    ) -> None:
         self.directory = directory
-        self.twilio: Account = twilio.account()
+        self.twilio: Account = twilio.account(account_sid or None)
         self.settings = {
             "API_PORT": "0",
             "CONSOLE_OUTBOX_PATH": str(directory / "outbox.jsonl"),
@@ -309,7 +312,7 @@ class System:
 
     def reply_of(self, message: Any) -> Reply:
         """Our record of the reply that Twilio's `message` is."""
-        reply = self.conversations.reply(message.status_callback.partition("?reply=")[2])
+        reply = self.conversations.reply(message.status_callback.partition("?reply=")[2].partition("#")[0])
         assert reply is not None
         return reply
 

@@ -25,7 +25,7 @@ for name in sys.argv[1:]:
         "module": name,
         "files": os.listdir(),
         "handlers": len(logging.getLogger().handlers),
-        "environment": [each for each in {**before, **os.environ} if before.get(each) != os.environ.get(each)],
+        "environment": sorted(dict(before.items() ^ os.environ.items())),
         "broker": broker is not None,
         "engine": broker is not None and "backend" in vars(broker),
     }))

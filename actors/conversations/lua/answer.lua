@@ -1,36 +1,40 @@
--- Write a reply, and mark what it answers. ARGV: again, time, keep, conversation, fence, the reply's id, body,
--- kind, tokens ('' for unknown), and the members of what its turn showed.
--- Returns what show() gives of it, or nothing when the hold was lost.
+-- Write the replies to a turn, and mark what they answer. ARGV: again, time, keep, conversation, fence, kind, tokens
+-- ('' for unknown), metadata ('' to leave it), how many replies, the id and body of each, and the names of what its
+-- turn showed.
+-- Returns what show() gives of the first of them, or nothing when the hold was lost.
 
-local conversation, id = ARGV[4], ARGV[6]
-local reply = key('reply', id)
-if again and redis.call('EXISTS', reply) == 1 then
+local conversation, kind, tokens, metadata, count = ARGV[4], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+local first = ARGV[10]
+if again and redis.call('EXISTS', key('reply', first)) == 1 then
   although_memory_is_full()
-  return show(id)
+  return show(first)
 end
 if not is_held(conversation, ARGV[5]) then return false end
 
 local shown, received_at = {}, digits(now)
-for i = 10, #ARGV do shown[ARGV[i]] = true end
+for i = 10 + 2 * count, #ARGV do shown[ARGV[i]] = true end
 local members, names = {}, {}
 for _, member in ipairs(waiting(conversation)) do
-  if shown[member] then
+  if shown[name_of(member)] then
     members[#members + 1] = member
     names[#names + 1] = name_of(member)
   end
 end
 if #names > 0 then received_at = redis.call('HGET', key('inbound', names[1]), 'received_at') end
 
-local seq = next_in_sequence()
-redis.call('HSET', reply, 'conversation', conversation, 'body', ARGV[7], 'kind', ARGV[8],
-  'received_at', received_at, 'written_at', digits(now), 'seq', seq)
-if ARGV[9] ~= '' then redis.call('HSET', reply, 'tokens', ARGV[9]) end
-redis.call('ZADD', key('replies', conversation), seq, id)
+for i = 1, count do
+  local id, seq = ARGV[8 + 2 * i], next_in_sequence()
+  redis.call('HSET', key('reply', id), 'conversation', conversation, 'body', ARGV[9 + 2 * i], 'kind', kind,
+    'received_at', received_at, 'written_at', digits(now), 'seq', seq)
+  redis.call('ZADD', key('replies', conversation), seq, id)
+end
+if tokens ~= '' then redis.call('HSET', key('reply', first), 'tokens', tokens) end
+if metadata ~= '' then redis.call('HSET', key('conversation', conversation), 'metadata', metadata) end
 for i, name in ipairs(names) do
   redis.call('ZREM', key('unanswered', conversation), members[i])
-  redis.call('RPUSH', key('answers', id), name)
+  redis.call('RPUSH', key('answers', first), name)
   keep(false, key('inbound', name))
 end
-move(id, 'pending')
+for i = 1, count do move(ARGV[8 + 2 * i], kind == 'silence' and 'cancelled' or 'pending') end
 was_said(conversation)
-return show(id)
+return show(first)

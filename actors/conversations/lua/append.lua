@@ -1,5 +1,5 @@
--- Add a message. ARGV: again, time, keep, call, its name, conversation, account sid, contact, address, message
--- sid, body, payload, and when it came in. Returns 1, or 0 when it is known.
+-- Add a message. ARGV: again, time, keep, call, its name, conversation, account, address, contact, channel, the
+-- channel's id of it, body, payload, and when it came in. Returns 1, or 0 when it is known.
 
 local call, name, conversation = ARGV[4], ARGV[5], ARGV[6]
 local inbound = key('inbound', name)
@@ -12,11 +12,11 @@ if stored_by then return 0 end
 local seq = next_in_sequence()
 local about = key('conversation', conversation)
 if redis.call('HSETNX', about, 'created_at', digits(now)) == 1 then
-  redis.call('HSET', about, 'account_sid', ARGV[7], 'contact', ARGV[8], 'address', ARGV[9])
+  redis.call('HSET', about, 'account_sid', ARGV[7], 'address', ARGV[8], 'contact', ARGV[9], 'channel', ARGV[10])
 end
-redis.call('HSET', inbound, 'conversation', conversation, 'message_sid', ARGV[10], 'body', ARGV[11],
-  'payload', ARGV[12], 'received_at', ARGV[13], 'seq', seq, 'stored_by', call)
-redis.call('ZADD', key('unanswered', conversation), ARGV[13], member_of(seq, name))
+redis.call('HSET', inbound, 'conversation', conversation, 'message_sid', ARGV[11], 'body', ARGV[12],
+  'payload', ARGV[13], 'received_at', ARGV[14], 'seq', seq, 'stored_by', call)
+redis.call('ZADD', key('unanswered', conversation), ARGV[14], member_of(seq, name))
 touch(conversation)
 was_said(conversation)
 return 1

@@ -2,11 +2,12 @@
 -- scripts share. ARGV[2] is the time, where it is not the server's, and ARGV[3] how long to keep things, in
 -- milliseconds.
 --
---   {ns}:conversation:<key>  hash    account_sid, contact, address, created_at; fence: of the last hold;
---                                    holder: the queue message on whose behalf it is held, while it is
+--   {ns}:conversation:<key>  hash    channel, account_sid, contact, address, created_at; metadata: the responder's
+--                                    own, as JSON; fence: of the last hold; holder: the queue message on whose
+--                                    behalf it is held, while it is
 --   {ns}:inbound:<name>      hash    a message from a contact, named <account sid>.<message sid>:
---                                    conversation, message_sid, body, payload (all of Twilio's parameters,
---                                    as JSON), received_at, seq; stored_by: the call that did
+--                                    conversation, message_sid, body, payload (all that the channel
+--                                    sent, as JSON), received_at, seq; stored_by: the call that did
 --   {ns}:unanswered:<key>    zset    what waits for an answer. Score: received_at. Member: <seq>:<name>, the
 --                                    digits padded, so that equal times keep their order
 --   {ns}:set-aside:<key>     zset    the same of what could not be answered; a person has its dead letter
@@ -16,8 +17,8 @@
 --                                    began to send it; attempt: the caller's name for that
 --   {ns}:answers:<id>        list    the names of what it answers, oldest first
 --   {ns}:replies:<key>       zset    a conversation's replies. Score: seq. Member: id
---   {ns}:unsent:<key>        zset    the same of those that are pending or sending
---   {ns}:sid:<sid>           string  the id of the reply that is this Twilio message
+--   {ns}:unsent:<key>        zset    the same of those that are owed, see actors/reply.py
+--   {ns}:sid:<sid>           string  the id of the reply that is this message of the channel's
 --   {ns}:conversations       zset    Score: when something was last said. Member: key
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence counts messages, replies, holds
 --
@@ -96,7 +97,7 @@ local function move(id, state, ...)
   local reply = key('reply', id)
   redis.call('HSET', reply, 'state', state, ...)
   local fields = redis.call('HMGET', reply, 'conversation', 'seq', 'sid')
-  local unsent, owed = key('unsent', fields[1]), state == 'pending' or state == 'sending'
+  local unsent, owed = key('unsent', fields[1]), OWED[state]
   if owed then redis.call('ZADD', unsent, fields[2], id) else redis.call('ZREM', unsent, id) end
   keep(owed, reply, key('answers', id))
   if fields[3] then keep(owed, key('sid', fields[3])) end

@@ -1,4 +1,4 @@
--- Twilio tells of a reply's delivery. ARGV: again, time, keep, call, its id, its Twilio sid, the status, how
+-- The channel tells of a reply's delivery. ARGV: again, time, keep, call, its id, the channel's id, the status, how
 -- far along that is, and the error if there is one. Returns 1, or 0 when it is no step forward.
 
 although_memory_is_full()

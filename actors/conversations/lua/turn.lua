@@ -1,23 +1,22 @@
--- What is to be answered. ARGV: again, time, keep, conversation, how many lines of what was said before.
--- Returns of each message that waits its member and its body; and of each line, newest first, its author and
--- its text.
+-- What is to be answered. ARGV: again, time, keep, conversation, how many things that were said before.
+-- Returns the channel ('' for the first there was), the metadata ('' for none), what utterance() says of each message
+-- that waits, and of each thing said before, newest first.
 
 local conversation, limit = ARGV[4], tonumber(ARGV[5])
 local unanswered, history = {}, {}
 for _, member in ipairs(waiting(conversation)) do
-  unanswered[#unanswered + 1] = member
-  unanswered[#unanswered + 1] = redis.call('HGET', key('inbound', name_of(member)), 'body')
+  unanswered[#unanswered + 1] = utterance(name_of(member))
 end
 
-local function say(author, text)
-  if not text or #history == 2 * limit then return end
-  history[#history + 1] = author
-  history[#history + 1] = text
+local function say(said)
+  if said and #history < limit then history[#history + 1] = said end
 end
 
 for _, id in ipairs(redis.call('ZREVRANGE', key('replies', conversation), 0, limit)) do
-  say('us', redis.call('HGET', key('reply', id), 'body'))
+  local reply = redis.call('HMGET', key('reply', id), 'body', 'written_at', 'kind')
+  if reply[1] and reply[3] ~= 'silence' then say({'us', reply[1], reply[2], id, false}) end
   local names = redis.call('LRANGE', key('answers', id), 0, -1)
-  for i = #names, 1, -1 do say('contact', redis.call('HGET', key('inbound', names[i]), 'body')) end
+  for i = #names, 1, -1 do say(utterance(names[i])) end
 end
-return {unanswered, history}
+local about = redis.call('HMGET', key('conversation', conversation), 'channel', 'metadata')
+return {about[1] or '', about[2] or '', unanswered, history}

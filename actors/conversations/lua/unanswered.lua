@@ -1,7 +1,5 @@
--- What waits for an answer. ARGV: again, time, keep, conversation. Returns each message's payload.
+-- What waits for an answer. ARGV: again, time, keep, conversation. Returns what utterance() says of each message.
 
-local payloads = {}
-for i, member in ipairs(waiting(ARGV[4])) do
-  payloads[i] = redis.call('HGET', key('inbound', name_of(member)), 'payload')
-end
-return payloads
+local said = {}
+for _, member in ipairs(waiting(ARGV[4])) do said[#said + 1] = utterance(name_of(member)) end
+return said

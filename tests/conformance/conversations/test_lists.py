@@ -9,6 +9,7 @@ from tests.support.conversations import (
     CONVERSATION,
     answered,
     append,
+    delivery,
     inbound,
 )
 
@@ -16,13 +17,13 @@ OTHER = "whatsapp:+5511900005678"
 
 
 def contacts(store: ConversationStore, **narrow: int | str) -> list[str]:
-    return [summary.contact for summary in store.conversations(**narrow)]  # type: ignore[arg-type]
+    return [summary.contact for summary in store.reader.conversations(**narrow)]  # type: ignore[arg-type]
 
 
 def test_there_are_no_conversations_before_anyone_writes(store: ConversationStore) -> None:
-    assert list(store.conversations()) == []
-    assert store.summary(CONVERSATION) is None
-    assert store.conversation_of("AC1.SM1") is None
+    assert list(store.reader.conversations()) == []
+    assert store.reader.summary(CONVERSATION) is None
+    assert store.reader.conversation_of("AC1.SM1") is None
 
 
 def test_a_conversation_is_named_by_its_messages(store: ConversationStore) -> None:
@@ -30,10 +31,10 @@ def test_a_conversation_is_named_by_its_messages(store: ConversationStore) -> No
     append(store, first)
     append(store, second)
 
-    assert store.conversation_of(first.message_id) == CONVERSATION
-    assert store.conversation_of(second.message_id) == CONVERSATION
-    assert store.conversation_of(second.message_id + "0") is None
-    summary = store.summary(CONVERSATION)
+    assert store.reader.conversation_of(first.message_id) == CONVERSATION
+    assert store.reader.conversation_of(second.message_id) == CONVERSATION
+    assert store.reader.conversation_of(second.message_id + "0") is None
+    summary = store.reader.summary(CONVERSATION)
     assert summary is not None
     assert summary.message_id == second.message_id
 
@@ -41,11 +42,11 @@ def test_a_conversation_is_named_by_its_messages(store: ConversationStore) -> No
 def test_what_waits_for_an_answer_comes_last_and_is_counted(store: ConversationStore) -> None:
     reply = answered(store, "um", body="Olá!")
     store.begin_sending(reply.reply_id)
-    store.record_delivery(reply.reply_id, sid="SM1", status="delivered", error=None)
+    store.record_delivery(reply.reply_id, delivery("delivered"))
     append(store, inbound("dois"))
     append(store, inbound("três"))
 
-    summary = store.summary(CONVERSATION)
+    summary = store.reader.summary(CONVERSATION)
 
     assert summary is not None
     assert (summary.contact, summary.address) == (CONTACT, ADDRESS)
@@ -56,7 +57,7 @@ def test_what_waits_for_an_answer_comes_last_and_is_counted(store: ConversationS
 def test_a_reply_is_said_last_when_nothing_waits(store: ConversationStore) -> None:
     answered(store, "um", "dois", body="Olá!")
 
-    summary = store.summary(CONVERSATION)
+    summary = store.reader.summary(CONVERSATION)
 
     assert summary is not None
     assert (summary.author, summary.text, summary.unanswered) == ("us", "Olá!", 0)
@@ -71,7 +72,7 @@ def test_the_conversation_of_the_latest_word_comes_first(store: ConversationStor
     answered(store, "três")
 
     assert contacts(store) == [CONTACT, OTHER]
-    summaries = store.conversations()
+    summaries = store.reader.conversations()
     assert summaries[0].last_at >= summaries[1].last_at > 0
 
 
@@ -100,21 +101,25 @@ def test_the_end_of_a_thread(store: ConversationStore) -> None:
     answered(store, "um", "dois", body="A")
     answered(store, "três", body="B")
     append(store, inbound("quatro"))
-    whole = list(store.thread(CONVERSATION))
+    whole = list(store.reader.thread(CONVERSATION))
     assert [entry.text for entry in whole] == ["um", "dois", "A", "três", "B", "quatro"]
 
     for limit in range(8):
-        assert list(store.thread(CONVERSATION, limit=limit)) == whole[len(whole) - min(limit, 6) :]
+        assert list(store.reader.thread(CONVERSATION, limit=limit)) == whole[len(whole) - min(limit, 6) :]
 
 
 def test_a_thread_tells_of_deliveries(store: ConversationStore) -> None:
     reply = answered(store, "um")
     store.begin_sending(reply.reply_id)
-    store.record_delivery(reply.reply_id, sid="SM1", status="undelivered", error="30003")
+    store.record_delivery(reply.reply_id, delivery("undelivered", code="30003"))
 
-    [message, ours] = store.thread(CONVERSATION)
+    [message, ours] = store.reader.thread(CONVERSATION)
 
-    assert (ours.state, ours.delivery_status, ours.error) == ("sent", "undelivered", "30003")
+    assert (ours.state, ours.delivery_status, ours.error) == (
+        "sent",
+        "undelivered",
+        delivery("undelivered", code="30003").error,
+    )
     assert (message.state, message.delivery_status, message.error) == (None, None, None)
 
 
@@ -122,11 +127,11 @@ def test_a_thread_tells_what_was_set_aside(store: ConversationStore) -> None:
     message = inbound("um")
     append(store, message)
     append(store, inbound("dois"))
-    store.set_aside(message)
+    store.quarantine(message)
 
-    assert [(entry.text, entry.set_aside) for entry in store.thread(CONVERSATION)] == [
+    assert [(entry.text, entry.in_quarantine) for entry in store.reader.thread(CONVERSATION)] == [
         ("um", True),
         ("dois", False),
     ]
-    store.take_up(message)
-    assert not any(entry.set_aside for entry in store.thread(CONVERSATION))
+    store.restore(message)
+    assert not any(entry.in_quarantine for entry in store.reader.thread(CONVERSATION))

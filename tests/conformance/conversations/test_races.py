@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from multiprocessing.connection import Connection
 
 from actors.conversations import ConversationStore
-from tests.support.conversations import CONVERSATION, OpenStore, always, append, inbound
+from tests.support.conversations import CONVERSATION, OpenStore, always, append, inbound, waiting
 from tests.support.processes import Process
 
 PROCESSES = ("one", "another")
@@ -19,7 +19,7 @@ Work = Callable[[ConversationStore, str], Sequence[object]]
 def child(channel: Connection, open_store: OpenStore, work: Work, name: str) -> None:
     """Does the work when it is told to, and tells what came of it."""
     with closing(open_store()) as store:
-        store.knows_sid("none")  # it is open now
+        store.is_known("none")  # it is open now
         channel.send("ready")
         channel.recv()
         channel.send(work(store, name))
@@ -88,7 +88,7 @@ def test_each_message_is_answered_once_and_none_is_left(open_store: OpenStore) -
     at_once(open_store, append_and_answer)
 
     with closing(open_store()) as store:
-        assert list(store.unanswered(CONVERSATION)) == []
-        answers = [entry.text for entry in store.thread(CONVERSATION) if entry.author == "us"]
+        assert waiting(store) == []
+        answers = [entry.text for entry in store.reader.thread(CONVERSATION) if entry.author == "us"]
     answered = " ".join(answers).split()
     assert sorted(answered) == sorted(f"{name}-{number}" for name in PROCESSES for number in range(ROUNDS))

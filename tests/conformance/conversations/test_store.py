@@ -7,16 +7,21 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from actors.conversations import ConversationStore, Hold, HoldLost, Line
+from actors.channels.twilio.inbound import read
+from actors.conversation import decoded
+from actors.conversations import ConversationStore, Hold, HoldLost
+from actors.reply import REPLY_STATES, ReplyState
 from tests.support.conversations import (
     CONVERSATION,
     OpenStore,
     always,
     answered,
     append,
+    delivery,
     held,
     inbound,
     never,
+    waiting,
 )
 
 
@@ -38,7 +43,7 @@ def test_a_message_is_appended_once(store: ConversationStore) -> None:
 
 def test_the_same_sid_in_another_account_is_another_message(store: ConversationStore) -> None:
     message = inbound("Oi")
-    theirs = message.from_twilio({**message.payload, "AccountSid": "AC" + "9" * 32})
+    theirs = read({**message.payload, "AccountSid": "AC" + "9" * 32})
 
     assert append(store, message)
     assert append(store, theirs)
@@ -73,7 +78,7 @@ def test_messages_are_answered_in_the_order_their_webhooks_came_in(store: Conver
 
     assert reply.received_at == 1_000, "the contact waits since then"
     assert [line.text for line in store.turn(hold, history_limit=20).history] == ["um", "dois", "A"]
-    assert [entry.text for entry in store.thread(CONVERSATION)] == ["um", "dois", "A"]
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["um", "dois", "A"]
 
 
 def test_a_repetition_does_not_change_when_a_message_came_in(store: ConversationStore) -> None:
@@ -92,12 +97,12 @@ def test_what_is_unanswered_can_be_enqueued_again(store: ConversationStore) -> N
     for message in messages:
         append(store, message)
 
-    assert list(store.unanswered(CONVERSATION)) == messages
-    assert [dict(message.payload) for message in store.unanswered(CONVERSATION)] == [
+    assert waiting(store) == messages
+    assert [dict(message.payload) for message in waiting(store)] == [
         dict(message.payload) for message in messages
     ]
     answered(store)
-    assert list(store.unanswered(CONVERSATION)) == []
+    assert waiting(store) == []
 
 
 # -- setting aside -------------------------------------------------------------------------------------
@@ -108,11 +113,11 @@ def test_what_is_set_aside_is_in_no_turn_until_it_is_taken_up(store: Conversatio
     append(store, spoilt)
     append(store, good)
 
-    store.set_aside(spoilt)
-    assert list(store.unanswered(CONVERSATION)) == [good]
+    store.quarantine(spoilt)
+    assert waiting(store) == [good]
     assert unanswered(store, held(store)) == ["dois"]
 
-    store.take_up(spoilt)
+    store.restore(spoilt)
     assert unanswered(store, held(store)) == ["um", "dois"]
 
 
@@ -122,7 +127,7 @@ def test_what_is_set_aside_keeps_nobody_from_letting_go(store: ConversationStore
     hold = held(store)
     assert not store.release(hold, unless_more=True)
 
-    store.set_aside(message)
+    store.quarantine(message)
 
     assert store.release(hold, unless_more=True)
 
@@ -130,20 +135,20 @@ def test_what_is_set_aside_keeps_nobody_from_letting_go(store: ConversationStore
 def test_what_is_set_aside_stays_so_when_its_webhook_is_repeated(store: ConversationStore) -> None:
     message = inbound()
     append(store, message)
-    store.set_aside(message)
+    store.quarantine(message)
 
     assert not append(store, message)
 
-    assert list(store.unanswered(CONVERSATION)) == []
+    assert waiting(store) == []
 
 
 def test_setting_aside_what_was_never_appended_does_no_harm(store: ConversationStore) -> None:
     message = inbound()
 
-    store.set_aside(message)
+    store.quarantine(message)
     append(store, message)
 
-    assert list(store.unanswered(CONVERSATION)) == [message]
+    assert waiting(store) == [message]
 
 
 # -- holding -------------------------------------------------------------------------------------------
@@ -258,7 +263,7 @@ def test_a_reply_says_what_was_written(store: ConversationStore) -> None:
     text = "Olá\x00 👋 \u202e\ud7ff\uffff\U0010ffff\r\n"
 
     assert answered(store, text, body=text).body == text
-    assert [entry.text for entry in store.thread(CONVERSATION)] == [text, text]
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)] == [text, text]
 
 
 def test_a_reply_answers_what_its_turn_showed_and_nothing_else(store: ConversationStore) -> None:
@@ -281,8 +286,8 @@ def test_history_is_what_was_said_in_order(store: ConversationStore) -> None:
     turn = store.turn(held(store), history_limit=20)
 
     said = [("contact", "um"), ("contact", "dois"), ("us", "A"), ("contact", "três"), ("us", "B")]
-    assert list(turn.history) == [Line._make(line) for line in said]
-    assert list(turn.unanswered) == [Line("contact", "quatro")]
+    assert [(utterance.author, utterance.text) for utterance in turn.history] == said
+    assert [(utterance.author, utterance.text) for utterance in turn.unanswered] == [("contact", "quatro")]
 
 
 def test_history_stands_where_it_was_answered(store: ConversationStore) -> None:
@@ -432,9 +437,9 @@ def test_a_sent_reply_stays_sent(store: ConversationStore) -> None:
 
     reply = store.reply(reply_id)
     assert reply is not None
-    assert (reply.state, reply.sid, reply.error) == ("sent", "SM1", None)
-    assert store.knows_sid("SM1")
-    assert not store.knows_sid("SM2")
+    assert (reply.state, reply.external_id, reply.error) == ("sent", "SM1", None)
+    assert store.is_known("SM1")
+    assert not store.is_known("SM2")
 
 
 # -- delivery ------------------------------------------------------------------------------------------
@@ -458,7 +463,7 @@ def test_a_delivery_moves_forward_only(store: ConversationStore, said: list[str]
     store.record_sent(reply_id, "SM1")
 
     for status in said:
-        store.record_delivery(reply_id, sid="SM1", status=status, error=None)
+        store.record_delivery(reply_id, delivery(status))
 
     reply = store.reply(reply_id)
     assert reply is not None
@@ -472,24 +477,24 @@ def test_a_status_proves_that_a_reply_was_sent(store: ConversationStore, state: 
     if state == "unknown":
         store.record_unknown(reply_id, "who knows")
 
-    assert store.record_delivery(reply_id, sid="SM1", status="queued", error=None)
+    assert store.record_delivery(reply_id, delivery("queued"))
 
     reply = store.reply(reply_id)
     assert reply is not None
-    assert (reply.state, reply.sid) == ("sent", "SM1")
+    assert (reply.state, reply.external_id) == ("sent", "SM1")
 
 
 def test_a_status_of_a_reply_that_does_not_exist_changes_nothing(store: ConversationStore) -> None:
-    assert not store.record_delivery("nothing", sid="SM1", status="sent", error=None)
-    assert not store.knows_sid("SM1")
+    assert not store.record_delivery("nothing", delivery("sent"))
+    assert not store.is_known("SM1")
 
 
 def test_a_reply_knows_whom_it_is_for(store: ConversationStore) -> None:
     message = inbound()
     reply = answered(store)
 
-    assert (reply.contact, reply.address) == (message.contact, message.address)
-    assert reply.account_sid == message.account_sid
+    assert (reply.contact, reply.address) == (message.contact.address, message.address)
+    assert reply.account == message.account
     assert reply == store.reply(reply.reply_id)
 
 
@@ -521,3 +526,110 @@ def test_a_void_attempt_opens_no_other_state(store: ConversationStore) -> None:
     store.begin_sending(reply.reply_id, attempt=1)
     store.record_unknown(reply.reply_id, "no answer")
     assert store.begin_sending(reply.reply_id, attempt=2, void=[5, 1]) is None
+
+
+# -- answers -------------------------------------------------------------------------------------------
+
+
+def test_several_texts_are_sent_in_order_and_answer_together(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    hold = held(store)
+    first = store.answer(hold, store.turn(hold, history_limit=20), "um", "dois", "três", kind="answer")
+
+    sent: list[str] = []
+    while (reply := store.next_to_send(CONVERSATION)) is not None:
+        store.begin_sending(reply.reply_id)
+        assert store.next_to_send(CONVERSATION) is None, "each waits for the one before"
+        store.record_sent(reply.reply_id, f"SM{len(sent)}")
+        sent.append(reply.body)
+
+    assert sent == ["um", "dois", "três"]
+    assert first.body == "um"
+    assert waiting(store) == []
+    history = store.turn(hold, history_limit=20).history
+    assert [utterance.text for utterance in history] == ["Oi", "um", "dois", "três"]
+
+
+def test_silence_answers_and_sends_nothing(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    hold = held(store)
+    reply = store.answer(hold, store.turn(hold, history_limit=20), "", kind="silence")
+
+    assert reply.state == "cancelled"
+    assert store.next_to_send(CONVERSATION) is None
+    assert store.begin_sending(reply.reply_id) is None
+    assert waiting(store) == []
+    assert [each.text for each in store.turn(hold, history_limit=20).history] == ["Oi"]
+
+
+def test_metadata_is_kept_until_an_answer_changes_it(store: ConversationStore) -> None:
+    append(store, inbound("um"))
+    hold = held(store)
+    assert store.turn(hold, history_limit=20).metadata == {}
+
+    store.answer(hold, store.turn(hold, history_limit=20), "A", kind="answer", metadata={"cart": ["pão"]})
+    assert store.turn(hold, history_limit=20).metadata == {"cart": ["pão"]}
+
+    append(store, inbound("dois"))
+    store.answer(hold, store.turn(hold, history_limit=20), "B", kind="answer")
+    assert store.turn(hold, history_limit=20).metadata == {"cart": ["pão"]}
+
+
+def test_a_turn_has_all_that_the_channel_sent(store: ConversationStore) -> None:
+    message = inbound("Oi")
+    append(store, message)
+    answered(store, "de novo")
+
+    turn = store.turn(held(store), history_limit=20)
+    assert turn.channel == "twilio"
+    first = turn.history[0]
+    assert (first.author, first.text, first.message_id) == ("contact", "Oi", message.message_id)
+    assert decoded(first.payload) == message.payload
+
+
+# -- the states of a reply -----------------------------------------------------------------------------
+
+
+def in_state(store: ConversationStore, state: ReplyState) -> str:
+    """The id of a reply that was brought into a state."""
+    append(store, inbound("Oi"))
+    hold = held(store)
+    turn = store.turn(hold, history_limit=20)
+    silent = state == "cancelled"
+    reply_id = store.answer(
+        hold, turn, "" if silent else "Olá!", kind="silence" if silent else "answer"
+    ).reply_id
+    if state not in {"pending", "cancelled"}:
+        assert store.begin_sending(reply_id) is not None
+    match state:
+        case "sent":
+            store.record_sent(reply_id, "SM1")
+        case "failed":
+            store.record_not_sent(reply_id, "no", final=True)
+        case "unknown":
+            store.record_unknown(reply_id, "perhaps")
+    return reply_id
+
+
+@pytest.mark.parametrize("after", [state for state in REPLY_STATES if state != "cancelled"])
+@pytest.mark.parametrize("before", list(REPLY_STATES))
+def test_a_state_follows_where_the_rules_say_so(
+    store: ConversationStore, before: ReplyState, after: ReplyState
+) -> None:
+    reply_id = in_state(store, before)
+
+    match after:
+        case "pending":
+            store.record_not_sent(reply_id, "later", final=False)
+        case "sending":
+            store.begin_sending(reply_id)
+        case "sent":
+            store.record_sent(reply_id, "SM2")
+        case "failed":
+            store.record_not_sent(reply_id, "never", final=True)
+        case "unknown":
+            store.record_unknown(reply_id, "perhaps")
+
+    reply = store.reply(reply_id)
+    assert reply is not None
+    assert reply.state == (after if before in REPLY_STATES[after].follows else before)

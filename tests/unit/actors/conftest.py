@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import actors
-from actors.ai import Completion, Responder
-from actors.conversations import ConversationStore, Line, Reply, SQLiteConversationStore
-from actors.oversight import ByLookup, Oversight
-from actors.sender import Sender
+from actors.answer import Answer, Usage
+from actors.channels import DeliveryStatus, InboundMessage, Payload
+from actors.channels.twilio import delivery, inbound
+from actors.channels.twilio.rest import MAX_CHARACTERS
+from actors.conversation import Conversation
+from actors.conversations import ConversationStore, SQLiteConversationStore
+from actors.hold_policy import HoldPolicy, LookupPolicy
+from actors.reply import Reply
 from actors.services import Services
 from brokers import SQLiteBroker
 from brokers.backend import State
@@ -30,30 +34,41 @@ def account(twilio: FakeTwilio) -> Account:
     return twilio.account()
 
 
-class ScriptedResponder(Responder):
+class ScriptedResponder:
     """Does what the test says, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
+        self.conversations: list[Conversation] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.error: Exception | None = None
+        self.answer: Answer | None = None
 
-    def respond(self, history: Sequence[Line], unanswered: Sequence[Line]) -> Completion:  # noqa: ARG002
-        self.asked.append([line.text for line in unanswered])
+    def respond(self, conversation: Conversation) -> Answer:
+        self.conversations.append(conversation)
+        self.asked.append([message.text for message in conversation.unanswered])
         self.meanwhile()
         if self.error is not None:
             raise self.error
-        return Completion("answer to " + ", ".join(self.asked[-1]), model="scripted")
+        return self.answer or Answer("answer to " + ", ".join(self.asked[-1]), Usage("scripted"))
 
 
-class ScriptedSender(Sender):
-    """Does what the test says, and remembers what it sent."""
+class ScriptedChannel:
+    """Reads as Twilio's channel, sends as the test says, and remembers what it sent."""
+
+    max_characters = MAX_CHARACTERS
 
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.error: Exception | None = None
         self.found: str | None = None
         self.not_found_is_not_sent = False
+
+    def read(self, payload: Payload) -> InboundMessage:
+        return inbound.read(payload)
+
+    def read_status(self, payload: Payload) -> DeliveryStatus:
+        return delivery.read_status(payload)
 
     def send(self, reply: Reply) -> str:
         if self.error is not None:
@@ -76,10 +91,10 @@ class World:
       enqueued: the messages in the queue, as actor and first argument.
     """
 
-    def __init__(self, services: Services, responder: ScriptedResponder, sender: ScriptedSender) -> None:
+    def __init__(self, services: Services, responder: ScriptedResponder, channel: ScriptedChannel) -> None:
         self.services = services
         self.responder = responder
-        self.sender = sender
+        self.sender = channel
 
     @property
     def conversations(self) -> ConversationStore:
@@ -140,23 +155,23 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     """Makes the surroundings, with settings."""
     opened: list[Services] = []
 
-    def make(*, oversight: Oversight | None = None, **settings: object) -> World:
-        responder, sender = ScriptedResponder(), ScriptedSender()
+    def make(*, policy: HoldPolicy | None = None, **settings: object) -> World:
+        responder, channel = ScriptedResponder(), ScriptedChannel()
         broker = SQLiteBroker(tmp_path / "queue.db", middleware=[])
         for queue in ("messages", "replies"):
             broker.declare_queue(queue)
         services = Services(
             settings=Settings(_env_file=None, **{"reply_gather_ms": 0, **settings}),  # type: ignore[arg-type]
             broker=broker,
-            oversight=ByLookup(broker) if oversight is None else oversight,
+            hold_policy=LookupPolicy(broker) if policy is None else policy,
             conversations=SQLiteConversationStore(tmp_path / "conversations.db"),
             responder=responder,
-            sender=sender,
+            channels={"twilio": channel},
         )
         opened.append(services)
-        for module in ("deliveries", "later", "replies"):
+        for module in ("deliveries", "snooze", "replies"):
             monkeypatch.setattr(f"actors.{module}.services", lambda: services)
-        return World(services, responder, sender)
+        return World(services, responder, channel)
 
     yield make
     for services in opened:

@@ -13,8 +13,10 @@ from dramatiq import Message
 from dramatiq.errors import Retry
 from prometheus_client import REGISTRY
 
-from actors.ai import ResponderRefused
-from actors.conversations import Reply
+from actors.answer import Answer
+from actors.channels import InvalidMessage, NotSentEver, NotSentYet, PerhapsSent
+from actors.channels.twilio.inbound import read
+from actors.channels.twilio.rest import MAX_CHARACTERS
 from actors.deliveries import (
     ReplyUnknown,
     give_up_on_reply,
@@ -22,10 +24,10 @@ from actors.deliveries import (
     record_delivery_status,
     send_reply,
 )
-from actors.messages import InboundMessage, InvalidMessage
-from actors.named import named
-from actors.replies import MAX_BODY, apologise, process_ai_response
-from actors.sender import NotSentEver, NotSentYet, PerhapsSent
+from actors.keys import with_message_id
+from actors.replies import apologise, process_ai_response
+from actors.reply import Reply
+from actors.responders import ResponderRefused
 from api.webhooks import inbound_message
 from brokers.errors import EngineError
 from tests.support.conversations import CONVERSATION, answered, append, held, inbound
@@ -89,13 +91,13 @@ def test_a_crash_before_the_sending_was_enqueued(world: World) -> None:
     assert world.responder.asked == [["Oi"]], "the reply was written: no need to ask again"
 
 
-def test_an_answer_longer_than_twilio_takes_is_cut_at_a_word(world: World) -> None:
+def test_an_answer_longer_than_twilio_takes_is_split_at_a_word(world: World) -> None:
     write(world, "palavra " * 300)
 
     reply = world.conversations.next_to_send(CONVERSATION)
     assert reply is not None
-    assert len(reply.body) <= MAX_BODY
-    assert reply.body.endswith("palavra…")
+    assert len(reply.body) <= MAX_CHARACTERS
+    assert reply.body.endswith("palavra")
 
 
 def test_an_opt_out_is_left_to_twilio(world: World) -> None:
@@ -263,10 +265,10 @@ def test_an_apology_waits_for_what_is_just_being_acknowledged(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Enqueued at that moment, it would be there already, and gone with its acknowledgement."""
-    monkeypatch.setattr("actors.later.COME_BACK_MS", 1)
+    monkeypatch.setattr("actors.snooze.SNOOZE_MS", 1)
     counted_on = failed_for_good(world, "Oi")
     other = webhook(world, "Alô?")
-    append(world.conversations, InboundMessage.from_twilio(other.args[0]))
+    append(world.conversations, read(other.args[0]))
     apology = apologise.message(counted_on, {})
 
     def meanwhile() -> None:
@@ -274,7 +276,9 @@ def test_an_apology_waits_for_what_is_just_being_acknowledged(
         world.run_next()
 
     holder = held(world.conversations, "somebody-else")  # so that the other counts on it, and is done
-    world.services.broker.enqueue(named(process_ai_response.message({}), "somebody-else"), delay=3_600_000)
+    world.services.broker.enqueue(
+        with_message_id(process_ai_response.message({}), "somebody-else"), delay=3_600_000
+    )
     assert world.run_next(meanwhile=meanwhile) == other.message_id
     world.conversations.release(holder, unless_more=False)
 
@@ -577,7 +581,7 @@ def test_a_repeated_parameter_of_a_status_counts_once(world: World) -> None:
 
     now = world.conversations.reply(reply.reply_id)
     assert now is not None
-    assert (now.sid, now.delivery_status) == ("SM1", "sent")
+    assert (now.external_id, now.delivery_status) == ("SM1", "sent")
 
 
 @pytest.mark.parametrize("sid", [None, [], {"a": 1}])
@@ -596,7 +600,7 @@ def test_a_status_of_no_message_changes_nothing(world: World, sid: object) -> No
 def test_a_named_message_differs_in_nothing_but_its_id() -> None:
     message = process_ai_response.message({"Body": "Oi"})
 
-    again = named(message, "a-name")
+    again = with_message_id(message, "a-name")
 
     assert again.message_id == "a-name"
     assert again == message.copy(message_id="a-name")
@@ -604,6 +608,55 @@ def test_a_named_message_differs_in_nothing_but_its_id() -> None:
 
 def test_a_named_message_is_there_once(world: World) -> None:
     for _ in range(2):
-        world.services.broker.enqueue(named(send_reply.message("reply-1"), "a-name"))
+        world.services.broker.enqueue(with_message_id(send_reply.message("reply-1"), "a-name"))
 
     assert world.enqueued == ["send_reply"]
+
+
+# -- what customers really send ------------------------------------------------------------------------
+
+
+def test_what_takes_no_answer_is_recorded_and_no_more(world: World) -> None:
+    payload = dict(inbound("Seu código é 1234", contact="72975").payload)
+    process_ai_response(payload)
+
+    assert world.responder.asked == []
+    [summary] = world.conversations.reader.conversations(contact="72975")
+    assert (summary.unanswered, summary.state) == (0, "cancelled")
+    assert world.enqueued == []
+
+
+def test_a_model_sees_what_a_message_replies_to(world: World) -> None:
+    reply = answered(world.conversations, body="Plano A custa R$ 20")
+    world.conversations.begin_sending(reply.reply_id)
+    world.conversations.record_sent(reply.reply_id, "SM" + "e" * 32)
+    payload = dict(inbound("Quero este").payload) | {"OriginalRepliedMessageSid": "SM" + "e" * 32}
+
+    process_ai_response(payload)
+
+    assert world.responder.asked == [['[in reply to: "Plano A custa R$ 20"]\nQuero este']]
+
+
+def test_a_long_answer_arrives_whole(world: World) -> None:
+    sentence = "Esta é uma frase que explica uma parte do assunto. "
+    world.responder.answer = Answer(sentence * 48)  # 2,400 characters and more
+    process_ai_response(dict(inbound("Explique").payload))
+
+    sent: list[str] = []
+    while (reply := world.conversations.next_to_send(CONVERSATION)) is not None:
+        world.conversations.begin_sending(reply.reply_id)
+        world.conversations.record_sent(reply.reply_id, f"SM{len(sent)}")
+        sent.append(reply.body)
+
+    assert len(sent) == 2
+    assert " ".join(sent) == (sentence * 48).strip()
+
+
+def test_an_answer_has_no_more_parts_than_it_may(make_world: Callable[..., World]) -> None:
+    world = make_world(reply_max_parts=2)
+    world.responder.answer = Answer("palavra " * 1_000)
+    process_ai_response(dict(inbound("Explique").payload))
+
+    bodies = [e.text for e in world.conversations.reader.thread(CONVERSATION) if e.author == "us"]
+    assert len(bodies) == 2
+    assert bodies[-1].endswith("…")

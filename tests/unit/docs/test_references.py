@@ -47,8 +47,8 @@ def test_commands_exist(document: Path) -> None:
 
 @by_name
 def test_make_targets_exist(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    mentioned = re.findall(r"(?:`|^|&& )make (?:-C \S+ )?([a-z]+)", document.read_text(), re.MULTILINE)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    mentioned = re.findall(r"(?:`|^|&& )make (?:-C \S+ )?([a-z-]+)", document.read_text(), re.MULTILINE)
     assert set(mentioned) <= targets
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from actors.conversations.redis import RedisConversationStore
 from brokers.errors import EngineError
-from tests.support.conversations import CONVERSATION, always, answered, append, held, inbound
+from tests.support.conversations import CONVERSATION, always, answered, append, delivery, held, inbound
 from tests.support.redis_server import RedisServer, ask
 
 
@@ -65,7 +65,7 @@ def test_what_happens_to_replies_is_written_down(other: RedisConversationStore, 
         for reply_id in (sent, failed, unknown, waits):
             assert other.begin_sending(reply_id)
         other.record_sent(sent, "SM1")
-        assert other.record_delivery(sent, sid="SM1", status="delivered", error=None)
+        assert other.record_delivery(sent, delivery("delivered"))
         other.record_not_sent(failed, "refused", final=True)
         other.record_unknown(unknown, "who knows")
         other.record_not_sent(waits, "busy", final=False)
@@ -73,7 +73,7 @@ def test_what_happens_to_replies_is_written_down(other: RedisConversationStore, 
         assert [state_of(other, each) for each in (sent, failed, unknown, waits)] == [
             *("sent", "failed", "unknown", "pending")
         ]
-        assert other.knows_sid("SM1")
+        assert other.is_known("SM1")
 
 
 def test_a_conversation_can_be_let_go_of(other: RedisConversationStore, server: RedisServer) -> None:
@@ -81,7 +81,7 @@ def test_a_conversation_can_be_let_go_of(other: RedisConversationStore, server: 
     append(other, message)
     hold = held(other, "message-1")
     with full(server):
-        other.set_aside(message)
+        other.quarantine(message)
         assert other.release(hold, unless_more=True)
 
     assert other.hold(CONVERSATION, "message-2", is_live=always) is not None

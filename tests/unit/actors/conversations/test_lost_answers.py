@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.conversations import ConversationStore, Reply, ReplyState, scripts
+from actors.conversations import ConversationStore, scripts
 from actors.conversations.redis import RedisConversationStore
+from actors.reply import Reply, ReplyState
 from brokers.errors import EngineError
 from brokers.redis.scripts import Script
 from brokers.redis.server import TRIES
@@ -18,9 +19,11 @@ from tests.support.conversations import (
     always,
     answered,
     append,
+    delivery,
     held,
     inbound,
     never,
+    waiting,
 )
 from tests.support.proxy import Proxy
 from tests.support.redis_server import RedisServer, ask
@@ -52,7 +55,7 @@ def test_who_appended_a_message_hears_so(store: RedisConversationStore, proxy: P
     with proxy.losing_answers_to(scripts.APPEND.sha, times=lost):
         assert append(store, message)
 
-    assert list(store.unanswered(CONVERSATION)) == [message]
+    assert waiting(store) == [message]
 
 
 def test_who_did_not_append_it_hears_that(
@@ -70,8 +73,8 @@ def test_a_message_that_was_answered_meanwhile_is_not_appended_again(
     with proxy.losing_answers_to(scripts.APPEND.sha, meanwhile=lambda: answered(other, "dois")):
         assert append(store, inbound("um"))
 
-    assert list(store.unanswered(CONVERSATION)) == []
-    assert [entry.text for entry in store.thread(CONVERSATION)] == ["um", "dois", "Olá!"]
+    assert waiting(store) == []
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["um", "dois", "Olá!"]
 
 
 def test_an_append_without_an_answer_is_told_and_can_be_tried_again(
@@ -140,7 +143,7 @@ def test_an_answer_is_written_once(store: RedisConversationStore, proxy: Proxy, 
     with proxy.losing_answers_to(scripts.ANSWER.sha, times=lost):
         reply = store.answer(hold, turn, "Olá!", kind="answer")
 
-    assert [entry.text for entry in store.thread(CONVERSATION)] == ["Oi", "Olá!"]
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["Oi", "Olá!"]
     assert store.next_to_send(CONVERSATION) == reply
 
 
@@ -158,7 +161,7 @@ def test_an_answer_is_written_though_the_hold_is_lost_by_then(
         reply = store.answer(hold, turn, "Olá!", kind="answer")
 
     assert other.next_to_send(CONVERSATION) == reply
-    assert list(other.unanswered(CONVERSATION)) == []
+    assert waiting(other) == []
 
 
 def test_who_let_go_does_not_take_the_next_ones_hold_away(
@@ -251,15 +254,15 @@ def test_a_reply_is_sent_under_the_first_sid(
     with proxy.losing_answers_to(scripts.RECORD_SENT.sha):
         store.record_sent(reply_id, "SM1")
 
-    assert found(other, reply_id).sid == "SM1"
+    assert found(other, reply_id).external_id == "SM1"
 
 
 def test_a_delivery_that_moved_forward_is_said_to(store: RedisConversationStore, proxy: Proxy) -> None:
     reply_id = begun(store)
     with proxy.losing_answers_to(scripts.RECORD_DELIVERY.sha):
-        assert store.record_delivery(reply_id, sid="SM1", status="delivered", error=None)
+        assert store.record_delivery(reply_id, delivery("delivered"))
     with proxy.losing_answers_to(scripts.RECORD_DELIVERY.sha):
-        assert not store.record_delivery(reply_id, sid="SM1", status="sent", error=None)
+        assert not store.record_delivery(reply_id, delivery("sent"))
 
 
 # -- the server forgets, or dies -----------------------------------------------------------------------
@@ -293,7 +296,7 @@ def test_all_goes_on_when_the_server_was_killed(tmp_path: Path) -> None:
 
         store.record_sent(reply_id, "SM1")
         reply = store.answer(hold, turn, "Sim?", kind="answer")
-        assert [entry.text for entry in store.thread(CONVERSATION)] == ["Oi", "Olá!", "Alô?", "Sim?"]
+        assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["Oi", "Olá!", "Alô?", "Sim?"]
         assert store.next_to_send(CONVERSATION) == reply
         assert store.release(hold, unless_more=True)
 
@@ -315,4 +318,4 @@ def test_an_answer_is_written_once_when_the_server_is_killed_before_it_says_so(t
         with proxy.losing_answers_to(scripts.ANSWER.sha, meanwhile=restart):
             store.answer(hold, turn, "Olá!", kind="answer")
 
-        assert [entry.text for entry in store.thread(CONVERSATION)] == ["Oi", "Olá!"]
+        assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["Oi", "Olá!"]

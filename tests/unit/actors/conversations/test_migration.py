@@ -6,9 +6,22 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from actors.conversations import SQLiteConversationStore, statements
 from brokers.sqlite.storage import Database, Schema
-from tests.support.conversations import CONVERSATION, inbound
+from tests.support.conversations import CONVERSATION, delivery, inbound
+
+#: As the first version began a conversation.
+BEGIN_CONVERSATION = """
+INSERT INTO conversation (key, account_sid, contact, address, created_at) VALUES (?, ?, ?, ?, ?)
+"""
+
+#: As the second version wrote a reply of which Twilio had told.
+WRITE_REPLY = """
+INSERT INTO reply (reply_id, conversation, body, kind, state, received_at, written_at, sid, delivery_status)
+VALUES (?, ?, 'Olá!', 'answer', 'sent', 1, 1, ?, ?)
+"""
 
 
 def test_conversations_of_before_are_listed_by_when_something_was_last_said(tmp_path: Path) -> None:
@@ -17,17 +30,44 @@ def test_conversations_of_before_are_listed_by_when_something_was_last_said(tmp_
     with closing(Database(path, Schema("conversations", statements.SCHEMA.steps[:1]))) as database:
         for message, received_at in ((first, 3_000), (other, 2_000)):
             payload = json.dumps(dict(message.payload))
-            key, account_sid = message.conversation, message.account_sid
-            about = (key, account_sid, message.contact, message.address, 1_000)
-            body = (key, account_sid, message.message_sid, message.body, payload, received_at)
-            database.write(lambda c, about=about: c.execute(statements.KNOW_CONVERSATION, about))  # type: ignore[misc]
+            key, account_sid = message.conversation, message.account
+            about = (key, account_sid, message.contact.address, message.address, 1_000)
+            body = (key, account_sid, message.external_id, message.text, payload, received_at)
+            database.write(lambda c, about=about: c.execute(BEGIN_CONVERSATION, about))  # type: ignore[misc]
             database.write(lambda c, body=body: c.execute(statements.APPEND, body))  # type: ignore[misc]
 
     with closing(SQLiteConversationStore(path)) as store:
-        listed = store.conversations()
+        listed = store.reader.conversations()
 
         assert [(summary.contact, summary.last_at) for summary in listed] == [
-            (first.contact, 3_000),
-            (other.contact, 2_000),
+            (first.contact.address, 3_000),
+            (other.contact.address, 2_000),
         ]
-        assert [entry.text for entry in store.thread(CONVERSATION)] == ["um"]
+        assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["um"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "later", "moves"),
+    [
+        ("delivered", "sent", False),
+        ("sent", "delivered", True),
+        ("delivered", "read", True),
+        (None, "queued", True),
+    ],
+)
+def test_a_delivery_that_an_earlier_version_noted_moves_forward_only(
+    tmp_path: Path, kept: str | None, later: str, moves: bool
+) -> None:
+    path = tmp_path / "conversations.db"
+    message = inbound("um")
+    about = (CONVERSATION, message.account, message.contact.address, message.address, 1_000)
+    with closing(Database(path, Schema("conversations", statements.SCHEMA.steps[:2]))) as database:
+        database.write(lambda c: c.execute(BEGIN_CONVERSATION, about))
+        database.write(lambda c: c.execute(WRITE_REPLY, ("reply-1", CONVERSATION, "SM1", kept)))
+
+    with closing(SQLiteConversationStore(path)) as store:
+        assert store.record_delivery("reply-1", delivery(later)) is moves
+        reply = store.reply("reply-1")
+
+    assert reply is not None
+    assert (reply.channel, reply.delivery_status) == ("twilio", later if moves else kept)

@@ -7,9 +7,20 @@ from contextlib import closing
 
 import pytest
 
-from actors.conversations import ConversationStore, Reply
+from actors.channels.twilio.inbound import read
+from actors.conversations import ConversationStore
 from actors.conversations.redis import RedisConversationStore
-from tests.support.conversations import CONVERSATION, OnServer, answered, append, held, inbound
+from actors.reply import Reply
+from tests.support.conversations import (
+    CONVERSATION,
+    OnServer,
+    answered,
+    append,
+    delivery,
+    held,
+    inbound,
+    waiting,
+)
 from tests.support.redis_server import ask
 from tests.support.waiting import eventually
 
@@ -57,20 +68,20 @@ def when_its_time_is_over(place: OnServer) -> None:
     """Wait until something that is at rest now is gone."""
     with closing(OnServer(place.port, place.namespace + "-clock")(retention_s=RETENTION_S)) as clock:
         sent(clock, sid="tick")
-        eventually(lambda: not clock.knows_sid("tick"))
+        eventually(lambda: not clock.is_known("tick"))
 
 
 def test_of_a_conversation_at_rest_nothing_stays(store: RedisConversationStore, place: OnServer) -> None:
     reply = sent(store, "um", "dois")
-    store.record_delivery(reply.reply_id, sid="SM1", status="delivered", error=None)
-    assert list(store.thread(CONVERSATION))
-    assert store.knows_sid("SM1")
+    store.record_delivery(reply.reply_id, delivery("delivered"))
+    assert list(store.reader.thread(CONVERSATION))
+    assert store.is_known("SM1")
 
     eventually(lambda: keys(place) == {"conversations", "sequence"})
 
-    assert list(store.thread(CONVERSATION)) == []
+    assert list(store.reader.thread(CONVERSATION)) == []
     assert store.reply(reply.reply_id) is None
-    assert not store.knows_sid("SM1")
+    assert not store.is_known("SM1")
     append(store, inbound(contact=ELSEWHERE))
     assert members(place, "conversations") == 1, "the other is forgotten here too"
 
@@ -78,11 +89,11 @@ def test_of_a_conversation_at_rest_nothing_stays(store: RedisConversationStore, 
 def test_it_can_begin_anew(store: RedisConversationStore) -> None:
     sent(store)
     before = held(store)
-    eventually(lambda: not store.knows_sid("SM1"))
+    eventually(lambda: not store.is_known("SM1"))
 
     answered(store, "de novo", body="A")
 
-    assert [entry.text for entry in store.thread(CONVERSATION)] == ["de novo", "A"]
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["de novo", "A"]
     hold = held(store)
     assert hold.fence > before.fence, "no hold of before can be taken for one of now"
 
@@ -93,8 +104,8 @@ def test_a_message_without_an_answer_is_kept(store: RedisConversationStore, plac
 
     when_its_time_is_over(place)
 
-    assert list(store.unanswered(CONVERSATION)) == [message]
-    assert answered(store, "dois").contact == message.contact
+    assert waiting(store) == [message]
+    assert answered(store, "dois").contact == message.contact.address
 
 
 @pytest.mark.parametrize("state", ["pending", "sending"])
@@ -109,7 +120,9 @@ def test_a_reply_that_is_not_sent_is_kept(store: RedisConversationStore, place: 
     assert kept is not None
     assert kept.state == state
     store.record_sent(reply.reply_id, "SM1")
-    assert [entry.text for entry in store.thread(CONVERSATION)] == ["Olá!"], "the message had its answer"
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["Olá!"], (
+        "the message had its answer"
+    )
 
 
 @pytest.mark.parametrize("final", [True, False])
@@ -133,7 +146,7 @@ def test_what_is_to_be_sent_after_all_is_kept_again(
 def test_what_was_set_aside_goes(store: RedisConversationStore, place: OnServer) -> None:
     message = inbound()
     append(store, message)
-    store.set_aside(message)
+    store.quarantine(message)
 
     eventually(lambda: keys(place) == {"conversations", "sequence"})
 
@@ -143,12 +156,12 @@ def test_what_was_set_aside_goes(store: RedisConversationStore, place: OnServer)
 def test_what_was_set_aside_and_is_taken_up_is_kept(store: RedisConversationStore, place: OnServer) -> None:
     message = inbound()
     append(store, message)
-    store.set_aside(message)
-    store.take_up(message)
+    store.quarantine(message)
+    store.restore(message)
 
     when_its_time_is_over(place)
 
-    assert list(store.unanswered(CONVERSATION)) == [message]
+    assert waiting(store) == [message]
 
 
 def test_a_conversation_that_goes_on_forgets_its_beginning(
@@ -156,12 +169,12 @@ def test_a_conversation_that_goes_on_forgets_its_beginning(
 ) -> None:
     spoilt = inbound("zero")
     append(store, spoilt)
-    store.set_aside(spoilt)
+    store.quarantine(spoilt)
     sent(store, "um", body="A", sid="SM1")
     answered(patient, "dois", body="B")
     assert (members(place, f"replies:{CONVERSATION}"), members(place, f"set-aside:{CONVERSATION}")) == (2, 1)
 
-    eventually(lambda: [entry.text for entry in patient.thread(CONVERSATION)] == ["dois", "B"])
+    eventually(lambda: [entry.text for entry in patient.reader.thread(CONVERSATION)] == ["dois", "B"])
     history = patient.turn(held(patient), history_limit=20).history
     assert [line.text for line in history] == ["dois", "B"]
 
@@ -178,7 +191,7 @@ def test_silent_conversations_are_forgotten_though_some_are_owed_something(
     for number in range(30):
         message = inbound(contact=f"whatsapp:+55119000020{number:02}")
         append(store, message)
-        store.set_aside(message)
+        store.quarantine(message)
     when_its_time_is_over(place)
 
     def one_more() -> int:
@@ -192,8 +205,8 @@ def test_what_the_server_evicted_keeps_nobody_busy(store: RedisConversationStore
     message = inbound()
     append(store, message)
     reply = answered(store, "dois")
-    append(store, message.from_twilio({**message.payload, "MessageSid": "SMlost"}))
-    for name in (f"inbound:{message.account_sid}.SMlost", f"reply:{reply.reply_id}"):
+    append(store, read({**message.payload, "MessageSid": "SMlost"}))
+    for name in (f"inbound:{message.account}.SMlost", f"reply:{reply.reply_id}"):
         assert ask(place.port, "DEL", f"{{{place.namespace}}}:{name}") == 1
 
     hold = held(store)

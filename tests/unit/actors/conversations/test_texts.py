@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.conversations.redis import RedisConversationStore
-from tests.support.conversations import CONVERSATION, append, held, inbound
+from tests.support.conversations import CONVERSATION, append, held, inbound, waiting
 
 HALF = "\ud83d"
 
@@ -12,8 +12,7 @@ def test_what_came_in_is_kept_as_it_was(other: RedisConversationStore) -> None:
     message = inbound(f"Oi {HALF}")
     assert append(other, message)
 
-    [kept] = other.unanswered(CONVERSATION)
-    assert dict(kept.payload) == dict(message.payload)
+    assert waiting(other) == [message]
 
 
 def test_what_is_read_can_be_encoded(other: RedisConversationStore) -> None:
@@ -27,7 +26,11 @@ def test_what_is_read_can_be_encoded(other: RedisConversationStore) -> None:
 
     kept = other.reply(reply.reply_id)
     assert kept is not None
-    texts = [turn.unanswered[0].text, reply.body, *(entry.text for entry in other.thread(CONVERSATION))]
+    texts = [
+        turn.unanswered[0].text,
+        reply.body,
+        *(entry.text for entry in other.reader.thread(CONVERSATION)),
+    ]
     for text in (*texts, kept.error or ""):
         assert text.encode().startswith((b"Oi ", "Olá ".encode(), b"no "))
 
@@ -35,4 +38,4 @@ def test_what_is_read_can_be_encoded(other: RedisConversationStore) -> None:
 def test_it_does_not_spoil_the_changes_of_others(other: RedisConversationStore) -> None:
     assert append(other, inbound("Oi", sid=f"SM{HALF}"))
     assert append(other, inbound("Oi", sid="SM"))
-    assert not other.knows_sid(HALF)
+    assert not other.is_known(HALF)

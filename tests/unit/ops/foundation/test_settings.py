@@ -205,13 +205,16 @@ SECRETS = {
     "TWILIO_AUTH_TOKEN": "a-very-secret-token",
     "TWILIO_SHARED_KEYS": "key-1=a-very-secret-key",
     "AI_API_KEY": "sk-very-secret",
+    "TWILIO_API_KEY_SID": "SK" + "0" * 32,
+    "TWILIO_API_KEY_SECRET": "another-very-secret",
+    "TWILIO_SUBACCOUNTS": "AC" + "0" * 32 + "=a-very-secret-token",
 }
 
 
 def test_a_representation_has_no_secrets(environment: pytest.MonkeyPatch) -> None:
     settings = load(environment, **SECRETS)
 
-    assert "secret" not in repr(settings) + str(settings) + str(settings.model_dump())
+    assert "very-secret" not in repr(settings) + str(settings) + str(settings.model_dump())
 
 
 @pytest.mark.parametrize("wrong", [{"API_PORT": "x"}, {"REPLY_SENDER": "twilio"}])

@@ -1,0 +1,103 @@
+"""What a responder gives back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: As many texts as one answer may have: each is a message of its own to the contact.
+MAX_TEXTS = 10
+
+#: As large as what a responder keeps with a conversation may be, in bytes of JSON.
+MAX_METADATA_BYTES = 64 * 1024
+
+
+class InvalidAnswer(Exception):
+    """An answer that cannot be sent; the message says why. Not worth another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost.
+
+    Attributes:
+      model: the model that gave it.
+      input_tokens, output_tokens: tokens paid for; None where the model does not tell.
+    """
+
+    model: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """All tokens paid for."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to everything unanswered.
+
+    Attributes:
+      text: what to say; several texts become several messages, sent in order. Nothing: the assistant keeps
+        silent, and what was unanswered counts as seen to.
+      usage: what it cost.
+      metadata: what to keep with the conversation from now on; None leaves it as it is.
+    """
+
+    text: str | Sequence[str] = ()
+    usage: Usage | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Each text."""
+        return (self.text,) if isinstance(self.text, str) else tuple(self.text)
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether nothing is said."""
+        return not self.texts
+
+
+def checked(answer: object) -> Answer:
+    """Make an `Answer` of what a responder returned: an answer, a text, or None for silence.
+
+    Raises:
+      InvalidAnswer: it is nothing that can be sent.
+    """
+    if answer is None:
+        return Answer()
+    if isinstance(answer, str):
+        answer = Answer(answer)
+    if not isinstance(answer, Answer):
+        raise InvalidAnswer(
+            f"A responder returns an Answer, a text or None, and this one returned {type(answer).__name__}"
+        )
+    if len(answer.texts) > MAX_TEXTS:
+        raise InvalidAnswer(f"An answer has at most {MAX_TEXTS} texts, and this one has {len(answer.texts)}")
+    for text in answer.texts:
+        if not isinstance(text, str):
+            raise InvalidAnswer(f"A text of an answer is a str, and this one is {type(text).__name__}")
+        if not text.strip():
+            raise InvalidAnswer("An answer without a word in it cannot be sent; return None to keep silent")
+    _check_metadata(answer.metadata)
+    return answer
+
+
+def _check_metadata(metadata: Mapping[str, Any] | None) -> None:
+    if metadata is None:
+        return
+    try:
+        size = len(json.dumps(dict(metadata), ensure_ascii=False).encode(errors="surrogatepass"))
+    except (TypeError, ValueError) as error:
+        raise InvalidAnswer(f"An answer's metadata is what JSON can express: {error}") from error
+    if size > MAX_METADATA_BYTES:
+        raise InvalidAnswer(
+            f"An answer's metadata has {size} bytes as JSON, and may have {MAX_METADATA_BYTES}"
+        )

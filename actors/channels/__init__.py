@@ -1,0 +1,31 @@
+"""Where messages come from and replies go to."""
+
+from __future__ import annotations
+
+from .channel import (
+    Channel,
+    DeliveryStatus,
+    InboundMessage,
+    InvalidMessage,
+    NotSentEver,
+    NotSentYet,
+    Payload,
+    PerhapsSent,
+    SendError,
+)
+from .console import ConsoleChannel
+from .observed import ObservedTwilio
+
+__all__ = [
+    "Channel",
+    "ConsoleChannel",
+    "DeliveryStatus",
+    "InboundMessage",
+    "InvalidMessage",
+    "NotSentEver",
+    "NotSentYet",
+    "ObservedTwilio",
+    "Payload",
+    "PerhapsSent",
+    "SendError",
+]

@@ -1,0 +1,184 @@
+"""What a channel promises: to turn what comes in into messages, and to send replies.
+
+The stores and the actors know none of a channel's words. Twilio is one channel, the console another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from ..conversation import Button, Contact, Location, Media, Message
+from ..keys import ConversationKey, MessageId
+from ..reply import Reply
+
+#: Everything that a channel sent, unknown parameters included.
+Payload = Mapping[str, Any]
+
+
+class InvalidMessage(ValueError):
+    """A payload lacks what a message cannot do without; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """One message from a contact, as it came in.
+
+    Attributes:
+      channel: the name of the channel.
+      account: the account of the channel.
+      external_id: the channel's own id of the message, of which each account has one only.
+      contact: the customer.
+      address: the address of ours they wrote to; replies come from it.
+      text: what they said, as a model should read it.
+      is_answered_by_channel: the channel answers it itself, and refuses any answer of ours.
+      takes_no_answer: its sender cannot be answered, such as a short code: it is recorded, and no more.
+      media, button, location, reply_to, payload: as of `Message`.
+    """
+
+    channel: str
+    account: str
+    external_id: str
+    contact: Contact
+    address: str
+    text: str
+    payload: Payload = field(repr=False)
+    media: Sequence[Media] = ()
+    button: Button | None = None
+    location: Location | None = None
+    reply_to: str | None = None
+    is_answered_by_channel: bool = False
+    takes_no_answer: bool = False
+
+    @property
+    def message_id(self) -> str:
+        """The id of the queue message that carries it."""
+        return str(MessageId(self.account, self.external_id))
+
+    @property
+    def conversation(self) -> str:
+        """The key of the conversation it belongs to."""
+        return str(ConversationKey(self.account, self.address, self.contact.address))
+
+    def as_message(self, *, at_ms: int, text: str) -> Message:
+        """Make a message of the conversation of it.
+
+        Parameters:
+          at_ms: when it came in, in milliseconds since the epoch.
+          text: what was said, as it was stored.
+        """
+        return Message(
+            "contact",
+            text,
+            at_ms=at_ms,
+            message_id=self.message_id,
+            media=self.media,
+            button=self.button,
+            location=self.location,
+            reply_to=self.reply_to,
+            payload=self.payload,
+        )
+
+
+class DeliveryStatus(NamedTuple):
+    """What a channel says of a reply's delivery.
+
+    Attributes:
+      external_id: the channel's id of the reply.
+      status: the channel's word.
+      rank: how far along that is. Callbacks come late and out of order, and a status counts when its rank is
+        higher than that of the one before.
+      is_failure: the contact did not get the reply.
+      error: why, for people; None where there is no error.
+      contact: the customer's address.
+    """
+
+    external_id: str
+    status: str
+    rank: int
+    is_failure: bool
+    error: str | None
+    contact: str
+
+
+class SendError(Exception):
+    """A reply was not sent, or may not have been.
+
+    Parameters:
+      message: what happened.
+      code: the channel's own number of the error.
+    """
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotSentYet(SendError):
+    """Certainly not sent, and worth another try.
+
+    Parameters:
+      message, code: as of `SendError`.
+      delay_ms: when to try again, if the channel said so; else by backoff.
+    """
+
+    def __init__(self, message: str, *, code: int | None = None, delay_ms: int | None = None) -> None:
+        super().__init__(message, code=code)
+        self.delay_ms = delay_ms
+
+
+class NotSentEver(SendError):
+    """Certainly not sent, and trying again would change nothing."""
+
+
+class PerhapsSent(SendError):
+    """It cannot be told whether the reply was sent: sending it again could mean sending it twice."""
+
+
+class Channel(Protocol):
+    """Reads what comes in, and sends replies. Many threads call it at once.
+
+    Attributes:
+      max_characters: the longest text of one reply, in characters.
+      not_found_is_not_sent: what `find` does not find was certainly not sent.
+    """
+
+    max_characters: int
+    not_found_is_not_sent: bool
+
+    def read(self, payload: Payload) -> InboundMessage:
+        """Make a message of a payload.
+
+        Raises:
+          InvalidMessage: it lacks what a message cannot do without.
+        """
+        ...
+
+    def read_status(self, payload: Payload) -> DeliveryStatus:
+        """Make sense of what the channel says of a delivery.
+
+        Raises:
+          InvalidMessage: it does not say which reply it is about.
+        """
+        ...
+
+    def send(self, reply: Reply) -> str:
+        """Send a reply; return the id by which the channel knows it.
+
+        Raises:
+          NotSentYet, NotSentEver, PerhapsSent: see there.
+        """
+        ...
+
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
+        """Look in the channel for a reply that was perhaps sent; return its id there, or None.
+
+        Parameters:
+          reply: what to look for.
+          is_known: whether an id belongs to another reply already.
+
+        Raises:
+          NotSentYet: it could not be looked up now.
+        """
+        ...

@@ -1,0 +1,84 @@
+"""A channel whose calls are counted, timed and traced. The channel inside knows nothing of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from ..metrics import metrics
+from ..reply import Reply
+from ..spans import calling, note
+from .channel import (
+    Channel,
+    DeliveryStatus,
+    InboundMessage,
+    NotSentEver,
+    NotSentYet,
+    Payload,
+    PerhapsSent,
+    SendError,
+)
+
+#: What the metrics call what became of a call.
+_OUTCOMES: Mapping[type[SendError], str] = {
+    NotSentYet: "not_yet",
+    NotSentEver: "never",
+    PerhapsSent: "unknown",
+}
+
+
+class ObservedTwilio:
+    """Observes the channel that calls Twilio: its metrics and spans are named after it.
+
+    Parameters:
+      channel: the channel.
+      api_base_url: where Twilio's API is, for the spans.
+    """
+
+    def __init__(self, channel: Channel, *, api_base_url: str) -> None:
+        self._channel = channel
+        self._host = urlsplit(api_base_url).hostname
+        self.max_characters = channel.max_characters
+        self.not_found_is_not_sent = channel.not_found_is_not_sent
+
+    def read(self, payload: Payload) -> InboundMessage:
+        return self._channel.read(payload)
+
+    def read_status(self, payload: Payload) -> DeliveryStatus:
+        return self._channel.read_status(payload)
+
+    def send(self, reply: Reply) -> str:
+        with self._calling("send", reply):
+            sid = self._channel.send(reply)
+            note({"twilio.message_sid": sid})
+        return sid
+
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
+        with self._calling("find", reply):
+            sid = self._channel.find(reply, is_known=is_known)
+            note({"twilio.message_sid": sid})
+        return sid
+
+    @contextmanager
+    def _calling(self, operation: str, reply: Reply) -> Iterator[None]:
+        attributes = {"server.address": self._host, "recado.reply_id": reply.reply_id}
+        with calling(f"twilio {operation}", attributes):
+            try:
+                with metrics().twilio_seconds.labels(operation).time():
+                    yield
+            except SendError as error:
+                outcome = _OUTCOMES[type(error)]
+                metrics().twilio_requests.labels(operation, outcome).inc()
+                metrics().twilio_errors.labels(operation, str(error.code or _cause(error))).inc()
+                note({"twilio.outcome": outcome, "twilio.error_code": error.code})
+                raise
+            metrics().twilio_requests.labels(operation, "accepted").inc()
+            note({"twilio.outcome": "accepted"})
+
+
+def _cause(error: BaseException) -> str:
+    """The name of what an error came of, at the bottom."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__

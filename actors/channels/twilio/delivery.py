@@ -1,0 +1,50 @@
+"""Twilio's words for how far a delivery is, and its status callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..channel import DeliveryStatus, InvalidMessage, Payload
+from .inbound import text_of
+
+#: Where Twilio explains its error codes.
+ERRORS_URL = "https://www.twilio.com/docs/api/errors"
+
+#: How far along a delivery is. Twilio's callbacks may come late and out of order; a status not in here is
+#: recorded when nothing better is known
+#: (https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks).
+RANK: Mapping[str, int] = {
+    "accepted": 1,
+    "scheduled": 1,
+    "queued": 2,
+    "sending": 3,
+    "sent": 4,
+    "partially_delivered": 5,
+    "delivered": 6,
+    "undelivered": 6,
+    "failed": 6,
+    "canceled": 6,
+    "read": 7,
+}
+
+#: The contact did not get it.
+FAILURES = frozenset({"failed", "undelivered"})
+
+
+def read_status(payload: Payload) -> DeliveryStatus:
+    """Read the parameters of a status callback.
+
+    Raises:
+      InvalidMessage: it does not say which message of Twilio's it is about.
+    """
+    sid, status, code = (text_of(payload, name) for name in ("MessageSid", "MessageStatus", "ErrorCode"))
+    if not sid:
+        raise InvalidMessage("The status callback lacks MessageSid")
+    return DeliveryStatus(
+        external_id=sid,
+        status=status,
+        rank=RANK.get(status, 0),
+        is_failure=status in FAILURES,
+        error=f"Twilio's error {code}, see {ERRORS_URL}/{code}" if code else None,
+        contact=text_of(payload, "To"),
+    )

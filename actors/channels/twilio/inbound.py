@@ -1,0 +1,179 @@
+"""Twilio's message webhooks, made sense of: what changes the meaning of a message is text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...conversation import Button, Contact, Location, Media
+from ..channel import InboundMessage, InvalidMessage, Payload
+
+#: The name under which conversations of this channel are kept.
+NAME = "twilio"
+
+#: As many attachments as Twilio takes for one message.
+MAX_MEDIA = 10
+
+#: What a message cannot do without.
+NEEDED = ("MessageSid", "AccountSid", "From", "To")
+
+#: How much of each thing that is no text of the contact's own a model is shown, in characters and in fields.
+MAX_ASIDE = 500
+MAX_FIELDS = 20
+
+#: The statuses of messages that come in. Any other one is of a message that goes out.
+INBOUND_STATUSES = frozenset({"", "received", "receiving"})
+
+#: What a model is told of an attachment, by the first part of its type.
+_KINDS = {"image": "picture", "audio": "voice note", "video": "video"}
+_CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
+
+#: An address that can be answered: a number with its country, or a name in another network. Short codes
+#: (72975) and names (BANCO) send advertisements and codes, and take no answer.
+_ANSWERABLE = re.compile(r"\+[0-9]{7,15}|[a-z]+:.+")
+
+
+def read(payload: Payload) -> InboundMessage:
+    """Read the parameters of a message webhook.
+
+    Raises:
+      InvalidMessage: MessageSid, AccountSid, From or To is missing or empty.
+    """
+    message_sid, account_sid, contact, address = needed = [text_of(payload, name) for name in NEEDED]
+    if not all(needed):
+        missing = ", ".join(name for name, value in zip(NEEDED, needed, strict=True) if not value)
+        raise InvalidMessage(f"The webhook lacks {missing}")
+    media, button, location = _media(payload), _button(payload), _location(payload)
+    return InboundMessage(
+        channel=NAME,
+        account=account_sid,
+        external_id=message_sid,
+        contact=Contact(contact, text_of(payload, "ProfileName") or None),
+        address=address,
+        text="\n".join(_said(payload, media, button, location)) or "[empty message]",
+        payload=payload,
+        media=media,
+        button=button,
+        location=location,
+        reply_to=text_of(payload, "OriginalRepliedMessageSid") or None,
+        # STOP, START or HELP: Twilio refuses any answer of ours (error 21610).
+        is_answered_by_channel=bool(text_of(payload, "OptOutType")),
+        takes_no_answer=contact == address or not _ANSWERABLE.fullmatch(contact),
+    )
+
+
+def is_status_callback(payload: Payload) -> bool:
+    """Tell whether a webhook speaks of a message that goes out, and of none that came in."""
+    statuses = (text_of(payload, name).lower() for name in ("MessageStatus", "SmsStatus"))
+    return any(status not in INBOUND_STATUSES for status in statuses)
+
+
+def text_of(payload: Payload, name: str) -> str:
+    """Return a parameter that ought to be a text; the first value when it was repeated.
+
+    Empty when it is missing, or is nothing that can be read as a text: null, an object, a list of lists.
+    """
+    value = payload.get(name)
+    if isinstance(value, list):  # repeated; or from a JSON body, in which it may be empty
+        value = value[0] if value else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if isinstance(value, str) else str(value) if is_number else ""
+
+
+def _count(text: str) -> int:
+    """Read a number of attachments: whatever the sender says, no more than a message can have."""
+    return min(int(text), MAX_MEDIA) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+
+
+def _media(payload: Payload) -> tuple[Media, ...]:
+    return tuple(
+        Media(
+            text_of(payload, f"MediaContentType{index}") or "application/octet-stream",
+            text_of(payload, f"MediaUrl{index}"),
+        )
+        for index in range(_count(text_of(payload, "NumMedia")))
+    )
+
+
+def _button(payload: Payload) -> Button | None:
+    for text_name, id_name in (("ButtonText", "ButtonPayload"), ("ListTitle", "ListId")):
+        text, identifier = text_of(payload, text_name), text_of(payload, id_name)
+        if text or identifier:
+            return Button(text or text_of(payload, "Body") or identifier, identifier)
+    return None
+
+
+def _location(payload: Payload) -> Location | None:
+    latitude = text_of(payload, "Latitude")
+    if not latitude:
+        return None
+    return Location(
+        latitude, text_of(payload, "Longitude"), text_of(payload, "Label"), text_of(payload, "Address")
+    )
+
+
+def _said(
+    payload: Payload, media: tuple[Media, ...], button: Button | None, location: Location | None
+) -> Iterator[str]:
+    """Yield what the contact said, a line for each thing. A message may be a picture, a place, a button."""
+    body = text_of(payload, "Body")
+    if body or button is not None:
+        yield body or ("" if button is None else button.text)
+    if button is not None and button.id and button.id != button.text:
+        yield f"[chose: {_short(button.text)}, id {_short(button.id)}]"
+    if description := text_of(payload, "ListDescription"):
+        yield f"[described as: {_short(description)}]"
+    if fields := _fields(text_of(payload, "InteractiveData")):
+        yield f"[form: {fields}]"
+    for each in media:
+        yield f"[{_kind(each)}]"
+    if location is not None:
+        where = ", ".join(map(_short, filter(None, (location.label, location.address))))
+        place = f"{location.latitude}, {location.longitude}"
+        yield f"[location: {where} ({place})]" if where else f"[location: {place}]"
+    if advertised := [
+        _short(text) for name in ("ReferralHeadline", "ReferralBody") if (text := text_of(payload, name))
+    ]:
+        yield f"[came from an advertisement: {' / '.join(advertised)}]"
+    if "true" in {text_of(payload, name).lower() for name in ("Forwarded", "FrequentlyForwarded")}:
+        yield "[forwarded from another chat]"
+
+
+def _kind(media: Media) -> str:
+    """Say what an attachment is."""
+    if media.content_type == "application/octet-stream":
+        return "media: unknown type"
+    if media.content_type.lower() in _CARDS:
+        return "contact card"
+    kind = _KINDS.get(media.content_type.partition("/")[0].lower(), "document")
+    return f"{kind}: {_short(media.content_type)}"
+
+
+def _fields(data: str) -> str:
+    """Say what stands in a form that the contact filled in: its fields and values, bounded."""
+    try:
+        value = json.loads(data) if data else None
+    except (ValueError, RecursionError):
+        return _short(data)
+    fields = list(_leaves(value))[: MAX_FIELDS + 1]
+    shown = "; ".join(f"{name}: {_short(text)}" for name, text in fields[:MAX_FIELDS])
+    return shown + ("; ..." if len(fields) > MAX_FIELDS else "")
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each text and number in a form, with the name it has there, no deeper than ten levels."""
+    match value:
+        case dict() if name.count(".") < 10:
+            for key, inner in value.items():
+                yield from _leaves(inner, f"{name}.{key}".lstrip("."))
+        case list() if name.count(".") < 10:
+            for inner in value:
+                yield from _leaves(inner, name)
+        case str() | int() | float() if value != "":
+            yield name or "value", str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_ASIDE else text[: MAX_ASIDE - 1] + "…"

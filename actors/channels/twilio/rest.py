@@ -1,0 +1,257 @@
+"""Twilio's REST API: sending replies, and looking them up."""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import requests
+import urllib3
+from twilio.base.exceptions import TwilioException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+
+from brokers.clock import now_ms
+
+from ...reply import Reply
+from ...retry_after import retry_after_ms
+from ..channel import (
+    DeliveryStatus,
+    InboundMessage,
+    NotSentEver,
+    NotSentYet,
+    Payload,
+    PerhapsSent,
+    SendError,
+)
+from . import delivery, inbound
+from .errors import REFUSALS, Meaning, meaning_of
+
+#: Where the REST API lives; `TWILIO_API_BASE_URL` may name another place.
+TWILIO_API = "https://api.twilio.com"
+
+#: Twilio's longest body, in characters (error 21617 beyond it).
+MAX_CHARACTERS = 1_600
+
+#: How long to wait before the next try of what is paced, in milliseconds.
+PACE_MS = 30_000
+
+#: Twilio's clock and ours may differ by so much, in seconds, when a reply is looked up by time.
+CLOCK_SLACK_S = 30
+
+#: How Twilio is to call us back: five more times, also after an error or a silence of 3 s. It is in the URL's
+#: fragment, which no signature covers (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+CALLBACK_OVERRIDES = "rc=5&rp=all&rt=3000"
+
+#: What Twilio takes for ValidityPeriod, in seconds; less than a minute is of no use.
+SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 60, 36_000
+
+#: What a trial account's messages begin with.
+TRIAL_PREFIX = "Sent from your Twilio trial account - "
+
+#: What smart encoding puts in the place of signs that would cost a message its cheap encoding, after NFKC
+#: (https://www.twilio.com/docs/messaging/services/smart-encoding-char-list).
+SMART_SIGNS = str.maketrans(
+    "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2010\u2011\u2012\u2013\u2014\u2212",
+    "''''\"\"\"\"------",
+)
+
+#: How many of the latest messages to a contact are looked through.
+LOOK_BACK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What replies are sent with. A reply is sent under the account that received what it answers.
+
+    Attributes:
+      account_sid: the main account.
+      user, password: for the main account: its SID and auth token, or an API key's SID and secret.
+      subaccount_tokens: auth tokens by the subaccount's SID. A subaccount without one is sent for with the
+        main account's credentials, which Twilio accepts for its own subaccounts.
+    """
+
+    account_sid: str
+    user: str
+    password: str = field(repr=False)
+    subaccount_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def of(self, account: str) -> tuple[str, str]:
+        """Return user and password to send under an account."""
+        token = self.subaccount_tokens.get(account)
+        return (self.user, self.password) if token is None else (account, token)
+
+
+class TwilioChannel:
+    """SMS, MMS, WhatsApp, RCS and Messenger, through Twilio.
+
+    Twilio has no idempotency key: whatever leaves it open whether a message was accepted must not be
+    repeated, so every failure is sorted by that question first.
+
+    Parameters:
+      credentials: whose name replies are sent in.
+      status_callback_url: where Twilio reports on deliveries; the reply's id is added to its query.
+      max_age_ms: how old an answer may be when it leaves Twilio, in milliseconds.
+      api_base_url: where the API is.
+      timeout_s: longest wait for connecting, and for an answer, in seconds. twilio's own default is none.
+    """
+
+    max_characters = MAX_CHARACTERS
+    not_found_is_not_sent = False  # it may be listed a moment later
+
+    def __init__(
+        self,
+        *,
+        credentials: Credentials,
+        status_callback_url: str,
+        max_age_ms: int = 3_600_000,
+        api_base_url: str = TWILIO_API,
+        timeout_s: float = 10.0,
+    ) -> None:
+        self._credentials = credentials
+        self._status_callback_url = status_callback_url
+        self._max_age_ms = max_age_ms
+        self._api_base_url = api_base_url
+        self._timeout_s = timeout_s
+        self._thread = threading.local()  # a requests session is not made for several threads
+
+    def read(self, payload: Payload) -> InboundMessage:
+        return inbound.read(payload)
+
+    def read_status(self, payload: Payload) -> DeliveryStatus:
+        return delivery.read_status(payload)
+
+    def send(self, reply: Reply) -> str:
+        callback = f"{self._status_callback_url}?reply={quote(reply.reply_id)}#{CALLBACK_OVERRIDES}"
+        with self._calling(reply.account) as client:
+            message = client.messages.create(
+                to=reply.contact,
+                from_=reply.address,
+                body=reply.body,
+                status_callback=callback,
+                validity_period=self._validity_s(reply),
+            )
+        return str(message.sid)
+
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
+        try:
+            with self._calling(reply.account) as client:
+                messages = client.messages.list(to=reply.contact, limit=LOOK_BACK)
+                return _found(messages, reply, is_known)
+        except SendError as error:
+            message = f"Twilio cannot be asked about a reply: {error}"
+            raise NotSentYet(message, code=error.code) from error
+
+    @contextmanager
+    def _calling(self, account: str) -> Iterator[Any]:
+        """Give a client to call Twilio with inside, and explain its errors.
+
+        Raises:
+          NotSentYet, NotSentEver, PerhapsSent: what a failure means for the reply.
+        """
+        client = self._client(account)
+        try:
+            yield client
+        except (TwilioException, requests.RequestException) as error:
+            raise _explained(error, client.http_client) from error
+
+    def _client(self, account: str) -> Any:
+        """Return this thread's client for an account."""
+        clients = self._thread.__dict__.setdefault("clients", {})
+        if account not in clients:
+            http_client = _HttpClient(self._api_base_url, timeout=self._timeout_s)
+            user, password = self._credentials.of(account)
+            clients[account] = Client(user, password, account_sid=account, http_client=http_client)
+        return clients[account]
+
+    def _validity_s(self, reply: Reply) -> int:
+        """Return for how long Twilio may try: until the reply is too old; anew when a person replayed it."""
+        left_ms = reply.received_at + self._max_age_ms - now_ms()
+        return max(
+            SHORTEST_VALIDITY_S,
+            min((left_ms if left_ms > 0 else self._max_age_ms) // 1000, LONGEST_VALIDITY_S),
+        )
+
+
+class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # twilio is untyped
+    """twilio's client, sent to another host if need be, and remembering what its errors leave out."""
+
+    def __init__(self, api_base_url: str, *, timeout: float) -> None:
+        super().__init__(timeout=timeout)
+        self._api_base_url = api_base_url
+        self.retry_after: str | None = None
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        self.retry_after = None
+        if url.startswith(TWILIO_API):
+            url = self._api_base_url + url.removeprefix(TWILIO_API)
+        response = super().request(method, url, *args, **kwargs)
+        self.retry_after = response.headers.get("Retry-After")
+        return response
+
+
+def _explained(error: Exception, http_client: _HttpClient) -> SendError:
+    """Sort a failure: certainly not sent (yet, or ever), or perhaps sent."""
+    if isinstance(error, requests.RequestException):
+        message = f"Twilio gave no answer: {type(error).__name__}: {error}"
+        return NotSentYet(message) if _never_connected(error) else PerhapsSent(message)
+    # TwilioRestException and TwilioServiceException have nothing but these names in common.
+    status, code = getattr(error, "status", None), getattr(error, "code", None)
+    message = f"Twilio answered {status}, error {code}: {getattr(error, 'msg', None) or error}"
+    if status not in REFUSALS:
+        return PerhapsSent(message, code=code)
+    if status == 429:
+        return NotSentYet(message, code=code, delay_ms=retry_after_ms(http_client.retry_after))
+    if meaning_of(code) is not Meaning.PERMANENT:
+        return NotSentYet(message, code=code, delay_ms=PACE_MS)
+    return NotSentEver(message, code=code)
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Refused, unresolved or timed out before a byte of the request left."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)  # urllib3 wraps it in a MaxRetryError
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _found(messages: Iterable[Any], reply: Reply, is_known: Callable[[str], bool]) -> str | None:
+    """Find a reply among the latest messages to its contact.
+
+    Twilio knows no ids of ours: direction, addresses, text and time have to do. Texts are compared in a
+    normal form, because Twilio may have changed them. One message that fits in all but its text is the reply
+    too.
+    """
+    candidates = [
+        message for message in messages if _may_be(message, reply) and not is_known(str(message.sid))
+    ]
+    same = [message for message in candidates if normal_form(message.body) == normal_form(reply.body)]
+    for message in same or (candidates if len(candidates) == 1 else []):
+        return str(message.sid)
+    return None
+
+
+def _may_be(message: Any, reply: Reply) -> bool:
+    """Whether a message fits a reply by direction, addresses and time.
+
+    `from_` is null at first when a Messaging Service picks the sender.
+    """
+    if not str(message.direction).startswith("outbound") or reply.sending_at is None:
+        return False
+    began = datetime.fromtimestamp(reply.sending_at / 1000 - CLOCK_SLACK_S, tz=UTC)
+    if message.from_ not in (None, reply.address):
+        return False
+    return message.date_created is not None and message.date_created >= began
+
+
+def normal_form(text: str | None) -> str:
+    """Return a text without what Twilio changes: a trial account's prefix, typographic signs, blanks."""
+    plain = unicodedata.normalize("NFKC", (text or "").removeprefix(TRIAL_PREFIX)).translate(SMART_SIGNS)
+    return " ".join(plain.split())

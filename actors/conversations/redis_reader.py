@@ -1,0 +1,74 @@
+"""Conversations on a Redis server, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from . import scripts
+from .reader import Summary, ThreadEntry
+from .redis_calls import Scripts, author, optional, text
+
+#: Looking at so many conversations holds up the server for a millisecond or two.
+FIND_PAGE = 1_000
+
+
+class RedisConversationReader:
+    """A `ConversationReader` of a Redis or Valkey server.
+
+    Parameters:
+      called: calls the scripts of a `RedisConversationStore`.
+    """
+
+    def __init__(self, called: Scripts) -> None:
+        self._scripts = called
+
+    def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[ThreadEntry]:
+        return self._scripts.ask(scripts.THREAD, conversation, "" if limit is None else limit, read=_thread)
+
+    def conversations(
+        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[Summary]:
+        page = list(islice(self._found(contact or ""), offset, offset + limit))
+        return self._scripts.ask(scripts.SUMMARIES, *page, read=_summaries) if page else []
+
+    def summary(self, conversation: str) -> Summary | None:
+        found = self._scripts.ask(scripts.SUMMARIES, conversation, read=_summaries)
+        return found[0] if found else None
+
+    def conversation_of(self, message_id: str) -> str | None:
+        return self._scripts.ask(scripts.CONVERSATION_OF, message_id, read=optional)
+
+    def _found(self, contact: str) -> Iterator[bytes]:
+        """Yield the keys of conversations with contacts like that, latest first."""
+        offset = 0
+        while True:
+            looked_at, *keys = self._scripts.ask(
+                scripts.FIND_CONVERSATIONS, offset, FIND_PAGE, contact, read=list
+            )
+            yield from keys
+            offset += looked_at
+            if looked_at < FIND_PAGE:
+                return
+
+
+def _thread(answer: list[list[Any]]) -> list[ThreadEntry]:
+    return [
+        ThreadEntry._make((author(by), text(said), int(at), *map(optional, others), aside == b"1"))
+        for by, said, at, *others, aside in answer
+    ]
+
+
+def _summaries(answer: list[list[Any]]) -> list[Summary]:
+    return [_summary(fields) for fields in answer]
+
+
+def _summary(fields: list[Any]) -> Summary:
+    key, contact, address, last_at, message_id, by, said, unanswered, *of_reply = fields
+    return Summary._make(
+        (
+            *(text(key), text(contact), text(address), int(last_at), text(message_id)),
+            *(author(by), text(said), unanswered, *map(optional, of_reply)),
+        )
+    )

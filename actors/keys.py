@@ -1,0 +1,65 @@
+"""Ids and keys: made here, read here, and nowhere else. They are stored names, so none ever changes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from dramatiq import Message
+
+
+class ConversationKey(NamedTuple):
+    """A conversation: one contact at one of our addresses, under one account.
+
+    Accounts of different channels have different names, so the key of a conversation needs no channel.
+    """
+
+    account: str
+    address: str
+    contact: str
+
+    def __str__(self) -> str:
+        return f"{self.account}|{self.address}|{self.contact}"
+
+    @classmethod
+    def read(cls, key: str) -> ConversationKey:
+        """Read a key that `str` made. No account has a bar in it, and no address of ours."""
+        account, _, rest = key.partition("|")
+        address, _, contact = rest.partition("|")
+        return cls(account, address, contact)
+
+
+class MessageId(NamedTuple):
+    """The id of an inbound message, and of the queue message that carries it.
+
+    A repeated webhook makes the same id again, so that the queue takes it once.
+    """
+
+    account: str
+    external_id: str
+
+    def __str__(self) -> str:
+        return f"{self.account}.{self.external_id}"
+
+    @classmethod
+    def read(cls, message_id: str) -> MessageId:
+        """Read an id that `str` made. No account has a point in it."""
+        account, _, external_id = message_id.partition(".")
+        return cls(account, external_id)
+
+
+def sending_id(reply_id: str) -> str:
+    """The id of the queue message that sends a reply: enqueueing it twice is harmless."""
+    return f"send-{reply_id}"
+
+
+def reconciling_id(reply_id: str, *, sending_at: int | None) -> str:
+    """The id of the queue message that finds out whether a reply was sent.
+
+    There is one per sending: when a reply was sent again, the look that led to that may still be queued.
+    """
+    return f"reconcile-{reply_id}-{sending_at}"
+
+
+def with_message_id(message: Message[Any], message_id: str) -> Message[Any]:
+    """Copy a queue message under an id of our choosing: enqueued twice, it is there once."""
+    return Message(**{**message.asdict(), "message_id": message_id})

@@ -1,0 +1,143 @@
+"""Any endpoint that speaks OpenAI's chat completions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from ..answer import Answer, Usage
+from ..conversation import Conversation
+from ..retry_after import retry_after_ms
+from .responder import ResponderRefused, ResponderUnavailable
+from .window import window
+
+#: Shown when no system prompt is set.
+DEFAULT_SYSTEM_PROMPT = (
+    "You are a helpful assistant who answers text messages. Be brief and plain: no Markdown, "
+    "at most a few sentences. Answer in the language the customer writes in."
+)
+
+#: What the limit of an answer is called, the newer name first: models that think before they answer take only
+#: that one, and older endpoints only the other (https://platform.openai.com/docs/api-reference/chat/create).
+LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
+
+#: Statuses of a request that will never be right, however often it is made
+#: (https://platform.openai.com/docs/guides/error-codes). 403 is a key or a region that is not allowed.
+REFUSED = (400, 401, 403, 404, 405, 413, 415, 422)
+
+
+class OpenAIResponder:
+    """Asks a model, once: retries are the queue's affair, so that a restart does not lose them.
+
+    Parameters:
+      base_url: the endpoint, up to and with its version (`.../v1`).
+      api_key: its key.
+      model: the model's name there.
+      system_prompt: what comes before the conversation.
+      connect_timeout_s, timeout_s: longest waits for the connection and for the answer, in seconds.
+      max_tokens: longest answer.
+      extra: more parameters of each request, such as a temperature.
+      history_messages, history_characters: how much of the past to send.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        model: str,
+        system_prompt: str = DEFAULT_SYSTEM_PROMPT,
+        connect_timeout_s: float = 5.0,
+        timeout_s: float = 60.0,
+        max_tokens: int = 500,
+        extra: Mapping[str, Any] | None = None,
+        history_messages: int = 20,
+        history_characters: int = 12_000,
+    ) -> None:
+        self._client = openai.OpenAI(
+            base_url=base_url,
+            api_key=api_key,
+            max_retries=0,
+            timeout=openai.Timeout(timeout_s, connect=connect_timeout_s),
+        )
+        self._model = model
+        self._system_prompt = system_prompt
+        self._max_tokens = max_tokens
+        self._extra = dict(extra or {})
+        self._limit_names = list(LIMIT_NAMES)
+        self._history_messages = history_messages
+        self._history_characters = history_characters
+
+    def respond(self, conversation: Conversation) -> Answer:
+        try:
+            completion = self._complete(self._prompt(conversation))
+        except openai.APIStatusError as error:
+            raise _meaning_of(error) from None  # its text is in the note
+        except openai.APIError as error:  # timeouts, broken connections, answers that are none
+            raise ResponderUnavailable(f"The model cannot be reached: {error}") from error
+        return _read(completion)
+
+    def _complete(self, messages: Any) -> ChatCompletion:
+        """Ask for a completion. An endpoint that refuses the limit's newer name is asked by the older one."""
+        name = self._limit_names[0]
+        try:
+            completion: ChatCompletion = self._client.chat.completions.create(
+                model=self._model, messages=messages, extra_body={name: self._max_tokens, **self._extra}
+            )
+        except openai.BadRequestError as error:
+            if name not in f"{error.param} {error.message}" or len(self._limit_names) == 1:
+                raise
+            self._limit_names.remove(name)  # remembered: this endpoint, this model
+            return self._complete(messages)
+        return completion
+
+    def _prompt(self, conversation: Conversation) -> Any:
+        shown = window(
+            conversation.history,
+            max_messages=self._history_messages,
+            max_characters=self._history_characters,
+        )
+        roles = {"contact": "user", "us": "assistant"}
+        return [
+            {"role": "system", "content": self._system_prompt},
+            *(
+                {"role": roles[each.author], "content": each.text}
+                for each in [*shown, *conversation.unanswered]
+            ),
+        ]
+
+
+def _meaning_of(error: openai.APIStatusError) -> Exception:
+    """Whether asking again can help, and when.
+
+    What the endpoint says in its own words may quote the prompt. It is a note, which the dead letter has
+    and the log has not.
+    """
+    kind = error.code or error.type
+    message = f"The model answered {error.status_code}" + (f" ({kind})" if kind else "")
+    meaning: Exception
+    if error.status_code in REFUSED:
+        meaning = ResponderRefused(message)
+    else:
+        pause_ms = retry_after_ms(error.response.headers.get("retry-after"))
+        meaning = ResponderUnavailable(message, delay=pause_ms)
+    meaning.add_note(error.message)
+    return meaning
+
+
+def _read(completion: ChatCompletion) -> Answer:
+    text = (completion.choices[0].message.content or "").strip() if completion.choices else ""
+    if not text:
+        raise ResponderUnavailable("The model gave an empty answer")
+    usage = completion.usage
+    return Answer(
+        text,
+        Usage(
+            completion.model,
+            input_tokens=usage.prompt_tokens if usage else None,
+            output_tokens=usage.completion_tokens if usage else None,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Writes docs/api.md, the page of the public API, from its docstrings."""

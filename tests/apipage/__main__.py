@@ -1,0 +1,7 @@
+"""`make api-page`."""
+
+from __future__ import annotations
+
+from .page import PAGE, written
+
+PAGE.write_text(written())
