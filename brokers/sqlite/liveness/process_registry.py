@@ -118,8 +118,8 @@ class ProcessEntry:
     def _grow(self) -> int:
         """Make the file longer, and return one of its free slots."""
         with opening, self._lock:
-            if self._free:
-                return self._free.pop()  # another thread was first
+            with suppress(IndexError):
+                return self._free.pop()  # another thread has made the file longer, or has ended a message
             begin = len(self._mappings[-1])
             end = begin + SLOTS * _SLOT.size
             _write_zeros(self._fd, begin, end)
