@@ -42,7 +42,7 @@ class ConsumerSession:
             self.entry.add_waiting(-1)
 
     def leave(self) -> None:
-        """Remove this process's files. It has no leases any more: without its entry it would look dead."""
+        """Remove this process's files. The process has no leases any more: with leases it would look dead."""
         self.receiver.close()
         self.entry.close()
 

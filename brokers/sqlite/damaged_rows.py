@@ -1,8 +1,8 @@
 """Makes dead letters of messages whose rows are damaged: another program, or the disk, has changed them.
 
 SQLite keeps in a column whatever it is given. A row with a value of another type, with bytes that are no
-text, or without its payload, must not keep a queue from its other messages. It becomes a dead letter, with
-all that is left of it. Rows that no claim would ever find are searched for.
+text, or without its payload, must not keep a queue from its other messages. Such a row becomes a dead
+letter, with all that is left of the message. Rows that no claim would ever find are searched for.
 """
 
 from __future__ import annotations

@@ -168,7 +168,8 @@ DELETE FROM message_queue
 WHERE id = (SELECT id FROM known_id WHERE message_id = ?1) AND message_id = ?1 AND state = ?2
 """
 
-#: Read a dead letter that is to be replayed. It gets a new row, and its counters start afresh.
+#: Read a dead letter that is to be replayed. The replayed message gets a new row, and its counters start
+#: afresh.
 READ_DEAD_LETTER = "SELECT queue, actor, priority, enqueued_at, payload FROM dead_letter WHERE message_id = ?"
 
 #: Delete a dead letter.

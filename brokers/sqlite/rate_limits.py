@@ -45,7 +45,7 @@ class SQLiteRateLimiterBackend(RateLimiterBackend):
     """A backend for all of Dramatiq's rate limiters, and for barriers and groups.
 
     Parameters:
-      path: the database file; created when missing. It may be the broker's.
+      path: the database file; created when missing. The broker's own file will do.
     """
 
     def __init__(self, path: str | Path) -> None:

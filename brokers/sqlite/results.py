@@ -46,7 +46,7 @@ class SQLiteResultBackend(ResultBackend):
     """A result backend for Dramatiq's `Results` middleware.
 
     Parameters:
-      path: the database file; created when missing. It may be the broker's.
+      path: the database file; created when missing. The broker's own file will do.
       namespace, encoder, use_namespace_prefix_keys: as in Dramatiq's `ResultBackend`.
     """
 

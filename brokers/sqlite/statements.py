@@ -57,9 +57,9 @@ UPDATE message_queue SET state = 'ready' WHERE id IN (
 )
 """
 
-#: Read the next messages to run: one walk along the head of the index of ready messages. They come as a
-#: single row, their fields as JSON and their payloads end to end. For every row more this process's writer
-#: would have to win the GIL back from busy worker threads (150 rows: 15 ms instead of 2). With them comes
+#: Read the next messages to run: one walk along the head of the index of ready messages. The result is a
+#: single row, with the fields as JSON and the payloads end to end: for every row more this process's writer
+#: would have to win the GIL back from busy worker threads (150 rows: 15 ms instead of 2). The row also says
 #: when the queue's next delayed message is due.
 NEXT_READY = """
 SELECT json_group_array(json_array(id, message_id, deliveries + 1, enqueued_at, due_at, crashes,
@@ -82,8 +82,9 @@ UPDATE message_queue SET state = 'running', owner = :owner, token = :token, deli
 WHERE id IN (SELECT json_extract(value, '$[0]') FROM json_each(:heads))
 """
 
-#: Find and claim the very next message, and read whether it is the queue's last ready one. It claims none
-#: while a delayed message is due: PROMOTE has to make that one ready first, and it may go before.
+#: Find and claim the very next message, and read whether it is the queue's last ready one. The statement
+#: claims none while a delayed message is due: PROMOTE makes the delayed message ready, which may then go
+#: first.
 CLAIM_ONE = """
 UPDATE message_queue SET state = 'running', owner = :owner, token = :token, deliveries = deliveries + 1
 WHERE id = (

@@ -1,7 +1,8 @@
 """Wakes the waiting consumers of other processes: a byte in a FIFO says "look for messages".
 
-A wake-up is a hint, not a promise. It is sent just after the commit, may come for nothing, and may be lost:
-then the consumers' slow poll finds the message. Only processes with a waiting consumer are notified.
+A wake-up is a hint, not a promise. A wake-up is sent just after the commit, may come for nothing, and may
+be lost: then the consumers' slow poll finds the message. Only processes with a waiting consumer are
+notified.
 """
 
 from __future__ import annotations

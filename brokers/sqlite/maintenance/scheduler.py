@@ -80,7 +80,7 @@ class Maintenance:
                 logger.warning("A round of maintenance failed, the next is in %g s: %s", ROUND_S, error)
 
     def clean_up(self) -> None:
-        """Delete spent ids, if this process is the one that does, and give space back. It never raises."""
+        """Delete spent ids, if this process is the one that does, and give space back. Never raises."""
         began = time.monotonic()
         try:
             for _ in self._cleanup_steps():

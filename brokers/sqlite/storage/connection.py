@@ -18,9 +18,9 @@ PAGE_BYTES = 4096
 #: what is written during one under a heavy load. See `wal_checkpoint`.
 KEPT_PAGES = 5_000
 
-#: With so many pages in the log, the commit that adds one makes the checkpoint itself. It comes to that
-#: only where checkpoints cannot keep up, or where a program keeps a snapshot open: no log begins anew
-#: before that ends.
+#: With so many pages in the log, the commit that adds one makes the checkpoint itself. The log gets that
+#: long only where checkpoints cannot keep up, or where a program keeps a snapshot open: no log begins anew
+#: before the snapshot ends.
 AUTOCHECKPOINT_PAGES = 16_000
 
 #: How long SQLite itself waits for a lock, in milliseconds: only backups and other programs ever hold one.

@@ -95,7 +95,7 @@ class Database:
 
         Parameters:
           apply: works on the connection. An error that it raises is raised here, and its changes are
-            undone. It may run a second time when another operation spoiled the transaction.
+            undone. `apply` runs a second time when another operation spoiled the transaction.
           durable: return only when the commit, and all commits before it, are on disk. Without it a power
             cut may undo the write; a crash of the process does not.
 

@@ -27,7 +27,7 @@ class DiskSpace:
     """Knows how much space of a disk is free. Threads may share it.
 
     Parameters:
-      directory: on the disk in question. It need not exist yet.
+      directory: on the disk in question; need not exist yet.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -65,7 +65,7 @@ class DiskSpace:
         """Raise if what the caller wants to store would take the space that the stored messages need.
 
         Parameters:
-          share: how many reserves are kept. It is less for what the stored messages themselves lead to.
+          share: how many reserves are kept: less than one for messages to which the stored messages lead.
 
         Raises:
           EngineError: with how much is free, and how much has to be.

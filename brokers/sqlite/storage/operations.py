@@ -17,8 +17,8 @@ class Write(Operation[T]):
 
     Attributes:
       is_one_statement: whether `apply` runs a single statement, and reads its result to the end. Such a
-        statement is a transaction of its own. It needs no BEGIN and no COMMIT: two statements less, and in
-        a process with many busy threads each statement costs a fight for the GIL.
+        statement is a transaction of its own, without BEGIN and COMMIT: two statements less, and in a
+        process with many busy threads each statement costs a fight for the GIL.
     """
 
     is_one_statement = False
@@ -26,7 +26,7 @@ class Write(Operation[T]):
     def apply(self, connection: Connection) -> T:
         """Do the operation.
 
-        It may run twice, when the first try was rolled back: it leaves no trace outside the database.
+        `apply` runs twice when the first try was rolled back, so it leaves no trace outside the database.
         """
         raise NotImplementedError
 
@@ -56,7 +56,7 @@ class Change(Write[T]):
     """A write that is a function.
 
     Parameters:
-      apply: does the operation, given the connection. It may run twice, like `Write.apply`.
+      apply: does the operation, given the connection; may run twice, like `Write.apply`.
       durable, lazy: as of any operation.
     """
 

@@ -10,8 +10,8 @@ import apsw
 from .connection import Connection, connect, explain
 from .operations import Write
 
-#: A table of one row, which only checks write. It belongs to no schema version: each of our files may be
-#: checked.
+#: A table of one row, which only checks write. The table belongs to no schema version: each of our files
+#: may be checked.
 _TABLE = """
 CREATE TABLE IF NOT EXISTS write_check (
     id          INTEGER PRIMARY KEY CHECK (id = 1),

@@ -31,7 +31,7 @@ class ProcessLock:
     The kernel drops the locks of a process that dies. Two objects exclude each other in one process, too.
 
     Parameters:
-      directory: holds the two lock files. It must exist.
+      directory: holds the two lock files; must exist.
     """
 
     def __init__(self, directory: Path) -> None:

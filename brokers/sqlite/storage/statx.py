@@ -17,8 +17,8 @@ from typing import Any
 
 from .system_calls import libc
 
-#: A file, as the kernel tells it from all others: inode, and the device's major and minor number. It is
-#: written into the run directory, so it is the same whichever call has found it.
+#: A file, as the kernel tells it from all others: inode, and the device's major and minor number. The
+#: identity is written into the run directory, so it is the same whichever call has found it.
 Identity = tuple[int, int, int]
 
 #: From fcntl.h: a relative path starts at the current directory.

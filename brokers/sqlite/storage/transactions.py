@@ -242,8 +242,8 @@ class Transactions:
     def _react_to(self, error: Exception) -> None:
         """Note what an error of SQLite's requires before the next transaction.
 
-        An error of the disk may have been one of the sync, and then what others had written is in doubt as
-        well.
+        An error of the disk may have been one of the sync, and then the writes of other processes are in
+        doubt as well.
         """
         if isinstance(error, apsw.IOError):
             self._wal_fsync.suspect(error)

@@ -80,7 +80,7 @@ class WalCheckpointer:
     def after_commit(self, connection: Connection) -> None:
         """Read the length of the log, in a microsecond, and start what is due. For one thread at a time.
 
-        It never raises: what was committed before is committed.
+        Never raises: the commit before has succeeded.
         """
         try:
             logged, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
@@ -98,7 +98,7 @@ class WalCheckpointer:
             _warn(error)
 
     def truncate_soon(self) -> None:
-        """Start a checkpoint that gives back the log's space, since the disk is full. It never raises."""
+        """Start a checkpoint that gives back the log's space, since the disk is full. Never raises."""
         try:
             self._background.start(partial(self._run, self._checkpoint))
         except RuntimeError as error:
@@ -110,7 +110,7 @@ class WalCheckpointer:
         return min(CHECKPOINT_PAGES, max(FIRST_PAGES, free_pages // WAITING_DIVISOR))
 
     def close(self) -> None:
-        """Wait for the work that runs, for a while. It has a connection of its own, and may go on."""
+        """Wait for the work that runs, for a while. The work has a connection of its own, and may go on."""
         self._background.close()
 
     def _run(self, work: Callable[[Connection, ProcessLock], None]) -> None:

@@ -54,8 +54,8 @@ class WalFsync:
     """Syncs one write-ahead log. For one thread at a time.
 
     Parameters:
-      wal: the log's file. It is there for as long as a connection to its database is open. SQLite has no
-        locks on it that closing it here could drop.
+      wal: the log's file, which exists for as long as a connection to its database is open. SQLite has no
+        locks on this file that closing it here could drop.
       connection: one that writes to the database.
 
     Attributes:
