@@ -64,7 +64,7 @@ def recovery_of(database: Database, entry: ProcessEntry) -> Recovery:
     return Recovery(database, entry, max_deliveries=5, clock=now_ms, on_recovered=lambda: None)
 
 
-def sweep(backend: SQLiteBackend) -> None:
+def clean_up_ids(backend: SQLiteBackend) -> None:
     for _ in delete_spent_ids(backend.database):
         pass
 
@@ -81,58 +81,58 @@ def test_while_there_are_few_an_id_goes_with_its_message(backend: SQLiteBackend)
     assert not ids(backend, SPENT)
 
 
-def test_of_many_the_ids_are_swept_together(backend: SQLiteBackend) -> None:
+def test_of_many_the_ids_are_deleted_together(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     gone: set[object] = set(acked(backend, 1_000))
-    sweep(backend)
+    clean_up_ids(backend)
     assert ids(backend, SPENT) == gone  # it was not worth it yet
     assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
 
     gone |= set(acked(backend, 4_000))
-    sweep(backend)
+    clean_up_ids(backend)
     assert not ids(backend, SPENT)
     assert ids(backend, KNOWN) == ids(backend, LIVE)
 
 
-def test_nothing_is_left_to_sweep_when_all_is_done(backend: SQLiteBackend) -> None:
+def test_no_id_is_left_when_all_is_done(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     acked(backend, MANY)
-    sweep(backend)
+    clean_up_ids(backend)
 
     assert not ids(backend, KNOWN)
     assert not ids(backend, SPENT)
 
 
-def test_an_id_that_is_there_again_is_not_swept(backend: SQLiteBackend) -> None:
+def test_an_id_that_is_there_again_is_not_deleted(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     [again, *_] = acked(backend, 5_000)
     assert backend.enqueue(a_message(message_id=again, payload=b"again"))
     assert not backend.enqueue(a_message(message_id=again))
-    sweep(backend)
+    clean_up_ids(backend)
 
     assert again in ids(backend, KNOWN)
     assert found(backend, again).payload == b"again"
     assert not backend.enqueue(a_message(message_id=again))
 
 
-def test_a_sweep_that_was_broken_off_is_made_again(backend: SQLiteBackend) -> None:
+def test_a_cleanup_that_was_broken_off_is_made_again(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     acked(backend, 5_000)
     steps = delete_spent_ids(backend.database)
     next(steps)
     del steps
 
-    sweep(backend)
+    clean_up_ids(backend)
     assert ids(backend, KNOWN) == ids(backend, LIVE)
     assert not ids(backend, SPENT)
 
 
-def test_two_sweeps_at_a_time_leave_nothing_behind(backend: SQLiteBackend) -> None:
+def test_two_cleanups_at_a_time_leave_nothing_behind(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     acked(backend, 5_000)
     slow = delete_spent_ids(backend.database)
     next(slow)
-    sweep(backend)
+    clean_up_ids(backend)
     gone = set(acked(backend, 800))  # noted after both began: not theirs
 
     for _ in slow:
@@ -141,19 +141,19 @@ def test_two_sweeps_at_a_time_leave_nothing_behind(backend: SQLiteBackend) -> No
     assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
 
 
-def test_of_very_many_so_many_are_swept_at_a_time(
+def test_of_very_many_so_many_are_deleted_at_a_time(
     backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brokers.sqlite.maintenance.id_cleanup.MAX_IDS", 700)
     fill(backend, MANY)
     gone = acked(backend, 1_000)
-    sweep(backend)
+    clean_up_ids(backend)
 
     assert ids(backend, SPENT) == set(gone[700:])
     assert ids(backend, KNOWN) == ids(backend, LIVE) | set(gone[700:])
 
 
-def test_the_maintenance_has_them_swept(backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_maintenance_deletes_them(backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(backend, MANY)
     acked(backend, 5_000)
     monkeypatch.setattr("brokers.sqlite.maintenance.scheduler.THOROUGH_EVERY", 1)
@@ -245,7 +245,7 @@ def test_a_flushed_queue_has_none(backend: SQLiteBackend) -> None:
 
 
 class TidiedQueue(Queue):
-    """The contract's state machine, many messages at a time, and now and then a sweep."""
+    """The contract's state machine, many messages at a time, and now and then a cleanup of ids."""
 
     backends: list[SQLiteBackend]  # type: ignore[assignment]
 
@@ -263,15 +263,15 @@ class TidiedQueue(Queue):
             self.model[each.message_id] = Modelled(queue, 0, each.payload, self.now, self.place())
 
     @rule(by=processes)
-    def sweep(self, by: int) -> None:
-        sweep(self.backends[by])
+    def clean_up(self, by: int) -> None:
+        clean_up_ids(self.backends[by])
 
     @invariant()
-    def every_id_without_a_message_will_be_swept(self) -> None:
+    def every_id_without_a_message_will_be_deleted(self) -> None:
         def all_ids(connection: apsw.Connection) -> list[set[object]]:
             return [{row[0] for row in connection.execute(query)} for query in (KNOWN, LIVE, SPENT)]
 
-        known, live, spent = self.backends[0].database.read(all_ids)  # in one snapshot: others sweep too
+        known, live, spent = self.backends[0].database.read(all_ids)  # in one snapshot: others clean up too
         assert live <= known <= live | spent
 
 

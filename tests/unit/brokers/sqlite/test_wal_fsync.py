@@ -47,10 +47,10 @@ class SlowDisk:
         self.let_go = threading.Event()
         finish = WalFsync.finish
 
-        def slowly(log_sync: WalFsync) -> None:
+        def slowly(wal_fsync: WalFsync) -> None:
             self.is_busy.set()
             assert self.let_go.wait(PATIENCE_S)
-            finish(log_sync)
+            finish(wal_fsync)
 
         monkeypatch.setattr(WalFsync, "finish", slowly)
 
