@@ -7,7 +7,7 @@ BENCH_BIN := $(BENCH_VENV)/bin
 CHARTS_VENV := .venv-charts
 CHARTS_BIN := $(CHARTS_VENV)/bin
 
-.PHONY: help setup dev demo run test check format grafana api-page charts screenshots bench chaos clean
+.PHONY: help setup dev demo run test test-fast test-changed check format grafana api-page charts screenshots bench chaos clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,12 @@ run: $(VENV)/.product ## Run the API and two workers until Ctrl-C, on files in .
 
 test: $(VENV)/.dev ## Run all tests
 	@$(BIN)/pytest
+
+test-fast: $(VENV)/.dev ## Run the tests that start no process, in half a minute
+	@$(BIN)/pytest --tier fast
+
+test-changed: $(VENV)/.dev ## Run the fast tests that what you changed concerns, and the tests you changed
+	@$(BIN)/python -m tests.changed $(SINCE)
 
 check: $(VENV)/.dev ## Lint, format and type-check, and see who imports whom
 	@$(BIN)/ruff check .

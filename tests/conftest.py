@@ -6,8 +6,11 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Generator
 
 import pytest
+
+from tests.tiers import Guard, is_fast
 
 #: Importing `actors` decides where metrics are kept, so this is said before any test is imported.
 _METRICS = tempfile.mkdtemp(prefix="recado-test-metrics-")
@@ -18,6 +21,31 @@ os.environ["METRICS_DIRECTORY"] = _METRICS
 # presses Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tier", choices=["fast", "full"], help="only the tests of a tier; all when not given")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tier = config.getoption("--tier")
+    if tier is None:
+        return
+    others = [item for item in items if is_fast(item) != (tier == "fast")]
+    items[:] = [item for item in items if is_fast(item) == (tier == "fast")]
+    config.hook.pytest_deselected(items=others)
+
+
+_guard = Guard()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    _guard.test = item.nodeid if is_fast(item) else ""
+    try:
+        return (yield)
+    finally:
+        _guard.test = ""
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from brokers.backend import QueueBackend, StoredMessage
 from tests.support.messages import QUEUE, a_message, buried, claimable, claimed, found, stats_of, stored
 
@@ -36,6 +38,7 @@ def test_what_ran_elsewhere_is_ready_here(backend: QueueBackend) -> None:
     assert claimed(backend).payload == b"x" * 20_000
 
 
+@pytest.mark.starts_processes
 def test_an_adopted_message_wakes_who_waits(backend: QueueBackend, spawn: Spawn) -> None:
     child = spawn()
     child.begin(claimed)

@@ -10,12 +10,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import dramatiq
+import pytest
 
 from tests.support.engines import Engine
 from tests.support.processes import Process
 from tests.support.waiting import eventually
 
 from .conftest import declare, working
+
+pytestmark = pytest.mark.starts_processes
+
 
 QUEUES = [f"queue{number}" for number in range(4)]
 THREADS = 4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from brokers.backend import QueueBackend
 from brokers.clock import now_ms
 from tests.support.engines import Engine
@@ -36,6 +38,7 @@ def test_not_a_millisecond_early(open_backend: OpenBackend) -> None:
     assert claimable(backend) == [message_id]
 
 
+@pytest.mark.starts_processes
 def test_the_delay_outlives_its_process(spawn: Spawn, open_backend: OpenBackend) -> None:
     clock = Clock()
     child = spawn(clock=clock)

@@ -18,6 +18,9 @@ from tests.support.waiting import eventually
 
 from .conftest import Spawn
 
+pytestmark = pytest.mark.starts_processes
+
+
 Case = tuple[type[Engine], str]
 CASES = [
     pytest.param((kind, outage), id=f"{name}-{outage}")

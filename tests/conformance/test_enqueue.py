@@ -41,6 +41,7 @@ def test_payloads_of_every_size_are_kept(backend: QueueBackend, size: int) -> No
     assert claimed(backend).payload == payload
 
 
+@pytest.mark.starts_processes
 def test_what_enqueue_took_survives_kill_9(spawn: Spawn, open_backend: OpenBackend) -> None:
     child = spawn()
     messages = [a_message() for _ in range(5)]
@@ -64,6 +65,7 @@ def kill_9_after_async_enqueues(backend: QueueBackend) -> list[str]:
     return [message.message_id for message in messages]
 
 
+@pytest.mark.starts_processes
 def test_what_async_enqueues_took_survives_kill_9(spawn: Spawn, open_backend: OpenBackend) -> None:
     child = spawn()
     message_ids = child.run(kill_9_after_async_enqueues)

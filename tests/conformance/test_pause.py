@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from brokers.backend import QueueBackend
 from tests.support.engines import Engine
 from tests.support.messages import QUEUE, claimable, claimed, stats_of, stored
@@ -10,6 +12,7 @@ from tests.support.waiting import eventually
 from .conftest import OpenBackend, Spawn
 
 
+@pytest.mark.starts_processes
 def test_pausing_here_stops_claims_there(backend: QueueBackend, spawn: Spawn) -> None:
     child = spawn()
     message_id = stored(backend)
@@ -53,6 +56,7 @@ def test_a_queue_stays_paused_over_a_restart(open_backend: OpenBackend) -> None:
     assert claimable(after) == []
 
 
+@pytest.mark.starts_processes
 def test_resuming_wakes_who_waits_elsewhere(engine: Engine, backend: QueueBackend, spawn: Spawn) -> None:
     backend.pause(QUEUE)
     message_id = stored(backend)

@@ -13,6 +13,8 @@ from tests.support.waiting import eventually
 
 from .conftest import OpenBackend, Spawn
 
+pytestmark = pytest.mark.starts_processes
+
 
 def test_a_killed_process_gives_its_messages_back(backend: QueueBackend, spawn: Spawn) -> None:
     message_ids = [stored(backend) for _ in range(3)]

@@ -15,6 +15,8 @@ from tests.support.waiting import eventually
 
 from .conftest import Spawn
 
+pytestmark = pytest.mark.starts_processes
+
 
 def test_a_process_that_waits_gets_each_new_message(
     engine: Engine, backend: QueueBackend, spawn: Spawn

@@ -8,12 +8,16 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
 from brokers import forks
 from brokers.errors import EngineError
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.storage.connection import connect
 from tests.support.messages import a_message
 from tests.support.processes import Process
+
+pytestmark = pytest.mark.starts_processes
 
 
 def said_by_a_child(backend: SQLiteBackend) -> str:

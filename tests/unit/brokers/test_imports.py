@@ -10,6 +10,7 @@ import pytest
 IMPORTED = "import sys, brokers; brokers.{name}; print('prometheus_client' in sys.modules)"
 
 
+@pytest.mark.starts_processes
 @pytest.mark.parametrize(
     "name", ["SQLiteBroker", "RedisBroker", "SQSBroker", "SQLiteResultBackend", "middleware.stack()"]
 )

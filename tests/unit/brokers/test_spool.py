@@ -289,6 +289,7 @@ def test_a_spool_that_cannot_be_written_is_refused_at_start(server: RedisServer,
         spooled.start(timeout_s=10)
 
 
+@pytest.mark.starts_processes
 def test_an_engine_that_must_not_be_relied_on_is_refused_at_start(tmp_path: Path) -> None:
     with RedisServer(tmp_path, "--appendonly", "no") as server:
         primary = RedisBackend(server.url, durability="require")

@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.starts_processes
+
+
 #: What `dramatiq-gevent` does first; then an actor that sleeps for longer than it may, and one that does not.
 UNDER_GEVENT = """
 from gevent import monkey

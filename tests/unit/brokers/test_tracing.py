@@ -349,6 +349,7 @@ def test_what_is_not_sampled_is_not_sampled_anywhere(make_traced: Callable[..., 
     assert sampled == [False]
 
 
+@pytest.mark.starts_processes
 def test_the_broker_needs_no_opentelemetry(tmp_path: Path) -> None:
     program = """
 import sys

@@ -10,7 +10,12 @@ from ops.foundation.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "README.pt-BR.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "README.pt-BR.md",
+    *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "UPGRADING")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 class Block(NamedTuple):

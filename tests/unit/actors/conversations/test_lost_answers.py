@@ -284,6 +284,7 @@ def test_all_goes_on_when_the_scripts_are_forgotten(
     assert state_of(store, reply.reply_id) == "sent"
 
 
+@pytest.mark.starts_processes
 def test_all_goes_on_when_the_server_was_killed(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server, closing(OnServer(server.port, "recado")()) as store:
         reply_id = begun(store)
@@ -301,6 +302,7 @@ def test_all_goes_on_when_the_server_was_killed(tmp_path: Path) -> None:
         assert store.release(hold, unless_more=True)
 
 
+@pytest.mark.starts_processes
 def test_an_answer_is_written_once_when_the_server_is_killed_before_it_says_so(tmp_path: Path) -> None:
     with (
         RedisServer(tmp_path) as server,

@@ -19,6 +19,9 @@ from tests.support.disk import free_bytes, small_disk
 from tests.support.messages import QUEUE, a_message, stats_of, stored
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.starts_processes
+
+
 MB = 1_000_000
 SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT)",))
 

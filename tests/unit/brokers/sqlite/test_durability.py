@@ -16,6 +16,9 @@ from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, a_message
 from tests.support.remote import Remote
 
+pytestmark = pytest.mark.starts_processes
+
+
 #: SQLite's own way to files, which the counting one stands in front of.
 BASE = apsw.vfs_names()[0]
 

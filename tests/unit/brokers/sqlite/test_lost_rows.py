@@ -17,6 +17,9 @@ from brokers.sqlite.enqueue import INLINE_BYTES
 from tests.support.messages import a_message, claimed
 from tests.support.processes import Process
 
+pytestmark = pytest.mark.starts_processes
+
+
 #: The time at which all happens, and a time at which all that is delayed is due.
 NOW, LATER = 1_800_000_000_000, 1_800_000_900_000
 

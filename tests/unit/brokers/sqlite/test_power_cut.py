@@ -23,6 +23,9 @@ from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, a_message
 from tests.support.remote import Remote
 
+pytestmark = pytest.mark.starts_processes
+
+
 #: SQLite's own way to files, which the disk below stands in front of.
 BASE = apsw.vfs_names()[0]
 fdatasync, pwrite = os.fdatasync, os.pwrite

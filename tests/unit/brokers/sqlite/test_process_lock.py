@@ -7,6 +7,8 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
 from brokers.sqlite.storage.process_lock import ProcessLock
 from tests.support.messages import PATIENCE_S
 from tests.support.processes import Process
@@ -33,6 +35,7 @@ def enter(directory: Path, inside: threading.Event) -> threading.Thread:
     return thread
 
 
+@pytest.mark.starts_processes
 def test_one_enters_when_the_other_leaves(tmp_path: Path) -> None:
     inside = threading.Event()
     with Process(hold, tmp_path) as holder:
@@ -46,6 +49,7 @@ def test_one_enters_when_the_other_leaves(tmp_path: Path) -> None:
         waiting.join()
 
 
+@pytest.mark.starts_processes
 def test_who_dies_inside_holds_nothing(tmp_path: Path) -> None:
     inside = threading.Event()
     with Process(hold, tmp_path) as holder:

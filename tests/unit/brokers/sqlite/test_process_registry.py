@@ -43,22 +43,26 @@ def peer(neighbour: Process, tmp_path: Path) -> Iterator[Peer]:
         yield peer
 
 
+@pytest.mark.starts_processes
 def test_a_living_process_is_not_dead(peer: Peer) -> None:
     assert not peer.is_dead()
     assert peer.is_waiting()
 
 
+@pytest.mark.starts_processes
 def test_a_stopped_process_is_not_dead(neighbour: Process, peer: Peer) -> None:
     neighbour.stop()
     assert not peer.is_dead()
 
 
+@pytest.mark.starts_processes
 def test_the_dead_leave_word_of_what_they_ran(neighbour: Process, peer: Peer) -> None:
     neighbour.kill()
     assert peer.is_dead()
     assert sorted(peer.running()) == [7, 9]
 
 
+@pytest.mark.starts_processes
 def test_one_of_many_finds_the_dead(neighbour: Process, peer: Peer) -> None:
     neighbour.kill()
     assert peer.is_dead()

@@ -50,6 +50,7 @@ def test_a_removed_directory_stops_nobody(engine: SQLiteEngine, backend: SQLiteB
         assert stats_of(backend).done == done
 
 
+@pytest.mark.starts_processes
 def test_a_process_that_comes_later_sets_it_up_again(engine: SQLiteEngine, backend: SQLiteBackend) -> None:
     stored(backend)
     finish(backend)
@@ -75,6 +76,7 @@ def fails(times: int, then: Callable[..., Any], error: Exception) -> Callable[..
     return function
 
 
+@pytest.mark.starts_processes
 def test_the_maintenance_outlives_its_errors(
     engine: SQLiteEngine, backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

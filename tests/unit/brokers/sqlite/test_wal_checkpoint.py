@@ -154,6 +154,7 @@ def test_the_file_is_made_longer_ahead_of_the_commits(
     eventually(is_ahead)
 
 
+@pytest.mark.starts_processes
 def test_zeros_at_the_end_of_the_log_are_nothing_to_whoever_opens_it(database: Database) -> None:
     """As after the death of all processes, with no index of the log left."""
     for _ in range(20):

@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.starts_processes
+
+
 #: Logs as Dramatiq's workers do, with a customer's words in a message and in a local variable.
 PROGRAM = """
 import logging, sys

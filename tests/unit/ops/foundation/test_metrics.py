@@ -14,6 +14,9 @@ import pytest
 from ops.foundation.metrics import Machine, Slot
 from ops.foundation.settings import SettingsError
 
+pytestmark = pytest.mark.starts_processes
+
+
 #: A process that counts, says its slot, and lives until it is told otherwise.
 COUNTS = """
 import sys

@@ -116,6 +116,7 @@ raise RuntimeError("the end")
 """
 
 
+@pytest.mark.starts_processes
 def test_a_process_that_is_not_read_goes_on_and_its_last_words_are_kept() -> None:
     read_end, done = os.pipe()
     with subprocess.Popen(

@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from ops.supervisor.child import Slot
 from ops.supervisor.heartbeat import Heartbeat
 from ops.supervisor.loop import Loop
 from ops.supervisor.processes import Processes
 from ops.supervisor.spec import ChildSpec
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.starts_processes
 
 
 class Heard:

@@ -1,0 +1,56 @@
+"""Every test is in one tier, and `make test-fast` runs no other than the fast ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.tiers import FAST, NOT_FAST, ROOT, Guard
+
+
+def collected(*arguments: str) -> set[str]:
+    """The tests that pytest would run."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-n",
+            "0",
+            "--collect-only",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return {line for line in done.stdout.splitlines() if "::" in line}
+
+
+def test_every_test_is_in_one_tier() -> None:
+    everything, fast, full = collected(), collected("--tier", "fast"), collected("--tier", "full")
+
+    assert fast | full == everything
+    assert fast & full == set()
+    assert len(fast) > 1_000
+    assert all(test.startswith(FAST) for test in fast)
+
+
+@pytest.mark.parametrize("path", [*FAST, *NOT_FAST])
+def test_each_path_of_the_rule_is_there(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_a_fast_test_that_starts_a_process_fails() -> None:
+    guard = Guard()
+    guard.test = "a fast test"
+
+    with pytest.raises(pytest.fail.Exception, match="a fast test is in the fast tier and starts a process"):
+        subprocess.run(["true"], check=True)
