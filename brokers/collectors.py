@@ -15,7 +15,7 @@ from .checks import Checks
 from .counting import Counts
 from .errors import EngineError
 from .spool import SpooledBackend
-from .sqlite.database import Database
+from .sqlite.storage import Database
 
 logger = logging.getLogger(__name__)
 

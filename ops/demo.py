@@ -28,7 +28,7 @@ from actors.channels.twilio import inbound
 from actors.conversations import SQLiteConversationStore
 from actors.masking import masked
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.presence import peers
+from brokers.sqlite.liveness.process_registry import peers
 
 from .processes import Processes
 from .webhook import MESSAGES_PATH, message_parameters, signed

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from brokers.clock import now_ms
-from brokers.sqlite.database import Database
+from brokers.sqlite.storage import Database
 
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import decoded
@@ -50,7 +50,7 @@ class SQLiteConversationStore:
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
-        self._database.room.refuse_if_short(share=RESERVE_SHARE)
+        self._database.disk_space.refuse_if_short(share=RESERVE_SHARE)
         now = self._clock()
 
         about = (message.conversation, message.channel, *ConversationKey.read(message.conversation))

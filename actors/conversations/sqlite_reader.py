@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brokers.sqlite.database import Database
+from brokers.sqlite.storage import Database
 
 from ..keys import MessageId
 from . import statements

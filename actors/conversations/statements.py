@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from brokers.sqlite.schema import Schema
+from brokers.sqlite.storage import Schema
 
 from ..reply import OWED, REPLY_STATES, ReplyState
 

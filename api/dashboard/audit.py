@@ -11,8 +11,7 @@ import apsw
 import structlog
 
 from brokers.clock import now_ms
-from brokers.sqlite.database import Database
-from brokers.sqlite.schema import Schema
+from brokers.sqlite.storage import Database, Schema
 
 logger = structlog.get_logger(__name__)
 

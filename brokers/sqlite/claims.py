@@ -1,4 +1,4 @@
-"""Taking the next messages of a queue."""
+"""Claims the next messages of a queue."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from typing import Any, NamedTuple
 import apsw
 
 from . import statements
-from .connection import Connection
-from .damage import set_aside_damaged_head
-from .write import Write
+from .damaged_rows import set_damaged_head_aside
+from .storage.connection import Connection
+from .storage.operations import Write
 
 #: How many delayed messages one claim makes ready at most.
 PROMOTE_LIMIT = 500
 
 
-class Taken(NamedTuple):
-    """What a claim took, as it came from the database: taking it apart is not the writer's work.
+class Claimed(NamedTuple):
+    """The messages of a claim, as they came from the database: the writer's thread does not decode them.
 
     Attributes:
-      heads: a JSON array; of each message what its row says, and how long its payload is.
+      heads: a JSON array with the fields of each message, and the length of its payload in bytes.
       payloads: end to end.
-      next_due_at: when the queue's next delayed message is due. None: there is none.
-      is_all: it is known that nothing was left.
-      at: when they were taken, by the engine's clock.
+      next_due_at: when the queue's next delayed message is due, in milliseconds since the epoch; None
+        without one.
+      is_last: whether it is known that the queue has no other ready message.
+      at: when they were claimed, by the engine's clock.
     """
 
     heads: str
     payloads: bytes
     next_due_at: int | None
-    is_all: bool
+    is_last: bool
     at: int
 
     def messages(self) -> Iterator[tuple[Sequence[Any], bytes | None]]:
-        """The head of each message, and its payload; None for one that lies beside its row."""
+        """Iterate over the fields of each message, and its payload; None for one that lies beside its row."""
         begin = 0
         for *head, length in json.loads(self.heads):
             if length is None:
@@ -45,14 +46,14 @@ class Taken(NamedTuple):
                 begin += length
 
 
-class Claim(Write[Taken]):
-    """As many messages as may be taken.
+class Claim(Write[Claimed]):
+    """Claims up to so many messages.
 
     Parameters:
       queue: the queue.
-      limit: how many at most.
-      owner: the process.
-      token: proves whose deliveries these are.
+      limit: how many messages at most.
+      owner: this process, in the process registry.
+      token: the fencing token of these deliveries.
       clock: milliseconds since the epoch.
     """
 
@@ -63,12 +64,12 @@ class Claim(Write[Taken]):
         self._wanted = {"queue": queue, "limit": limit}
         self._holder = {"owner": owner, "token": token}
 
-    def apply(self, connection: Connection) -> Taken:
+    def apply(self, connection: Connection) -> Claimed:
         now = self._clock()
         try:
             heads, payloads, next_due_at = self._next_ready(connection)
         except (apsw.SQLError, UnicodeDecodeError):  # a row that cannot be made JSON or text
-            if not set_aside_damaged_head(connection, self._queue, now):
+            if not set_damaged_head_aside(connection, self._queue, now):
                 raise
             heads, payloads, next_due_at = self._next_ready(connection)
         if _is_time(next_due_at) and next_due_at <= now:
@@ -77,34 +78,34 @@ class Claim(Write[Taken]):
         if heads != "[]":
             connection.execute(statements.CLAIM, {**self._holder, "heads": heads})
         next_due_at = int(next_due_at) if _is_time(next_due_at) else None
-        return Taken(heads, payloads or b"", next_due_at, is_all=False, at=now)
+        return Claimed(heads, payloads or b"", next_due_at, is_last=False, at=now)
 
     def _next_ready(self, connection: Connection) -> Any:
         return connection.execute(statements.NEXT_READY, self._wanted).fetchone()
 
 
 def _is_time(value: object) -> bool:
-    """Whether there is one, and no damaged row gave it."""
+    """Return whether there is a time, and not the value of a damaged row."""
     return isinstance(value, int | float)
 
 
 class ClaimOfOne(Claim):
-    """The very next message, in a single statement: whoever waits for work waits for less.
+    """Claims the very next message in a single statement, so that a waiting consumer gets it sooner.
 
-    It takes none when a delayed message is due, which may have to go first.
+    It claims none while a delayed message is due, which may have to go first.
     """
 
     is_one_statement = True
 
-    def apply(self, connection: Connection) -> Taken:
+    def apply(self, connection: Connection) -> Claimed:
         now = self._clock()
         bindings = {**self._wanted, **self._holder, "now": now}
         try:
             row: Any = connection.execute(statements.CLAIM_ONE, bindings).fetchall()
-        except (apsw.SQLError, UnicodeDecodeError):  # as above, and the claim after this one sees to it
-            connection.execute(statements.UNCLAIM, (self._holder["owner"], self._holder["token"]))
+        except (apsw.SQLError, UnicodeDecodeError):  # a damaged row: the `Claim` that follows sets it aside
+            connection.execute(statements.RELEASE_CLAIM, (self._holder["owner"], self._holder["token"]))
             row = []
         if not row:
-            return Taken("[]", b"", None, is_all=False, at=now)
+            return Claimed("[]", b"", None, is_last=False, at=now)
         [(head, payload, is_last)] = row
-        return Taken(f"[{head}]", payload or b"", None, is_all=bool(is_last), at=now)
+        return Claimed(f"[{head}]", payload or b"", None, is_last=bool(is_last), at=now)

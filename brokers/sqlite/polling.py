@@ -1,4 +1,4 @@
-"""Waiting for something another process writes, where nobody rings."""
+"""Waits for a value that another process writes, where no wake-up comes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Pauses between two looks, in seconds: short at first, because most waits are, then kind to the CPU.
+#: The pauses between two polls, in seconds: short at first, because most waits are short, then kind to the
+#: CPU.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.02
 
 
-def poll(look: Callable[[], T | None], timeout_s: float) -> T | None:
-    """Call `look` until it gives something or time is up."""
+def poll(read: Callable[[], T | None], timeout_s: float) -> T | None:
+    """Call `read` until it returns something; return None when `timeout_s` seconds are over."""
     deadline = time.monotonic() + timeout_s
     pause_s = FIRST_PAUSE_S
-    while (found := look()) is None:
+    while (found := read()) is None:
         remaining_s = deadline - time.monotonic()
         if remaining_s <= 0:
             return None

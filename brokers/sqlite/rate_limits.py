@@ -9,10 +9,10 @@ from typing import Any
 from dramatiq.rate_limits import RateLimiterBackend
 
 from ..clock import now_ms
-from .connection import Connection
-from .database import Database
 from .polling import poll
-from .schema import Schema
+from .storage.connection import Connection
+from .storage.database import Database
+from .storage.schema import Schema
 
 SCHEMA = Schema(
     "rate limits",
@@ -28,11 +28,16 @@ SCHEMA = Schema(
     ),
 )
 
+#: Read a value that has not expired.
 GET = "SELECT value FROM rate_limit WHERE key = ? AND expires_at > ?"
+
+#: Store a value, in place of an older one.
 PUT = """
 INSERT INTO rate_limit VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
 """
+
+#: Delete a few expired values: to store one value never costs the deletion of thousands.
 EXPIRE = "DELETE FROM rate_limit WHERE key IN (SELECT key FROM rate_limit WHERE expires_at <= ? LIMIT 10)"
 
 
@@ -40,7 +45,7 @@ class SQLiteRateLimiterBackend(RateLimiterBackend):
     """A backend for all of Dramatiq's rate limiters, and for barriers and groups.
 
     Parameters:
-      path: the database file; created when missing. It may be the broker's.
+      path: the database file; created when missing. The broker's own file will do.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -86,7 +91,13 @@ class SQLiteRateLimiterBackend(RateLimiterBackend):
         ttl: int,
         decide: Callable[[int | None, Callable[[str], int | None]], int | None],
     ) -> bool:
-        """Read, decide and write in one transaction. `decide` returns the new value, or None to refuse."""
+        """Read, decide and write in one transaction; return whether a value was written.
+
+        Parameters:
+          key: the limiter's key.
+          ttl: how long the value is kept, in milliseconds.
+          decide: given the old value and a function that reads other keys, returns the new value, or None.
+        """
 
         def apply(connection: Connection) -> bool:
             now = now_ms()

@@ -10,10 +10,10 @@ from dramatiq.results import Missing, ResultBackend, ResultMissing, ResultTimeou
 from dramatiq.results.backend import DEFAULT_TIMEOUT
 
 from ..clock import now_ms
-from .connection import Connection
-from .database import Database
 from .polling import poll
-from .schema import Schema
+from .storage.connection import Connection
+from .storage.database import Database
+from .storage.schema import Schema
 
 SCHEMA = Schema(
     "results",
@@ -29,13 +29,16 @@ SCHEMA = Schema(
     ),
 )
 
+#: Store a result, in place of an older one.
 STORE = """
 INSERT INTO result VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
 """
+
+#: Read a result that has not expired.
 GET = "SELECT value FROM result WHERE key = ? AND expires_at > ?"
 
-#: A few at a time, so that storing one result never pays for thousands of old ones.
+#: Delete a few expired results: to store one result never costs the deletion of thousands.
 EXPIRE = "DELETE FROM result WHERE key IN (SELECT key FROM result WHERE expires_at <= ? LIMIT 10)"
 
 
@@ -43,7 +46,7 @@ class SQLiteResultBackend(ResultBackend):
     """A result backend for Dramatiq's `Results` middleware.
 
     Parameters:
-      path: the database file; created when missing. It may be the broker's.
+      path: the database file; created when missing. The broker's own file will do.
       namespace, encoder, use_namespace_prefix_keys: as in Dramatiq's `ResultBackend`.
     """
 
@@ -65,12 +68,12 @@ class SQLiteResultBackend(ResultBackend):
 
         Parameters:
           message: the message.
-          block: wait for it.
-          timeout: how long, in milliseconds; ten seconds by default.
+          block: wait for the result.
+          timeout: how long to wait, in milliseconds; ten seconds by default.
 
         Raises:
-          ResultMissing: not there, and not to be waited for.
-          ResultTimeout: not there in time.
+          ResultMissing: the result is not there, and `block` is not set.
+          ResultTimeout: the result was not there in time.
           ResultError: the actor failed.
         """
         key = self.build_message_key(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .schema import Schema
+from .storage.schema import Schema
 
 _VERSION_1 = """
 CREATE TABLE message_queue (
@@ -22,7 +22,7 @@ CREATE TABLE message_queue (
     payload      BLOB               -- NULL: too large to drag through every claim, see message_body
 );
 
--- One small index for each state, so that what lies in one state never slows down another.
+-- One small index for each state: the messages of one state never slow down another state.
 CREATE INDEX message_ready ON message_queue (queue, priority, due_at, id) WHERE state = 'ready';
 CREATE INDEX message_delayed ON message_queue (due_at) WHERE state = 'delayed';
 CREATE INDEX message_running ON message_queue (owner) WHERE state = 'running';
@@ -80,29 +80,30 @@ CREATE TABLE died (
     PRIMARY KEY (queue, reason)
 ) WITHOUT ROWID;
 
--- With the queue in it, counting the delayed messages of each queue reads nothing but this.
+-- With the queue in this index, to count the delayed messages of each queue reads nothing else.
 DROP INDEX message_delayed;
 CREATE INDEX message_delayed ON message_queue (due_at, queue) WHERE state = 'delayed';
 """
 
 _VERSION_3 = """
--- Which row has a message id. An index of SQLite's own would cost each ack a page to read, change and log:
--- ids are random, and with a million messages waiting no two of a batch share a page. The entry of a
--- message that is gone says nothing, and can stay until many are swept together: see sweep.py.
+-- Which row has a message id. With an index of SQLite's own each ack would read, change and log a page:
+-- ids are random, and with a million messages waiting no two acks of a batch share a page. The entry of a
+-- message that is gone means nothing, and stays until many entries are deleted together: see id_cleanup.py.
 CREATE TABLE known_id (
     message_id  TEXT PRIMARY KEY,
     id          INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- Numbers are never used twice: a sweep deletes those up to one, whatever another has deleted meanwhile.
+-- Ids in known_id whose messages are gone. Numbers are never used twice: a cleanup deletes all up to a
+-- number, whatever another cleanup has deleted meanwhile.
 CREATE TABLE spent_id (
     number      INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id  TEXT
 );
 
--- How many messages each queue has, of those up to a certain id; and how many there were in all when that was
--- counted. Messages after it, not many, are counted when somebody asks: if each message that comes were
--- counted at once, its commit would write a page more.
+-- queue.live: how many messages the queue has, of the rows up to counted.up_to. counted.total: how many
+-- there were in all when they were counted. The few rows after up_to are counted when the counts are
+-- read: if each new message were counted at once, its commit would write one page more.
 ALTER TABLE queue ADD COLUMN live INTEGER DEFAULT 0;
 CREATE TABLE counted (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
@@ -141,7 +142,7 @@ INSERT INTO queue (name, live) SELECT queue, count(*) FROM message_queue WHERE t
 ON CONFLICT (name) DO UPDATE SET live = excluded.live;
 INSERT INTO counted SELECT 1, coalesce(max(id), 0), count(*) FROM message_queue;
 
--- A message of an id that is there already does not come.
+-- Ignore a message whose id is there already.
 CREATE TRIGGER message_is_known BEFORE INSERT ON message_queue
 WHEN EXISTS (
     SELECT 1 FROM known_id known JOIN message_queue live USING (id)
@@ -151,7 +152,8 @@ BEGIN
     SELECT RAISE(IGNORE);
 END;
 
--- It gets the id after the last, which may have been counted for a message that is gone.
+-- Note the new message's id, and list its queue. Its row is the one after the last, which may have been
+-- counted for a message that is gone.
 CREATE TRIGGER message_comes AFTER INSERT ON message_queue
 BEGIN
     INSERT INTO known_id VALUES (new.message_id, new.id)
@@ -160,7 +162,7 @@ BEGIN
     UPDATE counted SET up_to = new.id - 1 WHERE up_to >= new.id AND new.id % 1000 != 0;
 END;
 
--- Beside the one above, in whatever order.
+-- Count, with each thousandth row. This trigger and the one before run in any order.
 CREATE TRIGGER messages_are_counted AFTER INSERT ON message_queue WHEN new.id % 1000 = 0
 BEGIN
     INSERT INTO queue (name, live)
@@ -177,9 +179,9 @@ BEGIN
     WHERE name IN (old.queue, new.queue) AND new.id <= (SELECT up_to FROM counted);
 END;
 
--- No statement in here may break a constraint: a delete that could fail halfway would keep a copy of every
--- page that it changes, and a queue of a million may be flushed. While there are few messages, their ids
--- share pages, and go at once.
+-- No statement of this trigger may break a constraint: a DELETE that could fail halfway would keep a copy
+-- of every page that it changes, and a queue of a million messages may be flushed. While there are few
+-- messages, their ids share pages, and an id is deleted at once.
 CREATE TRIGGER message_goes AFTER DELETE ON message_queue
 BEGIN
     UPDATE queue SET live = live - 1 WHERE name = old.queue AND old.id <= (SELECT up_to FROM counted);
@@ -191,10 +193,10 @@ BEGIN
 END;
 """
 
-#: Created where it is missing. It changes nothing for older code, which can open the file still.
+#: The indexes that are created where they are missing. Older code can still open the file.
 _INDEXES = """
--- Messages that were tried before: one that runs has had one delivery more. Those that were not, nearly all,
--- never touch this index.
+-- The messages that were tried before: a running message has had one delivery more. The others, nearly
+-- all, never touch this index.
 CREATE INDEX IF NOT EXISTS message_tried ON message_queue (queue, enqueued_at)
 WHERE deliveries > (state = 'running');
 """

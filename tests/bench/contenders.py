@@ -90,7 +90,7 @@ def fill(backend: SQLiteBackend, messages: Iterable[QueueMessage]) -> None:
 def _insert_all(backend: SQLiteBackend, connection: Any, messages: list[QueueMessage]) -> None:
     now = now_ms()
     for message in messages:
-        backend._arrivals.store(connection, message, now)
+        backend._message_writer.store(connection, message, now)
 
 
 def enqueue_many(broker: Broker, actor: str, count: int) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from dramatiq import Worker
 
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.presence import peers
+from brokers.sqlite.liveness.process_registry import peers
 
 from .contenders import THREADS, declare, fill, message_for, open_broker, stored
 from .figures import Bar, Figure, figure

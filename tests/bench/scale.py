@@ -15,10 +15,11 @@ import apsw
 from brokers.backend import Delivery
 from brokers.clock import now_ms
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.caretaker import bury
-from brokers.sqlite.connection import Connection, connect
-from brokers.sqlite.sweep import sweep_spent_ids
-from brokers.sqlite.write_ahead_log import PAGE_BYTES, copy_log
+from brokers.sqlite.maintenance.id_cleanup import delete_spent_ids
+from brokers.sqlite.maintenance.vacuum import give_space_back
+from brokers.sqlite.settlement import move_to_dead_letters
+from brokers.sqlite.storage.connection import PAGE_BYTES, Connection, connect
+from brokers.sqlite.storage.wal_checkpoint import checkpoint
 from tests.support.waiting import eventually
 
 from .contenders import QUEUE, fill, plain
@@ -128,7 +129,7 @@ def _measure(directory: Path, sizes: Sizes) -> Outcome:
             _ack(full, deliveries)
             drained += len(deliveries)
         found.drained_per_second = drained / (time.perf_counter() - began)
-    with closing(SQLiteBackend(path)) as full:  # anew: no caretaker of its own gives back meanwhile
+    with closing(SQLiteBackend(path)) as full:  # anew: no maintenance of its own gives back
         found.drained_mb = _settled_mb(full)
         _tidy_up(full, found)
     return found
@@ -174,14 +175,14 @@ def _fill_around(backend: SQLiteBackend, sizes: Sizes) -> None:
     """Everything but the ready messages of the queue that is measured."""
     fill(backend, (plain() for _ in range(sizes.dead)))
     while deliveries := backend.dequeue(QUEUE, limit=MANY, timeout_s=0):
-        backend.database.write(partial(_bury_all, deliveries), durable=False)
+        backend.database.write(partial(_move_all_to_dead_letters, deliveries), durable=False)
     fill(backend, (plain(delay_ms=AN_HOUR_MS) for _ in range(sizes.delayed)))
     fill(backend, (plain(queue="elsewhere") for _ in range(sizes.elsewhere)))
 
 
-def _bury_all(deliveries: Sequence[Delivery], connection: object) -> None:
+def _move_all_to_dead_letters(deliveries: Sequence[Delivery], connection: object) -> None:
     for delivery in deliveries:
-        bury(
+        move_to_dead_letters(
             connection,  # type: ignore[arg-type]
             delivery.key,
             delivery.token,
@@ -201,22 +202,22 @@ def _settled_mb(backend: SQLiteBackend) -> float:
 
 def _copied(connection: Connection) -> bool:
     try:
-        copy_log(connection)
+        checkpoint(connection)
     except apsw.BusyError:
         return False  # the engine's own thread is at it
     return True
 
 
 def _tidy_up(backend: SQLiteBackend, found: Outcome) -> None:
-    """What an idle worker's caretaker does, step by step, until nothing is left to do."""
+    """What an idle worker's maintenance does, step by step, until nothing is left to do."""
     database = backend.database
     began = time.perf_counter()
-    while list(sweep_spent_ids(database)):
+    while list(delete_spent_ids(database)):
         pass  # there are more than it takes at a time
     while database.read(lambda c: c.pragma("freelist_count")) * PAGE_BYTES >= MB:
         assert time.perf_counter() < began + SETTLED_WITHIN_S
         step_began = time.perf_counter()
-        for _ in database.give_back_spare_space(MB):  # ends early when the engine's own thread is at the gate
+        for _ in give_space_back(database, MB):  # ends early when the engine's own thread has the lock
             step_ended = time.perf_counter()
             found.slowest_step_ms = max(found.slowest_step_ms, (step_ended - step_began) * 1000)
             step_began = step_ended

@@ -21,14 +21,14 @@ from typing import Any, ClassVar, Self
 from dramatiq import Middleware
 
 import brokers.redis.backend
-import brokers.sqlite.database
+import brokers.sqlite.storage.database
 from brokers import RedisBroker, SQLiteBroker
 from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
 from brokers.redis import RedisBackend
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.gate import Gate
-from brokers.sqlite.presence import peers
+from brokers.sqlite.liveness.process_registry import peers
+from brokers.sqlite.storage.process_lock import ProcessLock
 
 from .redis_server import RedisServer, ask, installed_servers
 from .waiting import eventually
@@ -125,21 +125,21 @@ class SQLiteEngine(Engine):
 
     def crash(self, backend: QueueBackend) -> None:
         assert isinstance(backend, SQLiteBackend)
-        desk, backend._desk = backend._desk, None
-        if desk is not None:
-            desk.caretaker.stop()
+        session, backend._session = backend._session, None
+        if session is not None:
+            session.maintenance.stop()
         backend.close()
-        if desk is not None:
-            # Its files stay, and nobody holds its lock any more: just what the kernel leaves of a process.
-            desk.doorbell.abandon()
-            desk.presence.abandon()
+        if session is not None:
+            # The files stay, and no process has the lock any more: as the kernel leaves a process.
+            session.receiver.abandon()
+            session.entry.abandon()
 
     def recover(self, backend: QueueBackend) -> None:
         assert isinstance(backend, SQLiteBackend)
-        desk = backend._at_desk()
-        desk.caretaker.recover(thorough=True)
-        # The caretaker's own thread may have been quicker, and not yet be done.
-        eventually(lambda: not any(self._dead(desk.presence.owner)))
+        session = backend._consumer_session()
+        session.maintenance.recover(thorough=True)
+        # The maintenance thread may have been quicker, and not yet be done.
+        eventually(lambda: not any(self._dead(session.entry.owner)))
 
     def _dead(self, own: int) -> Iterator[bool]:
         for peer in peers(self.run_directory, own):
@@ -147,7 +147,7 @@ class SQLiteEngine(Engine):
                 yield peer.is_dead()
 
     def hurry(self, setattr_: Callable[[str, object], None]) -> None:
-        setattr_("brokers.sqlite.caretaker.ROUND_S", 0.02)
+        setattr_("brokers.sqlite.maintenance.scheduler.ROUND_S", 0.02)
 
     @contextmanager
     def _disk_full(self) -> Iterator[None]:
@@ -162,13 +162,13 @@ class SQLiteEngine(Engine):
     @contextmanager
     def _stuck(self) -> Iterator[None]:
         """Another process took its turn and does not go on: stopped, or its disk hangs."""
-        patience_s = brokers.sqlite.database.WRITE_TIMEOUT_S
-        brokers.sqlite.database.WRITE_TIMEOUT_S = 0.3
+        patience_s = brokers.sqlite.storage.database.WRITE_TIMEOUT_S
+        brokers.sqlite.storage.database.WRITE_TIMEOUT_S = 0.3
         try:
-            with closing(Gate(self.run_directory)) as gate, gate:
+            with closing(ProcessLock(self.run_directory)) as lock, lock:
                 yield
         finally:
-            brokers.sqlite.database.WRITE_TIMEOUT_S = patience_s
+            brokers.sqlite.storage.database.WRITE_TIMEOUT_S = patience_s
 
     OUTAGES: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"disk full": _disk_full, "stuck": _stuck}
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import apsw
 
-from brokers.sqlite.database import Database
+from brokers.sqlite.storage.database import Database
 
 from .messages import PATIENCE_S
 
@@ -23,7 +23,7 @@ def statements_run(database: Database) -> Iterator[list[str]]:
         statements.append(statement.split(maxsplit=1)[0])
         return True
 
-    connection = database._open().commits._connection
+    connection = database._open().transactions.connection
     connection.exec_trace = note
     try:
         yield statements

@@ -13,7 +13,7 @@ import pytest
 from brokers import forks
 from brokers.errors import EngineError
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.connection import connect
+from brokers.sqlite.storage.connection import connect
 from tests.support.messages import a_message
 from tests.support.processes import Process
 

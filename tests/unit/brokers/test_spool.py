@@ -196,7 +196,7 @@ def test_the_age_of_a_message_counts_from_when_it_was_spooled(
 ) -> None:
     server.kill()
     with monkeypatch.context() as patch:  # ten minutes ago
-        patch.setattr(spooled.store._arrivals, "_clock", lambda: now_ms() - 600_000)  # type: ignore[attr-defined]
+        patch.setattr(spooled.store._message_writer, "_clock", lambda: now_ms() - 600_000)  # type: ignore[attr-defined]
         sent(spooled, QueueMessage("an id", "a queue", "an actor", b"{}"))
     server.start()
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.conversations import SQLiteConversationStore, statements
-from brokers.sqlite.database import Database
-from brokers.sqlite.schema import Schema
+from brokers.sqlite.storage import Database, Schema
 from tests.support.conversations import CONVERSATION, delivery, inbound
 
 #: As the first version began a conversation.

@@ -13,8 +13,8 @@ import pytest
 from brokers.backend import QueueMessage
 from brokers.errors import EngineError
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.arrivals import INLINE_BYTES
-from brokers.sqlite.claims import Claim, Taken
+from brokers.sqlite.claims import Claim, Claimed
+from brokers.sqlite.enqueue import INLINE_BYTES
 from tests.support.messages import QUEUE
 from tests.support.sqlite import statements_run
 
@@ -71,7 +71,7 @@ def test_no_more_come_than_were_asked_for(backend: SQLiteBackend) -> None:
 def test_it_goes_back_when_the_others_cannot_be_taken(
     backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_claim: Claim, _connection: apsw.Connection) -> Taken:
+    def fail(_claim: Claim, _connection: apsw.Connection) -> Claimed:
         raise EngineError("away")
 
     for name in "ab":
@@ -122,7 +122,7 @@ def test_statements_are_not_prepared_anew_as_time_goes_by(backend: SQLiteBackend
             prepared.append(action)
         return apsw.SQLITE_OK
 
-    backend.database._open().commits._connection.authorizer = note
+    backend.database._open().transactions.connection.authorizer = note
     for number in range(6):
         prepared.clear()  # the first rounds do prepare
         clock.now_ms += 1

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from brokers.errors import EngineError
-from brokers.sqlite.connection import connect
-from brokers.sqlite.database import Database
-from brokers.sqlite.schema import Schema
+from brokers.sqlite.storage.connection import connect
+from brokers.sqlite.storage.database import Database
+from brokers.sqlite.storage.schema import Schema
 from tests.support.waiting import eventually
 
 SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT)",))

@@ -16,10 +16,11 @@ from dramatiq.middleware.threading import raise_thread_exception
 
 from brokers.errors import EngineError
 from brokers.interrupts import expose
-from brokers.sqlite.database import Database
-from brokers.sqlite.gate import Gate
-from brokers.sqlite.schema import Schema
-from brokers.sqlite.write import Change
+from brokers.sqlite.maintenance.vacuum import give_space_back
+from brokers.sqlite.storage.database import Database
+from brokers.sqlite.storage.operations import Change
+from brokers.sqlite.storage.process_lock import ProcessLock
+from brokers.sqlite.storage.schema import Schema
 from tests.support.messages import PATIENCE_S
 from tests.support.sqlite import snapshot_of
 from tests.support.waiting import eventually
@@ -75,9 +76,13 @@ def test_an_operation_that_fails_leaves_nothing_behind(database: Database) -> No
     assert names(database) == []
 
 
-def test_who_gave_up_at_the_gate_is_not_served(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_caller_that_gave_up_is_not_served(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     add(database, "before")
-    with closing(Gate(database.run_directory)) as gate, gate, pytest.raises(EngineError, match="within"):
+    with (
+        closing(ProcessLock(database.run_directory)) as process_lock,
+        process_lock,
+        pytest.raises(EngineError, match="within"),
+    ):
         insert("never").wait(database.submit, 0.01)
     add(database, "after")
     assert names(database) == ["before", "after"]
@@ -181,7 +186,7 @@ def is_added(database: Database, name: str) -> bool:
 
 
 def give_back(database: Database) -> None:
-    for _ in database.give_back_spare_space(1_000_000):
+    for _ in give_space_back(database, 1_000_000):
         pass
 
 
@@ -193,7 +198,7 @@ def test_spare_space_is_given_back(database: Database) -> None:
         give_back(database)
         return database.path.stat().st_size < 1_000_000
 
-    eventually(is_small)  # not at the first try, when the log's own thread is at the gate
+    eventually(is_small)  # not at the first try, when the log's own thread has the process lock
     assert database.wal_bytes() > 0  # it keeps its length: making it longer costs time
 
 
@@ -211,7 +216,7 @@ def test_a_file_that_cannot_give_anything_back_is_left_alone(tmp_path: Path) -> 
 
 
 def test_a_long_log_is_cut(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brokers.sqlite.write_ahead_log.KEPT_PAGES", 100)
+    monkeypatch.setattr("brokers.sqlite.storage.wal_checkpoint.KEPT_PAGES", 100)
     add(database, "x" * 3_000_000)
     assert database.wal_bytes() > 3_000_000
 
@@ -234,7 +239,7 @@ def test_a_reader_does_not_hold_up_writers_for_want_of_space(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Space is given back when nobody reads: it is not worth keeping every process waiting."""
-    monkeypatch.setattr("brokers.sqlite.connection.BUSY_TIMEOUT_MS", 600_000)
+    monkeypatch.setattr("brokers.sqlite.storage.connection.BUSY_TIMEOUT_MS", 600_000)
     add(database, "x" * 2_000_000)
     with snapshot_of(database, "thing"), ThreadPoolExecutor() as pool:
         add(database, "y")

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from brokers.backend import QueueBackend
-from brokers.sqlite.log_sync import LogSync
+from brokers.sqlite.storage.wal_fsync import WalFsync
 from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, a_message
 from tests.support.remote import Remote
@@ -33,7 +33,7 @@ class CountingFile(apsw.VFSFile):
         super().xSync(flags)
 
 
-class CountingSync(LogSync):
+class CountingSync(WalFsync):
     """Ours, in the same way."""
 
     def finish(self) -> None:
@@ -54,7 +54,7 @@ _vfs: list[CountingVFS] = []
 
 def count_syncs(_: QueueBackend) -> None:
     _vfs.append(CountingVFS())
-    pytest.MonkeyPatch().setattr("brokers.sqlite.database.LogSync", CountingSync)
+    pytest.MonkeyPatch().setattr("brokers.sqlite.storage.handles.WalFsync", CountingSync)
 
 
 def syncs_so_far(_: QueueBackend) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from brokers.errors import UnsupportedDatabase
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.filesystem import refuse_network_filesystem
+from brokers.sqlite.storage.filesystem import refuse_network_filesystem
 
 ROOT = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw"
 

@@ -15,10 +15,10 @@ import apsw
 import pytest
 
 from brokers.errors import EngineError
-from brokers.sqlite import attempts, commits
-from brokers.sqlite.database import Database
-from brokers.sqlite.schema import Schema
-from brokers.sqlite.write import Change
+from brokers.sqlite.storage import open_backoff, transactions
+from brokers.sqlite.storage.database import Database
+from brokers.sqlite.storage.operations import Change
+from brokers.sqlite.storage.schema import Schema
 from tests.support.waiting import eventually
 
 SCHEMA = Schema("things", ("CREATE TABLE thing (name TEXT)",))
@@ -249,7 +249,7 @@ def test_acknowledgements_of_a_lost_database_are_not_tried_for_ever(
 def test_a_damaged_file_fails_at_once_until_it_is_mended(
     database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commits, "WORTH_ANOTHER_TRY_S", 0.0)
+    monkeypatch.setattr(transactions, "REOPEN_DAMAGED_AFTER_S", 0.0)
     add(database, "x" * 100_000)
     database.close()
     whole = path.read_bytes()
@@ -273,14 +273,14 @@ def is_added(database: Database, name: str) -> bool:
     return False
 
 
-class TestAttempts:
+class TestOpenBackoff:
     """What cannot be opened is not tried for each caller."""
 
     def test_the_last_failure_is_the_answer_during_a_pause(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(attempts, "FIRST_S", 60.0)
-        monkeypatch.setattr(attempts, "LONGEST_S", 60.0)
+        monkeypatch.setattr(open_backoff, "FIRST_S", 60.0)
+        monkeypatch.setattr(open_backoff, "LONGEST_S", 60.0)
         path.mkdir()  # cannot be opened as a file
         with closing(Database(path, SCHEMA)) as database:
             for _ in range(2):
@@ -291,7 +291,7 @@ class TestAttempts:
                 names(database)
 
     def test_the_first_failure_has_no_pause(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(attempts, "FIRST_S", 60.0)
+        monkeypatch.setattr(open_backoff, "FIRST_S", 60.0)
         path.mkdir()
         with closing(Database(path, SCHEMA)) as database:
             with pytest.raises(EngineError, match="CantOpen"):

@@ -13,7 +13,7 @@ import pytest
 
 from brokers.backend import DeadLetterFilter
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.arrivals import INLINE_BYTES
+from brokers.sqlite.enqueue import INLINE_BYTES
 from tests.support.messages import a_message, claimed
 from tests.support.processes import Process
 

@@ -16,8 +16,9 @@ import pytest
 
 from brokers.backend import QueueBackend
 from brokers.errors import EngineError
-from brokers.sqlite import SQLiteBackend, attempts
-from brokers.sqlite.arrivals import Arrival
+from brokers.sqlite import SQLiteBackend
+from brokers.sqlite.enqueue import Enqueue
+from brokers.sqlite.storage import open_backoff
 from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, a_message
 from tests.support.remote import Remote
@@ -125,7 +126,7 @@ def write_by_descriptor(fd: int, data: Any, offset: int) -> int:
 
 def put_in_place(_: QueueBackend) -> None:
     _vfs.append(Files())
-    attempts.LONGEST_S = 0.0  # what is refused in a pause meets no failing disk
+    open_backoff.LONGEST_S = 0.0  # what is refused in a pause meets no failing disk
     os.fdatasync = sync_by_descriptor
     os.pwrite = write_by_descriptor
 
@@ -187,8 +188,8 @@ def together_behind_what_was_not_synced(backend: SQLiteBackend) -> list[str]:
     backend.release(backend.dequeue(QUEUE, limit=1, timeout_s=0))
     _disk.failures = 1
     messages = [a_message() for _ in range(2)]
-    arrivals = [Arrival(message, backend._arrivals) for message in messages]
-    backend.database._open().commits.commit(list(arrivals))
+    arrivals = [Enqueue(message, backend._message_writer) for message in messages]
+    backend.database._open().transactions.commit(list(arrivals))
     return stored + [m.message_id for m, arrival in zip(messages, arrivals, strict=True) if not arrival.error]
 
 

@@ -13,7 +13,7 @@ from dramatiq.errors import BrokerConnectionError
 
 from brokers.errors import EngineError
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.caretaker import Caretaker
+from brokers.sqlite.maintenance.recovery import Recovery
 from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, claimed, stats_of, stored
 from tests.support.remote import Remote
@@ -77,7 +77,7 @@ def fails(times: int, then: Callable[..., Any], error: Exception) -> Callable[..
 
 
 @pytest.mark.starts_processes
-def test_the_caretaker_outlives_its_errors(
+def test_the_maintenance_outlives_its_errors(
     engine: SQLiteEngine, backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.hurry(monkeypatch.setattr)
@@ -85,8 +85,8 @@ def test_the_caretaker_outlives_its_errors(
     backend.dequeue("another", limit=1, timeout_s=0)
     with Remote(engine) as victim:
         claimed(victim.backend)
-        recover = fails(3, Caretaker.recover, OSError("too many open files"))
-        monkeypatch.setattr(Caretaker, "recover", recover)
+        recover = fails(3, Recovery.recover, OSError("too many open files"))
+        monkeypatch.setattr(Recovery, "recover", recover)
 
     assert claimed(backend).message_id == message_id
 
@@ -95,8 +95,8 @@ def test_who_cannot_start_consuming_leaves_nothing_behind(
     engine: SQLiteEngine, backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message_id = stored(backend)
-    recover = fails(3, Caretaker.recover, EngineError("away"))
-    monkeypatch.setattr(Caretaker, "recover", recover)
+    recover = fails(3, Recovery.recover, EngineError("away"))
+    monkeypatch.setattr(Recovery, "recover", recover)
     for _ in range(3):
         with pytest.raises(BrokerConnectionError):
             backend.dequeue(QUEUE, limit=1, timeout_s=0)

@@ -12,7 +12,7 @@ import pytest
 from brokers.backend import QueueBackend
 from brokers.errors import UnsupportedDatabase
 from brokers.sqlite import SQLiteBackend
-from brokers.sqlite.schema import Schema
+from brokers.sqlite.storage.schema import Schema
 from tests.support.messages import a_message
 
 STEPS = ("CREATE TABLE things (name TEXT)", "ALTER TABLE things ADD COLUMN size INTEGER DEFAULT 1")

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
-from brokers.sqlite import SQLiteBackend, statements, tables
-from brokers.sqlite.arrivals import INLINE_BYTES, Arrival
-from brokers.sqlite.database import Database
-from brokers.sqlite.schema import Schema
-from brokers.sqlite.sweep import sweep_spent_ids
-from brokers.sqlite.tidying import Tidying
+from brokers.clock import now_ms
+from brokers.sqlite import SQLiteBackend, operator_statements, statements, tables
+from brokers.sqlite.enqueue import INLINE_BYTES, Enqueue
+from brokers.sqlite.liveness.process_registry import ProcessEntry
+from brokers.sqlite.maintenance.id_cleanup import delete_spent_ids
+from brokers.sqlite.maintenance.recovery import Recovery
+from brokers.sqlite.maintenance.scheduler import Maintenance
+from brokers.sqlite.storage.database import Database
+from brokers.sqlite.storage.schema import Schema
 from tests.conformance.test_state_machine import Modelled, Queue, picks, processes, queues
 from tests.support.engines import SQLiteEngine
 from tests.support.messages import QUEUE, a_message, found, stats_of
@@ -34,14 +37,14 @@ SPENT = "SELECT message_id FROM spent_id"
 
 @pytest.fixture
 def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQLiteBackend]:
-    monkeypatch.setattr("brokers.sqlite.caretaker.THOROUGH_EVERY", 10**9)  # it leaves tidying up to the test
+    monkeypatch.setattr("brokers.sqlite.maintenance.scheduler.THOROUGH_EVERY", 10**9)  # the test cleans up
     with closing(SQLiteBackend(tmp_path / "queue.db")) as backend:
         yield backend
 
 
 def fill(backend: SQLiteBackend, count: int, **fields: int) -> None:
-    arrivals = [Arrival(a_message(payload=b"x", **fields), backend._arrivals) for _ in range(count)]
-    backend.database.write(lambda connection: Arrival.apply_all(connection, arrivals))
+    arrivals = [Enqueue(a_message(payload=b"x", **fields), backend._message_writer) for _ in range(count)]
+    backend.database.write(lambda connection: Enqueue.apply_all(connection, arrivals))
 
 
 def acked(backend: SQLiteBackend, count: int) -> list[str]:
@@ -57,8 +60,12 @@ def ids(backend: SQLiteBackend, query: str) -> set[object]:
     return {row[0] for row in backend.database.read(lambda c: c.execute(query).fetchall())}
 
 
-def sweep(backend: SQLiteBackend) -> None:
-    for _ in sweep_spent_ids(backend.database):
+def recovery_of(database: Database, entry: ProcessEntry) -> Recovery:
+    return Recovery(database, entry, max_deliveries=5, clock=now_ms, on_recovered=lambda: None)
+
+
+def clean_up_ids(backend: SQLiteBackend) -> None:
+    for _ in delete_spent_ids(backend.database):
         pass
 
 
@@ -74,58 +81,58 @@ def test_while_there_are_few_an_id_goes_with_its_message(backend: SQLiteBackend)
     assert not ids(backend, SPENT)
 
 
-def test_of_many_the_ids_are_swept_together(backend: SQLiteBackend) -> None:
+def test_of_many_the_ids_are_deleted_together(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     gone: set[object] = set(acked(backend, 1_000))
-    sweep(backend)
+    clean_up_ids(backend)
     assert ids(backend, SPENT) == gone  # it was not worth it yet
     assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
 
     gone |= set(acked(backend, 4_000))
-    sweep(backend)
+    clean_up_ids(backend)
     assert not ids(backend, SPENT)
     assert ids(backend, KNOWN) == ids(backend, LIVE)
 
 
-def test_nothing_is_left_to_sweep_when_all_is_done(backend: SQLiteBackend) -> None:
+def test_no_id_is_left_when_all_is_done(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     acked(backend, MANY)
-    sweep(backend)
+    clean_up_ids(backend)
 
     assert not ids(backend, KNOWN)
     assert not ids(backend, SPENT)
 
 
-def test_an_id_that_is_there_again_is_not_swept(backend: SQLiteBackend) -> None:
+def test_an_id_that_is_there_again_is_not_deleted(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     [again, *_] = acked(backend, 5_000)
     assert backend.enqueue(a_message(message_id=again, payload=b"again"))
     assert not backend.enqueue(a_message(message_id=again))
-    sweep(backend)
+    clean_up_ids(backend)
 
     assert again in ids(backend, KNOWN)
     assert found(backend, again).payload == b"again"
     assert not backend.enqueue(a_message(message_id=again))
 
 
-def test_a_sweep_that_was_broken_off_is_made_again(backend: SQLiteBackend) -> None:
+def test_a_cleanup_that_was_broken_off_is_made_again(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     acked(backend, 5_000)
-    steps = sweep_spent_ids(backend.database)
+    steps = delete_spent_ids(backend.database)
     next(steps)
     del steps
 
-    sweep(backend)
+    clean_up_ids(backend)
     assert ids(backend, KNOWN) == ids(backend, LIVE)
     assert not ids(backend, SPENT)
 
 
-def test_two_sweeps_at_a_time_leave_nothing_behind(backend: SQLiteBackend) -> None:
+def test_two_cleanups_at_a_time_leave_nothing_behind(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     acked(backend, 5_000)
-    slow = sweep_spent_ids(backend.database)
+    slow = delete_spent_ids(backend.database)
     next(slow)
-    sweep(backend)
+    clean_up_ids(backend)
     gone = set(acked(backend, 800))  # noted after both began: not theirs
 
     for _ in slow:
@@ -134,22 +141,22 @@ def test_two_sweeps_at_a_time_leave_nothing_behind(backend: SQLiteBackend) -> No
     assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
 
 
-def test_of_very_many_so_many_are_swept_at_a_time(
+def test_of_very_many_so_many_are_deleted_at_a_time(
     backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("brokers.sqlite.sweep.MOST", 700)
+    monkeypatch.setattr("brokers.sqlite.maintenance.id_cleanup.MAX_IDS", 700)
     fill(backend, MANY)
     gone = acked(backend, 1_000)
-    sweep(backend)
+    clean_up_ids(backend)
 
     assert ids(backend, SPENT) == set(gone[700:])
     assert ids(backend, KNOWN) == ids(backend, LIVE) | set(gone[700:])
 
 
-def test_the_caretaker_has_them_swept(backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_maintenance_deletes_them(backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(backend, MANY)
     acked(backend, 5_000)
-    monkeypatch.setattr("brokers.sqlite.caretaker.THOROUGH_EVERY", 1)
+    monkeypatch.setattr("brokers.sqlite.maintenance.scheduler.THOROUGH_EVERY", 1)
 
     eventually(lambda: not ids(backend, SPENT))
     assert ids(backend, KNOWN) == ids(backend, LIVE)
@@ -158,9 +165,14 @@ def test_the_caretaker_has_them_swept(backend: SQLiteBackend, monkeypatch: pytes
 def test_one_process_is_enough(backend: SQLiteBackend) -> None:
     fill(backend, MANY)
     gone: set[object] = set(acked(backend, 5_000))
-    other = Tidying(backend.database, is_first=lambda: False)
-    other.begin()
-    other.close()
+    session = backend._consumer_session()
+    with closing(ProcessEntry(backend.database.run_directory)) as entry:
+        [not_first] = [
+            recovery
+            for own in (session.entry, entry)
+            if not (recovery := recovery_of(backend.database, own)).is_first()
+        ]
+        Maintenance(backend.database, session.receiver, not_first).clean_up()
 
     assert ids(backend, SPENT) == gone
     assert ids(backend, KNOWN) == ids(backend, LIVE) | gone
@@ -171,11 +183,11 @@ def test_one_process_is_enough(backend: SQLiteBackend) -> None:
     [
         statements.ACK,
         statements.ACK_ALL,
-        statements.FLUSH_LIVE,
-        statements.FLUSH_DEAD,
-        statements.discard([]),
-        statements.FORGET_IDS,
-        statements.SWEPT,
+        operator_statements.DELETE_MESSAGES_OF_QUEUE,
+        operator_statements.DELETE_DEAD_LETTERS_OF_QUEUE,
+        operator_statements.discard([]),
+        statements.DELETE_KNOWN_IDS,
+        statements.DELETE_SPENT_IDS,
     ],
 )
 def test_what_deletes_keeps_no_copy_of_what_it_changes(backend: SQLiteBackend, statement: str) -> None:
@@ -233,7 +245,7 @@ def test_a_flushed_queue_has_none(backend: SQLiteBackend) -> None:
 
 
 class TidiedQueue(Queue):
-    """The contract's state machine, many messages at a time, and now and then a sweep."""
+    """The contract's state machine, many messages at a time, and now and then a cleanup of ids."""
 
     backends: list[SQLiteBackend]  # type: ignore[assignment]
 
@@ -242,22 +254,24 @@ class TidiedQueue(Queue):
         first, *others = [a_message(queue=queue) for _ in range(3)]
         known = self.pick(again, "waiting")
         twice = [] if known is None else [a_message(message_id=known, queue=queue)]
-        arrivals = [Arrival(each, self.backends[by]._arrivals) for each in (first, *twice, *others, first)]
-        self.backends[by].database.write(lambda connection: Arrival.apply_all(connection, arrivals))
+        arrivals = [
+            Enqueue(each, self.backends[by]._message_writer) for each in (first, *twice, *others, first)
+        ]
+        self.backends[by].database.write(lambda connection: Enqueue.apply_all(connection, arrivals))
         assert [each.result for each in arrivals] == [True, *(False for _ in twice), True, True, False]
         for each in (first, *others):
             self.model[each.message_id] = Modelled(queue, 0, each.payload, self.now, self.place())
 
     @rule(by=processes)
-    def sweep(self, by: int) -> None:
-        sweep(self.backends[by])
+    def clean_up(self, by: int) -> None:
+        clean_up_ids(self.backends[by])
 
     @invariant()
-    def every_id_without_a_message_will_be_swept(self) -> None:
+    def every_id_without_a_message_will_be_deleted(self) -> None:
         def all_ids(connection: apsw.Connection) -> list[set[object]]:
             return [{row[0] for row in connection.execute(query)} for query in (KNOWN, LIVE, SPENT)]
 
-        known, live, spent = self.backends[0].database.read(all_ids)  # in one snapshot: others sweep too
+        known, live, spent = self.backends[0].database.read(all_ids)  # in one snapshot: others clean up too
         assert live <= known <= live | spent
 
 
@@ -281,7 +295,7 @@ def test_ids_and_counts_are_right_whatever_happens(tmp_path: Path, monkeypatch: 
 def test_the_oldest_that_was_tried_before_is_found_without_a_search(tmp_path: Path) -> None:
     with closing(SQLiteBackend(tmp_path / "queue.db")) as backend:
         plan: Any = backend.database.read(
-            lambda c: c.execute("EXPLAIN QUERY PLAN " + statements.OLDEST_TRIED, (QUEUE,)).fetchall()
+            lambda c: c.execute("EXPLAIN QUERY PLAN " + operator_statements.OLDEST_TRIED, (QUEUE,)).fetchall()
         )
     assert [row[3] for row in plan] == ["SEARCH message_queue USING INDEX message_tried (queue=?)"]
 

@@ -1,0 +1,1 @@
+"""Work that consuming processes do beside the messages: recovery, cleanup of ids, giving space back."""
