@@ -7,7 +7,7 @@ from typing import Any
 from dramatiq import Broker, Message, Middleware
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
-from brokers.consumer import DurableMessage
+from brokers.durable_message import DurableMessage
 
 from .masking import masked
 from .reply import Reply

@@ -9,7 +9,7 @@ import structlog
 from dramatiq.errors import Retry
 
 from brokers.clock import now_ms
-from brokers.durable import message_in_hand
+from brokers.durable import current_message
 from brokers.errors import EngineError
 
 from .channels import NotSentEver, NotSentYet, PerhapsSent
@@ -156,7 +156,7 @@ def _begin_sending(reply_id: str) -> Reply | None:
     When the store does not answer, the mark may have been made all the same, or be made later, and no call
     follows. So the message remembers the attempt, and the next one knows that nothing was sent under it.
     """
-    message = message_in_hand()
+    message = current_message()
     void = [] if message is None else message.options.get(VOID_ATTEMPTS, [])
     attempt = max([now_ms(), *(each + 1 for each in void)])  # a new one: under it a call is made
     try:
@@ -206,7 +206,7 @@ def _look_again_or_decide(reply: Reply) -> None:
     if services().channel(reply.channel).not_found_is_not_sent:
         _send_again(reply)
         return
-    message = message_in_hand()
+    message = current_message()
     looks = 1 + (message.options.get("retries", 0) if message is not None else 0)
     delays_ms = services().settings.reconcile_delays_ms
     if looks < len(delays_ms):

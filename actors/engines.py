@@ -45,9 +45,9 @@ def queue_backend(settings: Settings, engine: str) -> QueueBackend:
 
 def hold_policy(settings: Settings, broker: DurableBroker) -> HoldPolicy:
     """Choose how messages of the broker's engine know of each other."""
-    if settings.queue_backend == "sqs":
-        return ExpiringPolicy(longest_run_ms=int(1_000 * settings.longest_run_s))
-    return LookupPolicy(broker)
+    if broker.backend.capabilities.looks_up:
+        return LookupPolicy(broker)
+    return ExpiringPolicy(longest_run_ms=int(1_000 * settings.longest_run_s))
 
 
 def conversation_store(settings: Settings, engine: str) -> ConversationStore:

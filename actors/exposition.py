@@ -13,9 +13,9 @@ from dramatiq import Broker, Middleware, Worker
 from prometheus_client import make_wsgi_app
 from prometheus_client.registry import Collector
 
+from brokers.cached_stats import CachedStats
 from brokers.checks import Checks
 from brokers.collectors import FileCollector, QueueCollector, StoreCollector
-from brokers.counting import Counts
 from brokers.sqlite import SQLiteBackend
 from ops.foundation.metrics import Machine, slot_number
 from ops.foundation.settings import Settings
@@ -35,7 +35,7 @@ EVERY_S = 5.0
 
 def machine(
     settings: Settings,
-    counts: Counts,
+    counts: CachedStats,
     backend: Any,
     conversations: ConversationStore,
     *,
@@ -98,7 +98,7 @@ class Exposition(Middleware):
         host, port = settings.metrics_host, settings.metrics_port
         checks = Checks({"conversations": conversations})
         registry: Any = machine(
-            settings, Counts(broker.backend), broker.backend, conversations, checks=checks
+            settings, CachedStats(broker.backend), broker.backend, conversations, checks=checks
         )
         try:
             self._server = make_server(host, port, make_wsgi_app(registry), handler_class=_Quiet)

@@ -11,7 +11,7 @@ import dramatiq
 import structlog
 
 from brokers.clock import now_ms
-from brokers.durable import message_in_hand
+from brokers.durable import current_message
 
 from .channels import Channel, InboundMessage
 from .context import bind_contact
@@ -49,7 +49,7 @@ def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> Non
     if inbound.is_answered_by_channel:
         logger.info("opt-out keyword: Twilio answers it")
         return
-    message = message_in_hand()
+    message = current_message()
     _record_inbound(inbound, received_at=now_ms() if message is None else message.message_timestamp)
     hold = _hold(inbound)
     if hold is None:
@@ -91,7 +91,7 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
 
 def _record_inbound(inbound: InboundMessage, *, received_at: int) -> None:
     """See that an inbound message is in its conversation, and that no other depends on this run."""
-    conversations, message = services().conversations, message_in_hand()
+    conversations, message = services().conversations, current_message()
     if not conversations.append(inbound, received_at=received_at):
         logger.info("message is known already: a repeated webhook, or a second delivery")
     if message is not None and message.options.get("replayed"):
@@ -129,7 +129,7 @@ def _hold(inbound: InboundMessage, *, on_behalf_of: str | None = None) -> Hold |
       on_behalf_of: the id of the message that this one stands in for, if it is not its own. That message may
         hold the conversation still: it expired while it waited for the rest of a burst.
     """
-    message, policy = message_in_hand(), services().hold_policy
+    message, policy = current_message(), services().hold_policy
     message_id = "called-directly" if message is None else message.message_id
     try:
         hold = services().conversations.hold(
@@ -151,7 +151,7 @@ def _hold(inbound: InboundMessage, *, on_behalf_of: str | None = None) -> Hold |
 
 def _snooze_until_free(inbound: InboundMessage, why: str) -> None:
     """Come back to a held conversation, unless the message was answered meanwhile."""
-    waiting, message = services().conversations.unanswered(inbound.conversation), message_in_hand()
+    waiting, message = services().conversations.unanswered(inbound.conversation), current_message()
     if all(each.message_id != inbound.message_id for each in waiting):
         send_next_reply(inbound.conversation)  # a crash may have come between the reply and its sending
         return
@@ -166,7 +166,7 @@ def _waits_for_the_rest_of_a_burst() -> bool:
     People write in bursts, and one answer to all of it is better than one to its first line. The message
     waits in the queue, so that no worker thread is kept from others meanwhile.
     """
-    message, gather_ms = message_in_hand(), services().settings.reply_gather_ms
+    message, gather_ms = current_message(), services().settings.reply_gather_ms
     if message is None or not gather_ms or message.options.get("gathered"):
         return False
     message.options["gathered"] = True

@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 
 from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
-from brokers.middleware import AgeLimit, Metrics, Retries, TimeLimit, stack
+from brokers.middleware import AgeLimit, Metrics, Retries, TimeLimit, default_middleware
 from ops.foundation.logging import configure_logging
 from ops.foundation.metrics import keep_metrics_in
 from ops.foundation.settings import Settings, SettingsError, load_settings
@@ -127,7 +127,7 @@ broker = DurableBroker(
     _open_queue,
     middleware=[
         LogContext(),
-        *stack(),
+        *default_middleware(),
         Startup(lambda: boot().settings),
         Exposition(services),
     ],

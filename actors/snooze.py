@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from dramatiq.errors import Retry
 
-from brokers.durable import message_in_hand
+from brokers.durable import current_message
 
 from .services import services
 
@@ -21,7 +21,7 @@ def snooze(why: str) -> None:
     Parameters:
       why: what it has to wait for, for the log.
     """
-    message = message_in_hand()
+    message = current_message()
     if message is None:
         raise Retry(why, delay=SNOOZE_MS)
     logger.info(why)

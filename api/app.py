@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -16,10 +15,9 @@ from prometheus_client.registry import Collector
 
 from actors.exposition import machine
 from actors.services import Services, boot
-from brokers.backend import QueueBackend
+from brokers.cached_stats import CachedStats
 from brokers.checks import Checks, Store
 from brokers.collectors import SpoolCollector
-from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 from brokers.sqlite import SQLiteBackend
 from ops.foundation.credentials import without_credentials
@@ -56,7 +54,7 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     parts = boot()
     signatures = _signature_check(parts)
     spool = _spool(parts)
-    counts = Counts(parts.broker.backend)
+    counts = CachedStats(parts.broker.backend)
     audit = AuditLog(parts.settings.dashboard_audit_path) if parts.settings.dashboard_enabled else None
     checks = _checks(parts, spool, audit)
     pages = (
@@ -124,7 +122,7 @@ def _checks(parts: Services, spool: SpooledBackend | None, audit: AuditLog | Non
 
 def _machine(
     parts: Services,
-    counts: Counts,
+    counts: CachedStats,
     checks: Checks,
     spool: SpooledBackend | None,
     supervisor: Supervisor | None,
@@ -141,7 +139,7 @@ def _machine(
 
 def _dashboard(
     parts: Services,
-    counts: Counts,
+    counts: CachedStats,
     audit: AuditLog,
     *,
     checks: Checks,
@@ -173,14 +171,14 @@ def _telemetry(settings: Settings) -> TelemetryConfig:
 def _spool(parts: Services) -> SpooledBackend | None:
     """Put a spool before an engine that may be away while this machine is not."""
     settings = parts.settings
-    if settings.queue_backend != "redis":
+    if not parts.broker.backend.capabilities.can_be_spooled:
         return None
     spooled = SpooledBackend(
         parts.broker.backend,
         SQLiteBackend(settings.spool_path, max_message_bytes=settings.queue_max_message_bytes),
         patience_s=settings.spool_after_s,
     )
-    parts.broker.backend = cast(QueueBackend, spooled)  # which has all verbs, most by delegation
+    parts.broker.backend = spooled
     return spooled
 
 

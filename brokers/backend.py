@@ -1,4 +1,4 @@
-"""What a queue engine promises: the verbs, and the records that pass through them.
+"""What a queue engine promises, by who needs it: workers, operators, movers.
 
 An engine stores opaque payloads; it knows nothing of Dramatiq's messages. `DurableBroker` stands on
 top of it and speaks Dramatiq. A message is in one of four states:
@@ -8,161 +8,61 @@ top of it and speaks Dramatiq. A message is in one of four states:
     running   claimed by a process, under a token
     dead      set aside for a person, with the reason
 
-Done is gone. All times are milliseconds since the epoch, of the engine's clock.
+A message that is done is deleted. docs/promises.md has the promises I1 to I9. An engine says in its
+`Capabilities` what it cannot do; a method for that raises `Unsupported`.
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from .clock import now_ms
-
-State = Literal["ready", "delayed", "running", "dead"]
-
-#: Why a message was set aside. `failed` is an exception that was not worth another retry;
-#: `max_deliveries` a message whose worker died under it again and again.
-Reason = Literal[
-    "failed", "rejected", "expired", "undecodable", "unknown_actor", "undeliverable", "max_deliveries"
-]
-
-
-#: An engine's own name for a message: a row's number, or the message's id itself.
-Key = Any
-
-#: What a message is held by: its key, and the token it was claimed under.
-Lease = tuple[Key, int]
-
-
-class QueueMessage(NamedTuple):
-    """A message on its way in."""
-
-    message_id: str
-    queue: str
-    actor: str
-    payload: bytes
-    priority: int = 0  # lower is claimed first, as in Dramatiq
-    delay_ms: int = 0
-    unique_key: str | None = None  # while this key is taken, no other message under it is stored
-    unique_for_ms: int = 0  # how long the key stays taken, whatever becomes of the message
-    waited_ms: int = 0  # how long ago it first came in, elsewhere: it counts as enqueued then
-
-
-class Delivery(NamedTuple):
-    """A message handed to this process, and the token that proves it still holds it."""
-
-    key: Key
-    token: int  # fencing token: what is done under a stale one changes nothing
-    queue: str
-    message_id: str
-    payload: bytes
-    deliveries: int  # how often it was handed out, this time included
-    enqueued_at: int
-    due_at: int
-    crashes: int = 0  # how often its worker died while running it
-    claimed_at: int | None = (
-        None  # when it was handed out, by the engine's clock; None if that is this machine's
-    )
-    claimed_s: float = 0.0  # the same moment, or one soon after, by this process's monotonic clock
-
-    @property
-    def now_ms(self) -> int:
-        """The time by the engine's clock. This machine's may differ from it, by days."""
-        if self.claimed_at is None:
-            return now_ms()
-        return self.claimed_at + int((time.monotonic() - self.claimed_s) * 1000)
-
-    @property
-    def age_ms(self) -> int:
-        """How long ago the message came in, in milliseconds, by the engine's clock."""
-        return max(0, self.now_ms - self.enqueued_at)
-
-    @property
-    def lease(self) -> Lease:
-        """Of all deliveries of this message, which one it is. Two may be in one process for a moment."""
-        return self.key, self.token
-
-
-class StoredMessage(NamedTuple):
-    """A message at rest, as operators see it."""
-
-    message_id: str
-    queue: str
-    actor: str
-    state: State
-    payload: bytes
-    priority: int
-    deliveries: int
-    crashes: int  # how often its worker died while running it
-    enqueued_at: int
-    due_at: int
-    last_error: str | None
-    reason: str | None = None  # dead letters only
-    died_at: int | None = None  # dead letters only
+from .records import DeadLetterFilter, Delivery, QueueMessage, QueueStats, Reason, State, StoredMessage
 
 
 @dataclass(frozen=True, slots=True)
-class QueueStats:
-    """One queue, counted.
+class Capabilities:
+    """What an engine can do. The conformance suite branches on it, and so does whatever shows a queue.
 
     Attributes:
-      oldest_due_at: when the longest waiting message became due, be it ready or a delayed one that nobody has
-        made ready; None when none waits, or when the engine cannot tell.
-      waits_since: since when the message waits that has waited longest for its end: since it became due, or,
-        if it was tried before, since it came in. The second kind may be delayed, or just be tried again. None
-        as above.
-      counted_at: the time when these were counted, by the engine's clock, which its other times are of; None
-        when it does not tell.
-      done: messages finished since the database was made; survives restarts. None: the engine does not count.
-      died: how many became dead letters since then, by reason, whatever became of those.
+      looks_up: messages can be looked up, by id and by page, without being received.
+      dead_letters: dead letters can be listed, counted, replayed and discarded.
+      unique_ids: a message whose id is there already is not stored again.
+      unique_keys: a message may have a unique key.
+      pauses: a queue can be paused.
+      moves: messages can be taken over from another engine, and handed to one.
+      hands_out_once: a message is handed to one process at a time, and a stale token changes nothing.
+      counts_crashes: what was only claimed when its process died does not count as a crash.
+      priorities: order what is claimed, across processes.
+      exact: counts are exact, ages and what was done are known, delays are kept to the millisecond.
+      costs: each request costs money, so that asking again and again is to be avoided.
+      is_remote: it may be away while this machine is not.
+      lookup_page: how many messages may be looked up together without holding up others.
     """
 
-    queue: str
-    ready: int
-    delayed: int
-    running: int
-    dead: int
-    done: int | None
-    oldest_due_at: int | None
-    paused: bool
-    waits_since: int | None = None
-    counted_at: int | None = None
-    died: Mapping[str, int] = field(default_factory=dict)
-
-    def seconds_since(self, at: int | None) -> float | None:
-        """How long before the counting a time of the engine's was, in seconds; None for none.
-
-        The clock of this machine may differ from the engine's, and is not asked when the engine told its own.
-        """
-        if at is None:
-            return None
-        return max(0, (now_ms() if self.counted_at is None else self.counted_at) - at) / 1000
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterFilter:
-    """Which dead letters are meant. What is left None does not narrow.
-
-    Attributes:
-      text: a part of the payload or of the last error, to the letter.
-      died_since, died_before: when they died, in milliseconds since the epoch; the second excluded.
-    """
-
-    queue: str | None = None
-    actor: str | None = None
-    reason: str | None = None
-    message_ids: Sequence[str] | None = None
-    text: str | None = None
-    died_since: int | None = None
-    died_before: int | None = None
+    looks_up: bool = True
+    dead_letters: bool = True
+    unique_ids: bool = True
+    unique_keys: bool = True
+    pauses: bool = True
+    moves: bool = True
+    hands_out_once: bool = True
+    counts_crashes: bool = True
+    priorities: bool = True
+    exact: bool = True
+    costs: bool = False
+    is_remote: bool = False
+    lookup_page: int = 2_000
 
     @property
-    def spellings(self) -> tuple[str, str] | None:
-        """The text, and as a payload in JSON spells it."""
-        return None if self.text is None else (self.text, json.dumps(self.text)[1:-1])
+    def can_be_spooled(self) -> bool:
+        """Whether messages can wait on this machine while the engine is away, and be forwarded once."""
+        return self.is_remote and self.unique_keys
+
+
+#: What an engine of Recado's own can do.
+EVERYTHING = Capabilities()
 
 
 class Room(Protocol):
@@ -191,10 +91,10 @@ class Boundless:
 BOUNDLESS: Room = Boundless()
 
 
-class QueueBackend(Protocol):
-    """A durable queue. Every method is thread-safe, and raises `EngineError` when the engine is away.
+class WorkerSide(Protocol):
+    """What senders and workers need.
 
-    An engine that has no such thing raises `Unsupported`.
+    Every method is thread-safe, and raises `EngineError` when the engine is away.
     """
 
     @property
@@ -213,12 +113,12 @@ class QueueBackend(Protocol):
         """
         ...
 
-    def holder_of(self, unique_key: str) -> str | None:
-        """The id of the message that has a unique key now."""
-        ...
-
     async def enqueue_async(self, message: QueueMessage) -> bool:
         """`enqueue` for an event loop: it shares commits with all other writers and blocks nothing."""
+        ...
+
+    def holder_of(self, unique_key: str) -> str | None:
+        """The id of the message that has a unique key now."""
         ...
 
     def dequeue(self, queue: str, *, limit: int, timeout_s: float, room: Room = BOUNDLESS) -> list[Delivery]:
@@ -253,12 +153,36 @@ class QueueBackend(Protocol):
         ...
 
     def now_ms(self) -> int:
-        """The time by the engine's clock, in milliseconds since the epoch."""
+        """Return the time by the engine's clock, in milliseconds since the epoch."""
         ...
 
     def sync(self) -> None:
         """Return when every earlier `ack` is written."""
         ...
+
+    def report_death(self, pid: int) -> None:
+        """Give back at once what a process of this machine held that is known to be dead.
+
+        Only who waited for that process, its parent, can know. Without a report it is found out all the
+        same, only later.
+        """
+        ...
+
+    def check(self, *, timeout_s: float) -> None:
+        """Prove that the engine can take a durable write now.
+
+        Raises:
+          EngineError: it could not within `timeout_s` seconds; the message says why.
+        """
+        ...
+
+    def close(self) -> None:
+        """Write what is still to be written, and let go of everything."""
+        ...
+
+
+class OperatorSide(Protocol):
+    """What people and dashboards need."""
 
     def stats(self) -> Sequence[QueueStats]:
         """Every queue the engine knows, counted now."""
@@ -290,17 +214,6 @@ class QueueBackend(Protocol):
         """Delete dead letters for good. Returns how many."""
         ...
 
-    def adopt(self, messages: Sequence[StoredMessage]) -> int:
-        """Store messages as another engine had them: their states, times and records. Running become ready.
-
-        Returns how many were not there already, in the same way: live, or as a dead letter.
-        """
-        ...
-
-    def remove(self, messages: Sequence[StoredMessage]) -> None:
-        """Delete messages that are somewhere else now. One that is running, or in another state, stays."""
-        ...
-
     def pause(self, queue: str) -> None:
         """Stop handing out a queue's messages, in every process, until `resume`."""
         ...
@@ -313,27 +226,26 @@ class QueueBackend(Protocol):
         """Delete every message of a queue, dead letters included."""
         ...
 
-    def report_death(self, pid: int) -> None:
-        """Give back at once what a process of this machine held that is known to be dead.
 
-        Only who waited for that process, its parent, can know. Without a report it is found out all the
-        same, only later.
+class MoverSide(Protocol):
+    """What it takes to move messages from one engine to another."""
+
+    def adopt(self, messages: Sequence[StoredMessage]) -> int:
+        """Store messages as another engine had them: their states, times and records. Running become ready.
+
+        Returns how many were not there already, in the same way: live, or as a dead letter.
         """
         ...
 
-    def check(self, *, timeout_s: float) -> None:
-        """Prove that the engine can take a durable write now.
-
-        Raises:
-          EngineError: it could not within `timeout_s` seconds; the message says why.
-        """
-        ...
-
-    def close(self) -> None:
-        """Write what is still to be written, and let go of everything."""
+    def remove(self, messages: Sequence[StoredMessage]) -> None:
+        """Delete messages that are somewhere else now. One that is running, or in another state, stays."""
         ...
 
 
-def earlier_of(one: int | None, other: int | None) -> int | None:
-    """The earlier of two times, of which each may be missing."""
-    return min((at for at in (one, other) if at is not None), default=None)
+class QueueBackend(WorkerSide, OperatorSide, MoverSide, Protocol):
+    """A durable queue."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
+        ...

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .window import Window
+    from .prefetch_window import PrefetchWindow
 
 
 class Capacity:
@@ -22,12 +22,12 @@ class Capacity:
     """
 
     def __init__(self) -> None:
-        self._windows: tuple[Window, ...] = ()
+        self._windows: tuple[PrefetchWindow, ...] = ()
         self._threads = 0
         self.changed = threading.Condition()
-        self.waiting: frozenset[Window] = frozenset()
+        self.waiting: frozenset[PrefetchWindow] = frozenset()
 
-    def join(self, window: Window) -> None:
+    def join(self, window: PrefetchWindow) -> None:
         """Have one more window share the threads."""
         with self.changed:
             self._windows += (window,)

@@ -10,10 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from .backend import QueueStats, Reason
+from .cached_stats import CachedStats
 from .checks import Checks
-from .counting import Counts
 from .errors import EngineError
+from .records import QueueStats, Reason
 from .spool import SpooledBackend
 from .sqlite.storage import Database
 
@@ -27,7 +27,7 @@ class QueueCollector(Collector):
       counts: counts them.
     """
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: CachedStats) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:

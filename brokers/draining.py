@@ -9,7 +9,8 @@ from dramatiq import Worker
 from dramatiq.common import iter_queue
 from dramatiq.errors import BrokerConnectionError
 
-from .consumer import DurableConsumer, DurableMessage
+from .consumer import DurableConsumer
+from .durable_message import DurableMessage
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 LAST_LOOK_S = 8.0
 
 
-def give_back_what_waits(worker: Worker) -> None:
+def release_prefetched(worker: Worker) -> None:
     """Put what the worker claimed and has not begun back into the queue, now, and claim nothing more.
 
     `Worker.stop` does so as well, but not before the last running message is done, which may be minutes.

@@ -15,27 +15,29 @@ from dramatiq.common import current_millis
 from dramatiq.errors import BrokerConnectionError, DecodeError, QueueJoinTimeout, QueueNotFound
 from dramatiq.middleware import MiddlewareError, Retries
 
-from .backend import QueueBackend, QueueMessage
+from .backend import QueueBackend
 from .capacity import Capacity
-from .consumer import DurableConsumer, DurableMessage
-from .departure import Departure
-from .draining import give_back_what_waits
+from .consumer import DurableConsumer
+from .draining import release_prefetched
+from .durable_message import DurableMessage
 from .errors import WorkersDied
 from .forks import abandon_in_children
-from .hooks import Hooks, MiddlewareList
 from .interrupts import expose
-from .isolation import PATIENCE_S, Isolation
-from .middleware import stack
+from .middleware import default_middleware
 from .middleware.exhausted import tell_exhausted, tell_failure
+from .middleware_hooks import Hooks, MiddlewareList
 from .outgoing import Plan, to_store, under_another_id, waited_ms
-from .replays import as_new
-from .window import Window
+from .poison_guard import PATIENCE_S, PoisonGuard
+from .prefetch_window import PrefetchWindow
+from .records import QueueMessage
+from .replays import reset_for_replay
+from .shutdown import Shutdown
 
 #: The message that this thread, or this coroutine, is processing.
 _in_hand: ContextVar[DurableMessage | None] = ContextVar("recado_message_in_hand", default=None)
 
 
-def message_in_hand() -> DurableMessage | None:
+def current_message() -> DurableMessage | None:
     """The message that is being processed here; None outside of a worker."""
     return _in_hand.get()
 
@@ -64,7 +66,7 @@ class DurableBroker(Broker):
 
     Parameters:
       backend: the engine, or a function that builds it when the broker is first used.
-      middleware: all middleware of this broker; None for `middleware.stack()`.
+      middleware: all middleware of this broker; None for `middleware.default_middleware()`.
       patience_s: how long others wait for a message that runs alone, and it for them, in seconds: longer than
         any may run.
     """
@@ -78,16 +80,16 @@ class DurableBroker(Broker):
     ) -> None:
         self._hooks = Hooks()
         super().__init__(middleware=[])
-        for each in stack() if middleware is None else middleware:
+        for each in default_middleware() if middleware is None else middleware:
             self.add_middleware(each)
         if callable(backend):
             self._build = backend
         else:
             self.backend = backend
-        self.queues: dict[str, Window | None] = {}
+        self.queues: dict[str, PrefetchWindow | None] = {}
         self._capacity = Capacity()
         self.patience_s = patience_s
-        self._departure = Departure()
+        self._shutdown = Shutdown()
         self.actor_options |= {"unique_for"}
         abandon_in_children(self)
 
@@ -104,8 +106,8 @@ class DurableBroker(Broker):
         """In a forked child: what the parent holds is not held here."""
         self.queues = dict.fromkeys(self.queues)
         self._capacity = Capacity()
-        self.__dict__.pop("_isolation", None)
-        self._departure = Departure()
+        self.__dict__.pop("_guard", None)
+        self._shutdown = Shutdown()
 
     @cached_property
     def backend(self) -> QueueBackend:
@@ -113,8 +115,8 @@ class DurableBroker(Broker):
         return self._build()
 
     @cached_property
-    def _isolation(self) -> Isolation:
-        return Isolation(self.backend.max_deliveries, patience_s=self.patience_s)
+    def _guard(self) -> PoisonGuard:
+        return PoisonGuard(self.backend.max_deliveries, patience_s=self.patience_s)
 
     # -- declaring ----------------------------------------------------------------------------------
 
@@ -256,12 +258,12 @@ class DurableBroker(Broker):
         if window is None:  # kept over reconnects: what is held does not change with the consumer
             explicit = dramatiq.worker.QUEUE_PREFETCH > 0
             if explicit:
-                window = Window(prefetch, adaptive=False)
+                window = PrefetchWindow(prefetch, adaptive=False)
             else:
-                window = Window(prefetch // 2, capacity=self._capacity)
+                window = PrefetchWindow(prefetch // 2, capacity=self._capacity)
             self.queues[queue_name] = window
         return DurableConsumer(
-            *(self.backend, queue_name, window, self._isolation, self._departure),
+            *(self.backend, queue_name, window, self._guard, self._shutdown),
             tell_failed=self._tell_failed,
             timeout_s=timeout / 1000,
         )
@@ -271,11 +273,11 @@ class DurableBroker(Broker):
 
         `Worker.stop` does so too.
         """
-        self._departure.begin()
+        self._shutdown.begin()
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         if signal == "worker_boot":
-            self._departure.cancel()
+            self._shutdown.cancel()
         elif signal == "worker_shutdown":
             self.leave()
         if signal == "process_message":
@@ -292,7 +294,7 @@ class DurableBroker(Broker):
             except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
                 self.logger.critical("Unexpected failure in before_%s of %r.", signal, hook, exc_info=True)
         if signal == "worker_shutdown" and isinstance(args[0], Worker):  # tests of middleware give none
-            give_back_what_waits(args[0])
+            release_prefetched(args[0])
         elif signal == "process_message" and args[0].worn_out:
             crashes = args[0].delivery.crashes
             raise WorkersDied(f"{crashes} worker processes died while they ran this message")
@@ -353,7 +355,7 @@ class DurableBroker(Broker):
         if stored is None or stored.state != "dead":
             return False
         try:
-            payload = as_new(stored.payload, at_ms=self.backend.now_ms())
+            payload = reset_for_replay(stored.payload, at_ms=self.backend.now_ms())
         except DecodeError:  # no message, or one that this process cannot read: it is replayed as it is
             payload = None
         return self.backend.replay(message_id, payload=payload)

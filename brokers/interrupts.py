@@ -1,4 +1,4 @@
-"""Who may be interrupted at any moment.
+"""Knows which threads may be interrupted at any moment.
 
 Dramatiq ends an actor that runs for too long by raising an exception in its thread, wherever that happens
 to be: also between taking a lock and the `try` that would release it. So a thread that works on a message

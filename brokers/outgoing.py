@@ -10,8 +10,8 @@ import dramatiq
 from dramatiq import Actor, Message
 from dramatiq.message import generate_unique_id
 
-from .backend import QueueMessage
-from .consumer import DurableMessage
+from .durable_message import DurableMessage
+from .records import QueueMessage
 
 #: As Dramatiq's own encoder writes it.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode

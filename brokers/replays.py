@@ -7,7 +7,7 @@ from typing import Any
 from dramatiq import Message
 
 
-def as_new(payload: bytes, *, at_ms: int) -> bytes:
+def reset_for_replay(payload: bytes, *, at_ms: int) -> bytes:
     """The same message with a fresh record: no retries used, not aged.
 
     Parameters:

@@ -1,7 +1,8 @@
 """Store and forward: what the engine cannot take now waits in a file until it can.
 
-For whoever must not be refused. A webhook that is not stored within two seconds in Redis is stored in a
-SQLite file on this machine instead, and forwarded in order when Redis is back, also after a restart.
+A webhook must not be refused because Redis is away. One that is not stored within two seconds in Redis is
+stored in a SQLite file on this machine instead, and forwarded in order when Redis is back, also after a
+restart.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .backend import Delivery, QueueBackend, QueueMessage, QueueStats
+from .backend import QueueBackend
 from .clock import now_ms
+from .delegate import Delegate
 from .errors import EngineError, NotDurable
+from .records import Delivery, QueueMessage, QueueStats
 
 logger = logging.getLogger(__name__)
 
@@ -48,29 +51,26 @@ class SpoolDepth(NamedTuple):
     oldest_age_s: float
 
 
-class SpooledBackend:
+class SpooledBackend(Delegate):
     """A `QueueBackend` that takes messages also while its engine is away.
 
     Everything but enqueueing goes to the engine, and counting while it is there.
 
     Parameters:
       primary: the engine.
-      spool: where messages wait meanwhile; nobody else may use its queue `spool`.
+      spool: where messages wait meanwhile; its queue `spool` is this object's alone.
       patience_s: how long one enqueue may take before it goes to the spool, in seconds. After that one,
         others do not wait.
     """
 
     def __init__(self, primary: QueueBackend, spool: QueueBackend, *, patience_s: float = 2.0) -> None:
-        self._primary = primary
+        super().__init__(primary)
         self._spool = spool
         self._patience_s = patience_s
         self._trouble: str | None = None
         self._in_hand: list[Delivery] = []  # claimed from the spool and not settled; the forwarder's own
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recado-forwarder", daemon=True)
-
-    def __getattr__(self, verb: str) -> Any:
-        return getattr(self._primary, verb)
 
     def start(self, *, timeout_s: float) -> None:
         """Forward what a former process left, and take messages from now on. A second time checks again.
@@ -81,7 +81,7 @@ class SpooledBackend:
         """
         self._spool.check(timeout_s=timeout_s)
         try:
-            self._primary.check(timeout_s=self._patience_s)
+            self._engine.check(timeout_s=self._patience_s)
         except NotDurable:
             raise
         except EngineError as error:
@@ -120,29 +120,29 @@ class SpooledBackend:
         if self._trouble is None:
             try:
                 async with asyncio.timeout(self._patience_s):
-                    return await self._primary.enqueue_async(message)
+                    return await self._engine.enqueue_async(message)
             except TimeoutError:
                 self._give_up(f"no answer within {self._patience_s:g} s")
             except EngineError as error:
                 self._give_up(str(error))
-        # Also when the engine is back but not all is forwarded: nobody overtakes who came before.
+        # Also when the engine is back but not all is forwarded: no message overtakes one that came before.
         return await self._spool.enqueue_async(_packed(message))
 
     def stats(self) -> Sequence[QueueStats]:
-        """The engine's. While it is away nobody waits to find that out.
+        """Return the engine's. While it is away no caller waits to find that out.
 
         Raises:
           EngineError: it is away, or was a moment ago.
         """
         if self._trouble is not None:
             raise EngineError(self._trouble)
-        return self._primary.stats()
+        return self._engine.stats()
 
     def check(self, *, timeout_s: float) -> None:
         """Prove that a message can be stored now, here or there."""
         if self._trouble is None:
             try:
-                self._primary.check(timeout_s=timeout_s)
+                self._engine.check(timeout_s=timeout_s)
             except EngineError as error:
                 self._give_up(str(error))
             else:
@@ -155,7 +155,7 @@ class SpooledBackend:
         if self._thread.ident is not None:
             self._thread.join()
         self._spool.close()
-        self._primary.close()
+        self._engine.close()
 
     def _give_up(self, why: str) -> None:
         if self._trouble is None:
@@ -181,7 +181,7 @@ class SpooledBackend:
             self._spool.release(self._in_hand)
             self._in_hand = []
         if self._trouble is not None:
-            await asyncio.to_thread(self._primary.check, timeout_s=self._patience_s)
+            await asyncio.to_thread(self._engine.check, timeout_s=self._patience_s)
         self._in_hand = await asyncio.to_thread(
             self._spool.dequeue, SPOOL, limit=BATCH, timeout_s=self._idle_s()
         )
@@ -223,7 +223,7 @@ class SpooledBackend:
                 raise outcome
 
     async def _pass_on(self, delivery: Delivery) -> None:
-        await self._primary.enqueue_async(_unpacked(delivery.payload, waited_ms=delivery.age_ms))
+        await self._engine.enqueue_async(_unpacked(delivery.payload, waited_ms=delivery.age_ms))
 
 
 def _known_for_a_while(message: QueueMessage) -> QueueMessage:

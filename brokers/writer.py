@@ -1,8 +1,8 @@
 """Group commit: one thread per process that turns whatever waits into one commit.
 
-Whoever wants something stored submits an `Operation` and waits for it, from a thread or from an event
-loop. While the engine commits one batch the next one gathers, so that under load many callers share
-one fsync, and alone a caller waits for nobody.
+A caller that wants something stored submits an `Operation` and waits for it, from a thread or from an event
+loop. While the engine commits one batch the next one gathers, so that under load many callers share one
+fsync, and a caller that is alone does not wait.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from .commit_slots import CommitSlots, SingleSlot
 from .errors import EngineError
 from .interrupts import is_exposed
-from .turns import OneByOne, Turns
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ class Writer(Generic[Op]):
       commit: commits a batch and sets `result` or `error` on each operation. It must not raise.
       try_commit: commits one operation if that needs no waiting for others, else returns False and leaves
         it alone. None: everything goes through a thread.
-      turns: when a commit may begin. One after the other, when not given.
+      slots: when a commit may begin. One follows the other, when not given.
       name: the threads' name.
     """
 
@@ -126,14 +126,14 @@ class Writer(Generic[Op]):
         commit: Callable[[list[Op]], None],
         *,
         try_commit: Callable[[Op], bool] | None = None,
-        turns: Turns | None = None,
+        slots: CommitSlots | None = None,
         name: str,
     ) -> None:
         self._commit = commit
         self._try_commit = try_commit
         self._name = name
         self._inbox: SimpleQueue[Op | None] = SimpleQueue()
-        self._turns: Turns = OneByOne() if turns is None else turns
+        self._slots: CommitSlots = SingleSlot() if slots is None else slots
         self._threads: list[threading.Thread] = []
         self._collecting = threading.Lock()
         self._starting = threading.Lock()
@@ -143,8 +143,8 @@ class Writer(Generic[Op]):
     def perform(self, operation: Op, timeout_s: float) -> Any:
         """Get an operation committed and return its result. For threads.
 
-        Who finds nobody else at work commits on its own thread: handing over to another one and being
-        woken by it takes longer than the commit of a small write without fsync.
+        A caller that finds no other one at work commits on its own thread: handing over to another thread
+        and being woken by it takes longer than the commit of a small write without fsync.
 
         Raises:
           EngineError: not within `timeout_s` seconds, or the engine could not, or the writer was closed.
@@ -156,12 +156,12 @@ class Writer(Generic[Op]):
     def _commit_here(self, operation: Op) -> bool:
         if self._try_commit is None or is_exposed() or not self._inbox.empty():
             return False
-        if not self._turns.try_begin():
+        if not self._slots.try_acquire():
             return False
         try:
             return not self._closed and self._try_commit(operation)
         finally:
-            self._turns.end()
+            self._slots.release()
 
     def submit(self, operation: Op) -> None:
         """Hand an operation over to the thread.
@@ -192,7 +192,7 @@ class Writer(Generic[Op]):
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 return False
-        self._turns.await_all()  # whoever commits on its own thread has ended, and nobody begins
+        self._slots.wait_idle()  # whoever commits on its own thread has ended, and nobody begins
         return True
 
     def _start(self, number: int) -> None:
@@ -206,12 +206,12 @@ class Writer(Generic[Op]):
     def _run(self, number: int) -> None:
         owed: list[Op] = []
         while (batch := self._next_batch(owed)) is not None:
-            if number < self._turns.at_once:
+            if number < self._slots.at_once:
                 self._start(number + 1)  # who comes from here on may not have to wait for this batch
             try:
                 self._commit_for_sure(batch)
             finally:
-                self._turns.end()
+                self._slots.release()
             _wake(batch)
             owed = self._still_owed(batch)
         self._inbox.put(None)  # for the next thread
@@ -221,7 +221,7 @@ class Writer(Generic[Op]):
         with self._collecting:  # one thread at a time: what was submitted in order is committed in order
             batch = self._wait_for_work(owed)
             if batch is not None:
-                self._turns.begin()
+                self._slots.acquire()
                 self._gather(batch)
             return batch
 

@@ -177,14 +177,11 @@ def queues_move(
     """Move what is queued on another engine to the one that is set now. Conversations stay where they are."""
     from actors.engines import queue_backend
     from actors.services import boot
-    from brokers.errors import Unsupported
-
-    settings = boot().settings
-    if settings.queue_backend == "sqs":
-        raise Unsupported("Messages cannot be moved to SQS: let the workers of the other engine finish them.")
-
     from ops.moving import StillRunning, move_messages, stop
 
+    settings, target = boot().settings, boot().broker.backend
+    if not target.capabilities.moves:
+        target.adopt([])  # which says why not, and what to do
     if source not in {"sqlite", "redis"} or source == settings.queue_backend:
         out.print(
             f"QUEUE_BACKEND is {settings.queue_backend}: set it to the engine to go to, and name the one to "
@@ -197,7 +194,7 @@ def queues_move(
             f"CONVERSATIONS_BACKEND={source} for the API, the workers and this command."
         )
         raise typer.Exit(2)
-    backend, target = queue_backend(settings, source), boot().broker.backend
+    backend = queue_backend(settings, source)
     try:
         stop(backend, patience_s=patience_s)
         moved = move_messages(backend, target, say=out.print)
@@ -221,7 +218,7 @@ Ids = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
 def dead_list(queue: Queue = None, actor: Actor = None, limit: int = 50) -> None:
     """List dead letters, newest first."""
     from actors.services import boot
-    from brokers.backend import DeadLetterFilter
+    from brokers.records import DeadLetterFilter
     from ops.tables import dead_letter_table
 
     which = DeadLetterFilter(queue=queue, actor=actor)
@@ -270,7 +267,7 @@ def dead_discard(
 ) -> None:
     """Delete dead letters for good: those named, or with --all every one that matches."""
     from actors.services import boot
-    from brokers.backend import DeadLetterFilter
+    from brokers.records import DeadLetterFilter
     from ops.dead_letters import select
 
     broker = boot().broker

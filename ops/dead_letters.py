@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import typer
 
-from brokers.backend import DeadLetterFilter, QueueBackend
+from brokers.backend import QueueBackend
+from brokers.records import DeadLetterFilter
 
 #: How many are looked up at a time.
 PAGE = 500

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from brokers.backend import QueueBackend, State, StoredMessage
+from brokers.backend import QueueBackend
+from brokers.records import State, StoredMessage
 
 #: How many messages are moved together: some hundred kilobytes, and one fsync on either side.
 PAGE = 100

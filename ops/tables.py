@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
-from brokers.backend import QueueStats, StoredMessage
+from brokers.records import QueueStats, StoredMessage
 
 
 def queue_table(stats: Sequence[QueueStats]) -> Table:

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from brokers.redis.client import Address
 from brokers.redis.commands import Command
 from brokers.redis.database import Database
 from brokers.redis.durability import Durability
 from brokers.redis.scripts import CHECK, Argument, new_call
-from brokers.redis.server import Address
 
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import decoded

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 
 from actors.services import Services
+from brokers.cached_stats import CachedStats
 from brokers.checks import Checks
-from brokers.counting import Counts
 from brokers.spool import SpooledBackend
 
 from ..supervision import Supervisor
@@ -55,7 +55,7 @@ class Dashboard:
 
 def dashboard(
     parts: Services,
-    counts: Counts,
+    counts: CachedStats,
     audit: AuditLog,
     *,
     checks: Checks | None = None,
@@ -84,7 +84,7 @@ def dashboard(
         watch=Watch(
             parts.broker.backend,
             counts,
-            costly=settings.queue_backend == "sqs",
+            costly=parts.broker.backend.capabilities.costs,
             checks=checks,
             spool=spool,
             ask_supervisor=supervisor,

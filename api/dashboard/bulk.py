@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from brokers.backend import DeadLetterFilter
+from brokers.records import DeadLetterFilter
 
 from .audit import Entry
 from .desk import Desk

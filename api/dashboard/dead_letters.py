@@ -9,8 +9,8 @@ from typing import Literal
 
 from starlette.responses import RedirectResponse, Response
 
-from brokers.backend import DeadLetterFilter, StoredMessage
 from brokers.clock import now_ms
+from brokers.records import DeadLetterFilter, StoredMessage
 
 from .audit import Entry
 from .bulk import go_on
@@ -122,7 +122,7 @@ def _progress(desk: Desk, visit: Visit, entry_id: int) -> Response:
     entry = _own(desk, visit, entry_id)
     if entry.outcome == "begun":
         entry = go_on(desk, entry)
-        desk.counts.forget()
+        desk.counts.invalidate()
     if visit.in_part:
         return html("parts/progress.html", {"entry": entry, "visit": visit})
     return desk.page(visit, "progress.html", active="dead", entry=entry)

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from actors.conversations import ConversationStore
 from brokers.backend import QueueBackend
-from brokers.counting import Counts
+from brokers.cached_stats import CachedStats
 from brokers.durable import DurableBroker
 from ops.foundation.settings import Settings
 
@@ -20,7 +20,6 @@ from .audit import AuditLog
 from .events import Streams
 from .problems import Facts, problems
 from .render import html
-from .search import STEPS
 from .visits import NotAllowed, Visit
 from .watch import Watch
 
@@ -34,7 +33,7 @@ class Desk:
     settings: Settings
     broker: DurableBroker
     conversations: ConversationStore
-    counts: Counts
+    counts: CachedStats
     watch: Watch
     audit: AuditLog
     streams: Streams
@@ -44,10 +43,6 @@ class Desk:
     def backend(self) -> QueueBackend:
         return self.broker.backend
 
-    @property
-    def engine(self) -> str:
-        return self.settings.queue_backend
-
     async def aside(self, function: Callable[[], T]) -> T:
         """Call a function that may wait, while the event loop goes on."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, function)
@@ -55,7 +50,7 @@ class Desk:
     @property
     def step(self) -> int:
         """How many messages are looked at together where they are looked for."""
-        return STEPS.get(self.engine, min(STEPS.values()))
+        return self.backend.capabilities.lookup_page
 
     def page(
         self,
@@ -87,7 +82,7 @@ class Desk:
     def common(self, facts: Facts) -> Mapping[str, Any]:
         """What is on every page."""
         return {
-            "engine": self.engine,
+            "engine": self.backend.capabilities,
             "facts": facts,
             "problems": problems(facts),
             "dead": sum(queue.dead for queue in facts.queues),

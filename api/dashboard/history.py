@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from brokers.backend import QueueStats
+from brokers.records import QueueStats
 
 from .measures import Measures, quantile
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from brokers.backend import State, StoredMessage
+from brokers.records import State, StoredMessage
 
 from .search import Page, Wanted, look_through
 from .visits import PAGE, Visit

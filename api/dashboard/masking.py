@@ -50,7 +50,7 @@ def mask_text(text: str) -> str:
 
 
 def mask_address(address: str) -> str:
-    """Whom or where a message is from: masked if it is a number, and all but its beginning hidden if not."""
+    """Mask an address: a number as numbers are masked; of anything else all but its beginning is hidden."""
     channel, colon, name = address.rpartition(":")
     hidden = _masked_number(name) if _IS_NUMBER.fullmatch(name) else _hidden(name)
     return channel + colon + hidden

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from actors.channels.twilio.inbound import text_of
 from actors.conversations import Summary, ThreadEntry
-from brokers.backend import StoredMessage
+from brokers.records import StoredMessage
 
 from .desk import Desk
 from .masking import mask, mask_text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
-from brokers.backend import QueueStats
+from brokers.records import QueueStats
 from brokers.spool import SpoolDepth
 
 from .words import counted, span

@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from brokers.backend import QueueStats, State, StoredMessage
 from brokers.clock import now_ms
+from brokers.records import QueueStats, State, StoredMessage
 
 from .desk import Desk
 from .events import Event
@@ -95,7 +95,7 @@ def _switch(desk: Desk, visit: Visit, action: str, switch: Any) -> Response:
         desk.audit.count(entry, failed=1, outcome="failed")
         raise
     desk.audit.count(entry, done=1, outcome="done")
-    desk.counts.forget()
+    desk.counts.invalidate()
     return RedirectResponse(f"/dashboard/queues/{quote(name, safe='')}", 303)
 
 

@@ -129,7 +129,7 @@ class Routes:
             return say(status=503, title="The engine is away", text=str(error))
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
-        """Nobody gets further who may not, and they are told why."""
+        """Refuse an endpoint to a user who may not have it, and say why."""
 
         async def guarded(request: Request) -> Response:
             try:

@@ -7,14 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from brokers.backend import StoredMessage
+from brokers.records import StoredMessage
 
 #: How long one request may look, in seconds.
 BUDGET_S = 0.1
-
-#: How many messages are looked at together. SQLite passes over all that come before them each time; a Redis
-#: server does nothing else meanwhile, for a millisecond or two.
-STEPS = {"sqlite": 2_000, "redis": 250}
 
 #: Returns so many messages, after so many others.
 Page = Callable[[int, int], Sequence[StoredMessage]]

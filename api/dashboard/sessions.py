@@ -18,8 +18,8 @@ Role = Literal["operator", "viewer"]
 #: How long a session lasts, in seconds: a long working day.
 SESSION_S = 12 * 3_600
 
-#: scrypt's cost: 16 MB and some 50 ms, once in a process. Whoever holds a cookie could otherwise guess
-#: passwords as fast as they can hash.
+#: scrypt's cost: 16 MB and some 50 ms, once in a process. The holder of a cookie could otherwise guess
+#: passwords as fast as a machine can hash.
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
 

@@ -23,7 +23,7 @@ HOME = "/dashboard/"
 VOUCHED_COOKIE = "recado_vouched"
 VOUCHED_S = 180 * 86_400
 
-#: Who asks before they are anybody, for the tokens of forms.
+#: The user of a request before signing in, for the tokens of forms.
 NOBODY = ""
 
 

@@ -15,7 +15,7 @@ from .access import Visitor
 #: How many messages or entries are on a page.
 PAGE = 50
 
-#: Nobody turns to a page beyond this many entries.
+#: A page that begins beyond this many entries does not exist.
 FARTHEST = 100_000_000
 
 
@@ -29,7 +29,7 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who asks, and for what.
+    """One request to the dashboard: by which user, and for what.
 
     Attributes:
       visitor: who.

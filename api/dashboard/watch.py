@@ -10,11 +10,12 @@ from typing import Any
 import structlog
 from dramatiq.errors import BrokerError
 
-from brokers.backend import QueueBackend, QueueStats
+from brokers.backend import QueueBackend
+from brokers.cached_stats import CachedStats
 from brokers.checks import Checks
 from brokers.clock import now_ms
-from brokers.counting import Counts
 from brokers.errors import EngineError, Unsupported
+from brokers.records import QueueStats
 from brokers.spool import SpooledBackend
 
 from ..supervision import Supervisor
@@ -57,7 +58,7 @@ class Watch:
     def __init__(
         self,
         backend: QueueBackend,
-        counts: Counts,
+        counts: CachedStats,
         *,
         costly: bool = False,
         checks: Checks | None = None,

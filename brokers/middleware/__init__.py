@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .metrics import Metrics
 
 
-def stack(
+def default_middleware(
     *,
     max_age_ms: int | None = None,
     time_limit_ms: float = 600_000,
@@ -84,4 +84,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(name)
 
 
-__all__ = ["AgeLimit", "Metrics", "Retries", "TimeLimit", "stack"]
+__all__ = ["AgeLimit", "Metrics", "Retries", "TimeLimit", "default_middleware"]

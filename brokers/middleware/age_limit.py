@@ -8,7 +8,7 @@ from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import AgeLimit as DramatiqAgeLimit
 from dramatiq.middleware import SkipMessage
 
-from ..consumer import DurableMessage
+from ..durable_message import DurableMessage
 from .exhausted import tell_exhausted
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from dramatiq import Broker, Message, Middleware
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from ..consumer import DurableMessage
+from ..durable_message import DurableMessage, decide
 
 #: From a no-op to the longest a customer would wait, in seconds.
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -95,7 +95,7 @@ class Metrics(Middleware):
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
-        self._finish(message, message.outcome)
+        self._finish(message, decide(message).kind)
 
     def after_skip_message(self, broker: Broker, message: DurableMessage) -> None:  # type: ignore[override]  # noqa: ARG002
         self._finish(message, "skipped")

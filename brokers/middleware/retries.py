@@ -8,7 +8,7 @@ from dramatiq import Broker
 from dramatiq.common import compute_backoff
 from dramatiq.middleware import Retries as UpstreamRetries
 
-from ..consumer import DurableMessage
+from ..durable_message import DurableMessage
 from ..errors import EngineError
 
 #: How long a message rests whose actor could not reach an engine, in milliseconds: the first time, and at

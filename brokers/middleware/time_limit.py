@@ -102,8 +102,9 @@ class _GeventTimers:
 class _Watchdog:
     """One thread that looks at every running actor's deadline.
 
-    Whoever takes a deadline out of the dictionary, which is atomic, decides: the actor's thread, and
-    there is no interrupt; or this one, and the actor's thread waits for the interrupt it is about to get.
+    The thread that takes a deadline out of the dictionary, which is atomic, decides. If it is the actor's,
+    there is no interrupt. If it is this one, the actor's thread waits for the interrupt that it is about to
+    get.
     """
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ..consumer import DurableMessage
+from ..durable_message import DurableMessage, decide
 
 #: The message option that names the span of a message's first delivery, as W3C traceparent.
 FIRST_DELIVERY = "first_delivery_traceparent"
@@ -120,7 +120,7 @@ class Tracing(Middleware):
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,
     ) -> None:
-        self._leave(message.outcome, exception or message.failed_enqueue)
+        self._leave(decide(message).kind, exception or message.failed_enqueue)
 
     def after_skip_message(self, broker: Broker, message: DurableMessage) -> None:  # type: ignore[override]  # noqa: ARG002
         self._leave("skipped", message._exception)

@@ -8,8 +8,8 @@ from dramatiq import Middleware
 
 from ..durable import DurableBroker
 from .backend import RedisBackend
+from .client import Address
 from .durability import Durability
-from .server import Address
 
 
 class RedisBroker(DurableBroker):
@@ -19,7 +19,7 @@ class RedisBroker(DurableBroker):
       url: `redis://`, `rediss://` (TLS) or `unix://`; several, separated by commas, are tried in turn. Of a
         cluster, any node will do.
       namespace: everything of this queue is kept under this name.
-      middleware: all middleware of this broker; None for `brokers.middleware.stack()`.
+      middleware: all middleware of this broker; None for `brokers.middleware.default_middleware()`.
       max_deliveries: how many workers may die under a message before it becomes a dead letter.
       max_message_bytes: the largest encoded message to accept.
       heartbeat_timeout_s: heartbeats come five times in so many seconds. A worker process that ended is

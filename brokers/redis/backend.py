@@ -10,20 +10,21 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..acks import Acks, by_claim
-from ..backend import BOUNDLESS, Delivery, QueueMessage, Reason, Room
+from ..ack_buffer import AckBuffer, by_claim
+from ..backend import BOUNDLESS, Capabilities, Room
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
+from ..records import Delivery, QueueMessage, Reason
 from . import scripts
+from .client import Address
 from .commands import Command, Store
+from .consumer_session import ConsumerSession, PollState
 from .database import Database
-from .desk import Desk, Outlook
 from .durability import Durability
-from .heart import DIED
-from .life import this_host
+from .heartbeat import DIED
+from .host_processes import this_host
 from .operators import OperatorSide
 from .scripts import Argument, encoded, name_of
-from .server import Address
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class RedisBackend(OperatorSide):
       clock: milliseconds since the epoch, where that is not the server's time.
     """
 
+    capabilities = Capabilities(is_remote=True, lookup_page=250)
+
     def __init__(
         self,
         url: str,
@@ -82,15 +85,15 @@ class RedisBackend(OperatorSide):
         self._max_message_bytes = max_message_bytes
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
-        self._not_left: list[Desk] = []  # the server was away when they were closed
+        self._not_left: list[ConsumerSession] = []  # the server was away when they were closed
         self._start_anew()
         abandon_in_children(self)
 
     def _start_anew(self) -> None:
         self._arriving = threading.Lock()
-        self._desk: Desk | None = None
+        self._current_session: ConsumerSession | None = None
         self._tokens = itertools.count(secrets.randbits(62))
-        self._acks = Acks(self._start_ack_batch)
+        self._acks = AckBuffer(self._start_ack_batch)
 
     # -- in -----------------------------------------------------------------------------------------
 
@@ -108,18 +111,18 @@ class RedisBackend(OperatorSide):
     # -- out ----------------------------------------------------------------------------------------
 
     def dequeue(self, queue: str, *, limit: int, timeout_s: float, room: Room = BOUNDLESS) -> list[Delivery]:
-        desk = self._at_desk()
-        outlook = desk.outlook(queue)
+        session = self._session()
+        poll_state = session.poll_state(queue)
         deadline = time.monotonic() + timeout_s
         while True:
-            heard = desk.bell.heard(queue)
-            # Who does not wait gets a look all the same: a ring may just be on its way.
-            if timeout_s <= 0 or not outlook.is_empty(heard, self._now_s()):
+            heard = session.wakeups.heard(queue)
+            # A caller that does not wait asks the server all the same: a wake-up may just be on its way.
+            if timeout_s <= 0 or not poll_state.is_empty(heard, self._now_s()):
                 count = room.take(min(limit, CLAIM_LIMIT))
                 deliveries: list[Delivery] = []
                 try:
                     if count:
-                        deliveries = self._claim(desk, outlook, queue, count, heard)
+                        deliveries = self._claim(session, poll_state, queue, count, heard)
                 finally:
                     room.give_back(count - len(deliveries))
                 if deliveries or not count:
@@ -127,30 +130,39 @@ class RedisBackend(OperatorSide):
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 return []  # a ring that comes from here on is heard by the next call
-            desk.bell.wait(queue, heard, max(0.0, min(remaining_s, outlook.look_at_s - self._now_s())))
+            session.wakeups.wait(
+                queue, heard, max(0.0, min(remaining_s, poll_state.look_at_s - self._now_s()))
+            )
 
-    def _claim(self, desk: Desk, outlook: Outlook, queue: str, limit: int, heard: int) -> list[Delivery]:
+    def _claim(
+        self, session: ConsumerSession, poll_state: PollState, queue: str, limit: int, heard: int
+    ) -> list[Delivery]:
         token = next(self._tokens)
-        claim = (self._now(), queue, desk.owner, token, limit, desk.host, desk.pid)
+        claim = (self._now(), queue, session.owner, token, limit, session.host, session.pid)
         try:
             answer = self._database.ask(Command(scripts.CLAIM, claim, read=list))
         except EngineError:
             # Perhaps it was carried out, and only the answer was lost.
-            unclaim = (self._now(), desk.owner, queue, token)
+            unclaim = (self._now(), session.owner, queue, token)
             self._database.submit(Command(scripts.UNCLAIM, unclaim, read=_nothing, lazy=True))
             raise
         next_due_in_ms, claimed_at, *fields = answer
         if not fields:
             due_in_s = SLOW_POLL_S if next_due_in_ms < 0 else next_due_in_ms / 1000
-            outlook.found_nothing(heard, self._now_s() + min(due_in_s, SLOW_POLL_S))
+            poll_state.found_nothing(heard, self._now_s() + min(due_in_s, SLOW_POLL_S))
             return []
-        outlook.found_something()
+        poll_state.found_something()
         records = zip(*[iter(fields)] * 6, strict=True)
         clocks = (int(claimed_at), time.monotonic())
-        return [*filter(None, (self._delivery(desk, queue, token, record, clocks) for record in records))]
+        return [*filter(None, (self._delivery(session, queue, token, record, clocks) for record in records))]
 
     def _delivery(
-        self, desk: Desk, queue: str, token: int, record: Sequence[Any], clocks: tuple[int, float]
+        self,
+        session: ConsumerSession,
+        queue: str,
+        token: int,
+        record: Sequence[Any],
+        clocks: tuple[int, float],
     ) -> Delivery | None:
         """A message of a claim; None when it is not whole, and a dead letter by now."""
         message_id, payload, *numbers = record
@@ -158,30 +170,32 @@ class RedisBackend(OperatorSide):
         try:
             deliveries, crashes, enqueued_at, due_at = map(int, numbers)
         except (TypeError, ValueError):
-            self._set_aside(desk, queue, token, message_id, LOST_RECORD)
+            self._set_aside(session, queue, token, message_id, LOST_RECORD)
             return None
         if payload is None:
-            self._set_aside(desk, queue, token, message_id, LOST_PAYLOAD)
+            self._set_aside(session, queue, token, message_id, LOST_PAYLOAD)
             return None
         times = (enqueued_at, due_at, crashes, *clocks)
         return Delivery(message_id, token, queue, name, payload, deliveries, *times)
 
-    def _set_aside(self, desk: Desk, queue: str, token: int, message_id: bytes, why: str) -> None:
+    def _set_aside(
+        self, session: ConsumerSession, queue: str, token: int, message_id: bytes, why: str
+    ) -> None:
         logger.error("Message %r is a dead letter: %s", message_id, why)  # it may be no text
         reason: Reason = "undecodable"
-        arguments = (self._now(), desk.owner, queue, token, message_id, reason, why)
+        arguments = (self._now(), session.owner, queue, token, message_id, reason, why)
         # Should it fail, the message stays held until this process ends, and is then found like this again.
         self._database.submit(Command(scripts.NACK, arguments, read=_nothing, lazy=True))
 
     def started(self, delivery: Delivery) -> None:
-        self._at_desk().marks.set(delivery.lease)
+        self._session().started.set(delivery.lease)
 
     def ack(self, delivery: Delivery) -> None:
         self._acks.add(delivery)
-        self._at_desk().marks.clear(delivery.lease)
+        self._session().started.clear(delivery.lease)
 
     def _start_ack_batch(self) -> None:
-        self._database.submit(_AckBatch(self._acks, self._at_desk().owner))
+        self._database.submit(_AckBatch(self._acks, self._session().owner))
 
     def nack(self, delivery: Delivery, *, reason: Reason, error: str | None) -> None:
         arguments = (self._now(), *self._lease(delivery), reason, error or "")
@@ -195,19 +209,19 @@ class RedisBackend(OperatorSide):
         self._settle(delivery, Command(scripts.RETRY, arguments, read=_nothing))
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
-        arguments: list[Argument] = [self._now(), self._at_desk().owner, delay_ms]
+        arguments: list[Argument] = [self._now(), self._session().owner, delay_ms]
         for delivery in deliveries:
-            arguments += (delivery.queue, delivery.token, delivery.key)
+            arguments += (delivery.queue, delivery.token, delivery.receipt)
         self._database.ask(Command(scripts.RELEASE, arguments, read=_nothing))
         for delivery in deliveries:
-            self._at_desk().marks.clear(delivery.lease)
+            self._session().started.clear(delivery.lease)
 
     def _settle(self, delivery: Delivery, command: Command[None]) -> None:
         self._database.ask(command)
-        self._at_desk().marks.clear(delivery.lease)
+        self._session().started.clear(delivery.lease)
 
     def _lease(self, delivery: Delivery) -> tuple[Argument, ...]:
-        return (self._at_desk().owner, delivery.queue, delivery.token, delivery.key)
+        return (self._session().owner, delivery.queue, delivery.token, delivery.receipt)
 
     def now_ms(self) -> int:
         return self._database.ask(Command(scripts.NOW, (self._now(),), read=int))
@@ -226,17 +240,17 @@ class RedisBackend(OperatorSide):
 
     def close(self) -> None:
         with self._arriving:
-            desk, self._desk = self._desk, None
+            session, self._current_session = self._current_session, None
         self._database.close()  # first, because it writes what is still to be written: acks
-        if desk is not None:
-            desk.stop()
+        if session is not None:
+            session.stop()
             try:
-                desk.leave()
+                session.leave()
             except EngineError as error:
                 logger.warning(
                     "Could not give back what is held. That is done when this process ends: %s", error
                 )
-                self._not_left.append(desk)
+                self._not_left.append(session)
             self._database.server.close()
         self._start_anew()
 
@@ -251,30 +265,30 @@ class RedisBackend(OperatorSide):
     def _now_s(self) -> float:
         return time.monotonic() if self._clock is None else self._clock() / 1000
 
-    def _at_desk(self) -> Desk:
+    def _session(self) -> ConsumerSession:
         """What this process needs once it consumes; an enqueuing process never gets here."""
-        desk = self._desk
-        if desk is not None:
-            return desk
+        session = self._current_session
+        if session is not None:
+            return session
         with self._arriving:
-            if self._desk is None:
+            if self._current_session is None:
                 self._database.look_at_server()
                 while self._not_left:  # while this process lives, no other gives back what it held
                     self._not_left[-1].leave()
                     self._not_left.pop()
-                self._desk = Desk(
+                self._current_session = ConsumerSession(
                     self._database.server,
                     self._database.base,
                     timeout_s=self._heartbeat_timeout_s,
                     max_deliveries=self.max_deliveries,
                 )
-            return self._desk
+            return self._current_session
 
 
 class _AckBatch(Command[None]):
     """Acknowledges what waits when its turn comes. What it took it keeps, so that it can be tried again."""
 
-    def __init__(self, acks: Acks, owner: str) -> None:
+    def __init__(self, acks: AckBuffer, owner: str) -> None:
         super().__init__(scripts.ACK, read=_nothing, lazy=True)
         self._acks = acks
         self._owner = owner

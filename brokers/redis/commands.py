@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..backend import QueueMessage
 from ..errors import EngineError
+from ..records import QueueMessage
 from ..writer import Operation
 from . import scripts
+from .client import RedisClient, explained
 from .durability import Fsync
 from .scripts import Argument, Call, Script, encoded, new_call
-from .server import Server, explained
 
 T = TypeVar("T")
 
@@ -84,14 +84,14 @@ class Store(Command[bool]):
 
 
 class Committer:
-    """Turns operations into one round trip, and tells each how it went.
+    """CommitSlots operations into one round trip, and tells each how it went.
 
     Parameters:
       server: the server.
       fsync: what to wait for after each commit; None for nothing.
     """
 
-    def __init__(self, server: Server, fsync: Fsync | None = None) -> None:
+    def __init__(self, server: RedisClient, fsync: Fsync | None = None) -> None:
         self._server = server
         self._fsync = fsync
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from ..commit_slots import PacedSlots
 from ..forks import abandon_in_children
-from ..turns import Paced
 from ..writer import Writer
+from .client import Address, RedisClient
 from .commands import Command, Committer
 from .durability import Durability, Fsync
-from .server import Address, Server
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class Database:
         timeout_s: float = 5.0,
     ) -> None:
         self.base = f"{{{namespace}}}"
-        self.server = Server(
+        self.server = RedisClient(
             url, base=self.base, sentinels=sentinels, sentinel_master=sentinel_master, timeout_s=timeout_s
         )
         self._fsync = Fsync(self.server, durability)
@@ -72,7 +72,7 @@ class Database:
         self._stores: Writer[Command[Any]] = Writer(
             storing.commit,
             try_commit=storing.try_commit,
-            turns=Paced(pace_s=PACE_S, at_once=COMMITS_AT_ONCE),
+            slots=PacedSlots(pace_s=PACE_S, at_once=COMMITS_AT_ONCE),
             name="recado-durable-writer",
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import redis
 
 from ..errors import EngineError, NotDurable
-from .server import Command, Server, explained
+from .client import Command, RedisClient, explained
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Fsync:
       durability: what is asked of it.
     """
 
-    def __init__(self, server: Server, durability: Durability) -> None:
+    def __init__(self, server: RedisClient, durability: Durability) -> None:
         self._server = server
         self._durability = durability
         self._warned = False

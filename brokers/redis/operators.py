@@ -8,7 +8,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from ..backend import DeadLetterFilter, QueueStats, State, StoredMessage, earlier_of
+from ..records import DeadLetterFilter, QueueStats, State, StoredMessage, earlier_of
 from . import scripts
 from .commands import Command
 from .database import Database

@@ -17,7 +17,7 @@ class SQLiteBroker(DurableBroker):
 
     Parameters:
       path: the database file; created when missing.
-      middleware: all middleware of this broker; None for `brokers.middleware.stack()`.
+      middleware: all middleware of this broker; None for `brokers.middleware.default_middleware()`.
       max_deliveries: how many workers may die under a message before it becomes a dead letter.
       max_message_bytes: the largest encoded message to accept.
 

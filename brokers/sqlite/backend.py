@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from ..acks import Acks
-from ..backend import BOUNDLESS, Delivery, QueueMessage, Reason, Room
+from ..ack_buffer import AckBuffer
+from ..backend import BOUNDLESS, EVERYTHING, Room
 from ..clock import now_ms
 from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from ..interrupts import is_exposed
+from ..records import Delivery, QueueMessage, Reason
 from . import statements
 from .claims import Claim, Claimed, ClaimOfOne
 from .consumer_session import ConsumerSession, start_session
@@ -51,6 +52,8 @@ class SQLiteBackend(OperatorSide):
       clock: milliseconds since the epoch.
     """
 
+    capabilities = EVERYTHING
+
     def __init__(
         self,
         path: str | Path,
@@ -60,7 +63,7 @@ class SQLiteBackend(OperatorSide):
         clock: Callable[[], int] = now_ms,
     ) -> None:
         self._database = Database(path, SCHEMA, after_commit=self._notify)
-        self._acks = Acks(self._start_ack_batch)
+        self._acks = AckBuffer(self._start_ack_batch)
         self.max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._clock = clock
@@ -210,7 +213,12 @@ class SQLiteBackend(OperatorSide):
     def nack(self, delivery: Delivery, *, reason: Reason, error: str | None) -> None:
         def apply(connection: Connection) -> None:
             move_to_dead_letters(
-                connection, delivery.key, delivery.token, reason=reason, error=error, now_ms=self._clock()
+                connection,
+                cast(int, delivery.receipt),
+                delivery.token,
+                reason=reason,
+                error=error,
+                now_ms=self._clock(),
             )
 
         self._settle([delivery], apply)
@@ -272,7 +280,7 @@ class SQLiteBackend(OperatorSide):
         """Forget the parent's session in a forked child: the child makes one of its own when it consumes."""
         self._session = None
         self._starting = threading.Lock()
-        self._acks = Acks(self._start_ack_batch)
+        self._acks = AckBuffer(self._start_ack_batch)
         self._tokens = itertools.count(secrets.randbits(62))
         self._wakeups.close()
         self._wakeups = WakeupSender(self._database.run_directory)

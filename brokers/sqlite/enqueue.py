@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from ..backend import QueueMessage
+from ..records import QueueMessage
 from . import statements
 from .storage.connection import Connection
 from .storage.operations import Write

@@ -8,7 +8,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from ..backend import DeadLetterFilter, QueueMessage, QueueStats, State, StoredMessage, earlier_of
+from ..records import DeadLetterFilter, QueueMessage, QueueStats, State, StoredMessage, earlier_of
 from . import operator_statements, statements
 from .damaged_rows import readable
 from .enqueue import MessageWriter, split_payload

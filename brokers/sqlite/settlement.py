@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ..acks import Acks, by_claim
-from ..backend import Delivery
+from ..ack_buffer import AckBuffer, by_claim
+from ..records import Delivery
 from . import statements
 from .enqueue import split_payload, state_and_due_at
 from .storage.connection import Connection
@@ -23,7 +23,7 @@ class AckBatch(Write[None]):
       acks: gathers the deliveries.
     """
 
-    def __init__(self, acks: Acks) -> None:
+    def __init__(self, acks: AckBuffer) -> None:
         super().__init__(durable=False, lazy=True)
         self._acks = acks
         self._deliveries: list[Delivery] = []
@@ -49,13 +49,15 @@ def retry_in_place(
     """Put a message back with another payload, in one update of its row; return False for a stale token."""
     state, due_at = state_and_due_at(delay_ms, now_ms)
     in_row, beside_row = split_payload(payload)
-    connection.execute(statements.RETRY, (state, due_at, queue, in_row, error, delivery.key, delivery.token))
+    connection.execute(
+        statements.RETRY, (state, due_at, queue, in_row, error, delivery.receipt, delivery.token)
+    )
     if not connection.changes():
         return False
     if beside_row is not None:
-        connection.execute(statements.STORE_BODY, (delivery.key, beside_row))
+        connection.execute(statements.STORE_BODY, (delivery.receipt, beside_row))
     else:
-        connection.execute(statements.DELETE_BODY, (delivery.key,))
+        connection.execute(statements.DELETE_BODY, (delivery.receipt,))
     return True
 
 
@@ -63,7 +65,7 @@ def release(connection: Connection, deliveries: Sequence[Delivery], *, delay_ms:
     """Put messages back as if they had not been delivered, after a delay if there is one."""
     state, due_at = state_and_due_at(delay_ms, now_ms) if delay_ms else ("ready", 0)
     connection.executemany(
-        statements.RELEASE, [(state, due_at, delivery.key, delivery.token) for delivery in deliveries]
+        statements.RELEASE, [(state, due_at, delivery.receipt, delivery.token) for delivery in deliveries]
     )
 
 

@@ -18,7 +18,7 @@ class SQSBroker(DurableBroker):
       namespace: queues are called `<namespace>_<queue>`, their dead letters `<namespace>_<queue>_dlq`.
       region: of AWS; None for boto3's own (`AWS_DEFAULT_REGION`, or the profile's).
       endpoint_url: of a service that is compatible; None for Amazon's.
-      middleware: all middleware of this broker; None for `brokers.middleware.stack()`.
+      middleware: all middleware of this broker; None for `brokers.middleware.default_middleware()`.
       visibility_timeout_s: a process silent for so long is dead, in seconds, and its messages run elsewhere.
         At least 2, at most 12 hours.
       max_deliveries: a message handed out so often and never settled becomes a dead letter.

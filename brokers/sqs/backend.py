@@ -15,12 +15,13 @@ from botocore.exceptions import ClientError
 from dramatiq.errors import BrokerError, DecodeError
 from dramatiq_sqs.broker import MAX_DELAY_SECONDS, MAX_MESSAGE_SIZE_BYTES, MAX_PREFETCH, MAX_WAIT_TIME_SECONDS
 
-from ..backend import BOUNDLESS, Delivery, QueueMessage, QueueStats, Reason, Room
+from ..backend import BOUNDLESS, Capabilities, Room
 from ..errors import EngineError, MessageTooLarge, Unsupported
 from ..forks import abandon_in_children
 from ..interrupts import is_exposed
-from ..replays import as_new
-from .leases import Lease, Leases
+from ..records import Delivery, QueueMessage, QueueStats, Reason
+from ..replays import reset_for_replay
+from .leases import Lease, Leases, text_attributes
 from .queues import GONE, Queues, SQSQueue, code_of
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,22 @@ class SQSBackend:
       ValueError: the visibility timeout or the poll is out of bounds.
     """
 
+    capabilities = Capabilities(
+        looks_up=False,
+        dead_letters=False,
+        unique_ids=False,
+        unique_keys=False,
+        pauses=False,
+        moves=False,
+        hands_out_once=False,
+        counts_crashes=False,
+        priorities=False,
+        exact=False,
+        costs=True,
+        is_remote=True,
+        lookup_page=250,
+    )
+
     def __init__(
         self,
         *,
@@ -75,8 +92,10 @@ class SQSBackend:
             raise ValueError("visibility_timeout_s must be between 2 seconds and 12 hours")
         if not 0 <= poll_s <= MAX_WAIT_TIME_SECONDS:
             raise ValueError(f"poll_s must be between 0 and {MAX_WAIT_TIME_SECONDS} seconds")
-        # Whoever receives a message for the last time sets it aside with its reason. SQS only moves what
-        # nobody lived to set aside, and has to be told to: a redrive starts from such queues alone.
+        # The worker that receives a message for the last time makes it a dead letter with its reason. SQS
+        # only
+        # moves messages that no worker lived to move, and has to be told to: a redrive starts from such
+        # queues alone.
         self._queues = Queues(
             namespace=namespace,
             region=region,
@@ -160,7 +179,7 @@ class SQSBackend:
             _delivery(opened, message, claimed_at)._replace(claimed_s=claimed_s)
             for message in received.get("Messages", ())
         ]
-        self._leases.hold(delivery.key for delivery in deliveries)
+        self._leases.hold(Lease.of(opened, message) for message in received.get("Messages", ()))
         due = [self._counted(delivery) for delivery in deliveries if self._is_to_be_handed_out(delivery)]
         count = room.take(len(due))
         if due[count:]:
@@ -187,15 +206,23 @@ class SQSBackend:
                 return False
         except BrokerError as error:  # its lease ends, and whoever receives it next tries again
             logger.warning("Message %s cannot be put aside now: %s", delivery.message_id, error)
-            self._leases.let_go(delivery.key)
+            self._leases.let_go(self._lease(delivery))
             return False
         return True
 
     def started(self, delivery: Delivery) -> None:
         """Nothing to note: SQS counts deliveries, and not what became of them."""
 
+    def _lease(self, delivery: Delivery) -> Lease:
+        """Return what is known of a delivery: of one that is not held any more, what the delivery says."""
+        held = self._leases.of(str(delivery.receipt))
+        if held is not None:
+            return held
+        url = self._queues.open(delivery.queue).url
+        return Lease(url, str(delivery.receipt), b64encode(delivery.payload).decode(), {})
+
     def ack(self, delivery: Delivery) -> None:
-        lease: Lease = delivery.key
+        lease = self._lease(delivery)
         with self._queues.surfacing():
             try:
                 self._queues.client.delete_message(QueueUrl=lease.url, ReceiptHandle=lease.receipt)
@@ -208,7 +235,7 @@ class SQSBackend:
 
     def nack(self, delivery: Delivery, *, reason: Reason, error: str | None) -> None:
         """Send the message to its queue's dead letters, with the reason and the end of the error."""
-        lease: Lease = delivery.key
+        lease = self._lease(delivery)
         if not lease.replaced:
             attributes = _lasting(lease.attributes) | {
                 "reason": reason,
@@ -232,7 +259,7 @@ class SQSBackend:
         self._replace(delivery, queue, payload, delay_ms)
 
     def _replace(self, delivery: Delivery, queue: str, payload: bytes, delay_ms: int) -> None:
-        lease: Lease = delivery.key
+        lease = self._lease(delivery)
         if not lease.replaced:  # a second call is for the deletion that failed at the first
             first = {"enqueued_at": str(delivery.enqueued_at)}  # SQS dates what takes its place anew
             self._store(queue, payload, delay_ms, _lasting(lease.attributes) | first)
@@ -241,7 +268,7 @@ class SQSBackend:
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
         """Make messages visible again. SQS counts their deliveries all the same."""
-        for url, leases in _by_queue(delivery.key for delivery in deliveries):
+        for url, leases in _by_queue(map(self._lease, deliveries)):
             for lease in leases:
                 self._leases.let_go(lease)
             # One that fails here comes back by itself, when its lease ends.
@@ -384,17 +411,13 @@ def _unsupported(why: str) -> NoReturn:
 
 def _delivery(queue: SQSQueue, message: Mapping[str, Any], claimed_at: int) -> Delivery:
     """What SQS handed out, as it is handed on."""
-    attributes = {
-        name: each["StringValue"]
-        for name, each in message.get("MessageAttributes", {}).items()
-        if "StringValue" in each
-    }
+    attributes = text_attributes(message)
     sent_at, count = (
         int(message["Attributes"][name]) for name in ("SentTimestamp", "ApproximateReceiveCount")
     )
     enqueued_at, due_at = attributes.get("enqueued_at", ""), attributes.get("due_at", "")
     return Delivery(
-        key=Lease(queue.url, message["ReceiptHandle"], message["Body"], attributes),
+        receipt=message["ReceiptHandle"],
         token=count,
         queue=queue.name,
         message_id=attributes.get("message_id", message["MessageId"]),
@@ -420,7 +443,7 @@ def _payload(body: str, died_of: str | None, claimed_at: int) -> bytes:
     if died_of is None:
         return payload
     try:
-        return as_new(
+        return reset_for_replay(
             payload, at_ms=claimed_at
         )  # a dead letter that is back in its queue was put there by a person
     except (DecodeError, TypeError):  # TypeError: JSON, but no message

@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import EngineError
+from .queues import SQSQueue
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +20,7 @@ RENEWALS = 4
 
 @dataclass(eq=False, slots=True)
 class Lease:
-    """The right to settle one message, until SQS hands it to somebody else.
+    """The right to settle one message, until SQS hands it to another process.
 
     Attributes:
       url: its queue.
@@ -27,6 +29,7 @@ class Lease:
       attributes: what came with it.
       renewed_at: on the monotonic clock, in seconds.
       replaced: what takes its place is stored. Only its deletion is left to do.
+      lost: SQS may hand the message to another process. It is not renewed any more.
     """
 
     url: str
@@ -35,6 +38,18 @@ class Lease:
     attributes: Mapping[str, str]
     renewed_at: float = field(default_factory=time.monotonic)
     replaced: bool = False
+    lost: bool = False
+
+    @classmethod
+    def of(cls, queue: SQSQueue, message: Mapping[str, Any]) -> Lease:
+        """Make the lease of a message as SQS handed it out."""
+        return cls(queue.url, message["ReceiptHandle"], message["Body"], text_attributes(message))
+
+
+def text_attributes(message: Mapping[str, Any]) -> dict[str, str]:
+    """The attributes of a message that are texts."""
+    attributes = message.get("MessageAttributes", {})
+    return {name: each["StringValue"] for name, each in attributes.items() if "StringValue" in each}
 
 
 #: Renews leases of one queue; returns those that are lost for good. Raises EngineError.
@@ -52,22 +67,26 @@ class Leases:
     def __init__(self, renew: Renew, *, visibility_timeout_s: int) -> None:
         self._renew = renew
         self._every_s = visibility_timeout_s / RENEWALS
-        self._held: dict[Lease, None] = {}
+        self._held: dict[str, Lease] = {}
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def hold(self, leases: Iterable[Lease]) -> None:
-        """Keep these from now on."""
-        self._held |= dict.fromkeys(leases)
+        """Renew these from now on."""
+        self._held |= {lease.receipt: lease for lease in leases}
         with self._starting:
             if self._thread is None and self._held:
                 self._thread = threading.Thread(target=self._run, name="recado-sqs-leases", daemon=True)
                 self._thread.start()
 
+    def of(self, receipt: str) -> Lease | None:
+        """Return the lease of a delivery that is not settled."""
+        return self._held.get(receipt)
+
     def let_go(self, lease: Lease) -> None:
-        """It is settled, or given back."""
-        self._held.pop(lease, None)
+        """Forget a lease: its message is settled, or given back."""
+        self._held.pop(lease.receipt, None)
 
     def close(self) -> None:
         """Renew nothing any more. What is still held runs elsewhere when its time is over."""
@@ -83,8 +102,8 @@ class Leases:
         """Renew what is old enough."""
         now = time.monotonic()
         by_queue: dict[str, list[Lease]] = {}
-        for lease in list(self._held):
-            if now - lease.renewed_at >= self._every_s:
+        for lease in list(self._held.values()):
+            if not lease.lost and now - lease.renewed_at >= self._every_s:
                 by_queue.setdefault(lease.url, []).append(lease)
         for url, leases in by_queue.items():
             try:
@@ -95,6 +114,6 @@ class Leases:
             for lease in leases:
                 lease.renewed_at = now
             for lease in lost:
-                if lease in self._held:  # and was not settled in this very moment
-                    self.let_go(lease)
+                if lease.receipt in self._held:  # and was not settled in this very moment
+                    lease.lost = True
                     logger.warning("A message ran for too long without a sign of life: others may run it too")

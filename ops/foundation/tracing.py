@@ -11,8 +11,8 @@ def configure_tracing(settings: Settings) -> None:
     """Send this process's spans over OTLP/HTTP, in batches; nothing at all unless TRACING is on.
 
     OpenTelemetry's own environment variables say where to, as what, and which of them. What waits is sent
-    when the process ends. Whoever has set up a provider before, such as `opentelemetry-instrument`, is left
-    alone.
+    when the process ends. A provider that was set up before, by `opentelemetry-instrument` for
+    instance, stays.
     """
     if not settings.tracing:
         return

@@ -13,9 +13,9 @@ from dramatiq import Broker, Message
 from dramatiq.brokers.stub import StubBroker
 
 from brokers import RedisBroker, SQLiteBroker
-from brokers.backend import QueueMessage
 from brokers.clock import now_ms
 from brokers.durable import DurableBroker
+from brokers.records import QueueMessage
 from brokers.sqlite import SQLiteBackend
 from tests.support.waiting import eventually
 

@@ -19,10 +19,10 @@ from typing import cast
 import httpx
 from dramatiq import Worker
 
-from brokers.backend import State, StoredMessage
+from brokers.cached_stats import MAX_AGE_S
 from brokers.clock import now_ms
-from brokers.counting import MAX_AGE_S
 from brokers.durable import DurableBroker
+from brokers.records import State, StoredMessage
 
 from . import apps
 from .contenders import BODY, QUEUE, THREADS, Kind, declare, message_for, open_broker

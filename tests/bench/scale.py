@@ -9,11 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import apsw
 
-from brokers.backend import Delivery
 from brokers.clock import now_ms
+from brokers.records import Delivery
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.maintenance.id_cleanup import delete_spent_ids
 from brokers.sqlite.maintenance.vacuum import give_space_back
@@ -184,7 +185,7 @@ def _move_all_to_dead_letters(deliveries: Sequence[Delivery], connection: object
     for delivery in deliveries:
         move_to_dead_letters(
             connection,  # type: ignore[arg-type]
-            delivery.key,
+            cast(int, delivery.receipt),
             delivery.token,
             reason="failed",
             error="ValueError: no",

@@ -7,7 +7,7 @@ from pathlib import Path
 from dramatiq import Message
 
 from actors.conversations import Summary
-from brokers.backend import QueueMessage
+from brokers.records import QueueMessage
 from tests.fakes.twilio import FakeTwilio
 from tests.supervisor.stage import Stage
 from tests.support.system import PATIENCE_S

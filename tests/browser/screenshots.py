@@ -11,7 +11,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page
 
-from brokers.backend import DeadLetterFilter
+from brokers.records import DeadLetterFilter
 from tests.fakes.twilio import FakeTwilio
 from tests.supervisor.stage import Stage
 from tests.support.system import ROOT

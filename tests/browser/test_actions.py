@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from brokers.backend import DeadLetterFilter, StoredMessage
 from brokers.clock import now_ms
+from brokers.records import DeadLetterFilter, StoredMessage
 from tests.supervisor.stage import Stage
 from tests.support.waiting import eventually
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from brokers.backend import QueueBackend, StoredMessage
+from brokers.backend import QueueBackend
+from brokers.records import StoredMessage
 from tests.support.messages import QUEUE, a_message, buried, claimable, claimed, found, stats_of, stored
 
 from .conftest import Spawn

@@ -12,7 +12,7 @@ import pytest
 from dramatiq.middleware import Pipelines
 
 from brokers.durable import DurableBroker
-from brokers.middleware import stack
+from brokers.middleware import default_middleware
 from tests.support.engines import Engine
 from tests.support.messages import PATIENCE_S, claimed, found, send_aged, stored
 from tests.support.waiting import eventually
@@ -27,7 +27,7 @@ off_by = pytest.mark.parametrize("off_ms", [-DAY_MS, DAY_MS], ids=["behind", "ah
 @pytest.fixture
 def broker(engine: Engine) -> Iterator[DurableBroker]:
     """A broker whose messages live for an hour."""
-    with closing(engine.broker(middleware=stack(max_age_ms=HOUR_MS))) as broker:
+    with closing(engine.broker(middleware=default_middleware(max_age_ms=HOUR_MS))) as broker:
         yield broker
 
 
@@ -80,7 +80,7 @@ def test_a_replayed_message_is_young_and_ages_again(broker: DurableBroker) -> No
 
 
 def test_the_next_of_a_pipeline_is_as_old_as_the_first(engine: Engine) -> None:
-    with closing(engine.broker(middleware=[Pipelines(), *stack(max_age_ms=HOUR_MS)])) as broker:
+    with closing(engine.broker(middleware=[Pipelines(), *default_middleware(max_age_ms=HOUR_MS)])) as broker:
         first = declare(broker, lambda: None, actor_name="first", queue_name="a")
         second = declare(broker, print, actor_name="second", queue_name="b")
         follow_up = declare(broker, print, actor_name="follow_up", queue_name="c")

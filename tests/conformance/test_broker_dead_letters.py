@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from dramatiq import Message, Worker
 
-from brokers.backend import StoredMessage
 from brokers.durable import DurableBroker
 from brokers.errors import EngineError
-from brokers.middleware import stack
+from brokers.middleware import default_middleware
+from brokers.records import StoredMessage
 from tests.support.engines import Engine
 from tests.support.messages import PATIENCE_S, QUEUE, found, send_aged, stored
 from tests.support.waiting import eventually
@@ -94,7 +94,7 @@ def test_an_expired_message_is_an_exhausted_one(
     engine: Engine, options: dict[str, int], max_retries: int
 ) -> None:
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    with closing(engine.broker(middleware=stack())) as broker:
+    with closing(engine.broker(middleware=default_middleware())) as broker:
         declare(broker, lambda *arguments: told.put(arguments), actor_name="tell")
         actor = declare(broker, print, actor_name="work", max_age=1_000, on_retry_exhausted="tell", **options)
         old = actor.message()

@@ -12,12 +12,12 @@ from typing import Any
 
 import dramatiq
 import pytest
-from dramatiq.middleware import default_middleware
+from dramatiq.middleware import default_middleware as dramatiqs_middleware
 from dramatiq.results import ResultFailure, Results
 
 from brokers import SQLiteResultBackend
 from brokers.durable import DurableBroker
-from brokers.middleware import stack
+from brokers.middleware import default_middleware
 from tests.support.engines import Engine
 from tests.support.messages import PATIENCE_S, QUEUE, found, stats_of
 from tests.support.processes import Process
@@ -31,7 +31,7 @@ A_MOMENT_S = 0.5
 
 def work(channel: Connection, engine: Engine, threads: int = 1) -> None:
     """A worker process. Its actor says which job it runs, and ends when it is told to."""
-    broker = engine.broker(middleware=[kind() for kind in default_middleware], max_deliveries=2)
+    broker = engine.broker(middleware=[kind() for kind in dramatiqs_middleware], max_deliveries=2)
 
     @dramatiq.actor(broker=broker)
     def job(number: int) -> None:
@@ -116,7 +116,9 @@ def test_all_who_wait_for_a_job_that_kills_its_workers_are_told(
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with (
         closing(SQLiteResultBackend(tmp_path / "results.db")) as results,
-        closing(engine.broker(middleware=[*stack(), Results(backend=results)], max_deliveries=2)) as broker,
+        closing(
+            engine.broker(middleware=[*default_middleware(), Results(backend=results)], max_deliveries=2)
+        ) as broker,
     ):
         declare(broker, lambda *arguments: told.put(("failed", *arguments)), actor_name="failed")
         declare(broker, lambda *arguments: told.put(("exhausted", *arguments)), actor_name="exhausted")

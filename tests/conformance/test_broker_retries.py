@@ -15,13 +15,14 @@ import dramatiq
 import pytest
 from dramatiq import Message, Middleware, Worker
 from dramatiq.errors import Retry
-from dramatiq.middleware import AsyncIO, CurrentMessage, default_middleware
+from dramatiq.middleware import AsyncIO, CurrentMessage
+from dramatiq.middleware import default_middleware as dramatiqs_middleware
 from dramatiq.results import ResultFailure, Results
 
 from brokers import SQLiteResultBackend
 from brokers.durable import DurableBroker
 from brokers.errors import EngineError
-from brokers.middleware import stack
+from brokers.middleware import default_middleware
 from tests.support.engines import Engine
 from tests.support.messages import PATIENCE_S, QUEUE, found, stats_of
 from tests.support.waiting import eventually
@@ -69,7 +70,7 @@ def test_an_engine_that_is_away_uses_up_no_retries(engine: Engine, monkeypatch: 
     """It may be away for longer than all retries together."""
     monkeypatch.setattr("brokers.middleware.retries.AWAY_MS", 1)
     attempts = Attempts(failures=5, error=lambda: EngineError("the other engine is away"))
-    with closing(engine.broker(middleware=stack(max_retries=1, min_backoff_ms=1))) as broker:
+    with closing(engine.broker(middleware=default_middleware(max_retries=1, min_backoff_ms=1))) as broker:
         declare(broker, attempts, actor_name="flaky").send()
         with working(broker):
             join(broker)
@@ -89,7 +90,7 @@ def test_a_message_that_waits_for_an_engine_is_tried_ever_more_rarely_without_a_
             pauses_ms.append(delay or 0)
 
     attempts = Attempts(failures=8, error=lambda: EngineError("the file is no database"))
-    with closing(engine.broker(middleware=[Noted(), *stack()])) as broker:
+    with closing(engine.broker(middleware=[Noted(), *default_middleware()])) as broker:
         declare(broker, attempts, actor_name="flaky").send()
         with working(broker):
             join(broker)
@@ -116,7 +117,9 @@ class TestAPauseLongerThanTheMessageMayLive:
 
     @pytest.fixture
     def broker(self, engine: Engine, told: list[str]) -> Iterator[DurableBroker]:
-        with closing(engine.broker(middleware=stack(max_age_ms=500, min_backoff_ms=self.DAY_MS))) as broker:
+        with closing(
+            engine.broker(middleware=default_middleware(max_age_ms=500, min_backoff_ms=self.DAY_MS))
+        ) as broker:
             declare(
                 broker,
                 lambda message, _: told.append(message["message_id"]),
@@ -149,12 +152,12 @@ class TestAPauseLongerThanTheMessageMayLive:
         self.ends(broker, told, PutBack())
 
     def test_by_the_limit_of_its_actor(self, engine: Engine, told: list[str]) -> None:
-        with closing(engine.broker(middleware=stack(min_backoff_ms=self.DAY_MS))) as broker:
+        with closing(engine.broker(middleware=default_middleware(min_backoff_ms=self.DAY_MS))) as broker:
             declare(broker, lambda message, _: told.append(message["message_id"]), actor_name="tell")
             self.ends(broker, told, Attempts(failures=9), max_age=500)
 
     def test_unless_no_age_is_too_great(self, engine: Engine) -> None:
-        with closing(engine.broker(middleware=stack(min_backoff_ms=self.DAY_MS))) as broker:
+        with closing(engine.broker(middleware=default_middleware(min_backoff_ms=self.DAY_MS))) as broker:
             message_id = declare(broker, Attempts(failures=9), actor_name="flaky").send().message_id
             with working(broker):
                 eventually(lambda: found(broker.backend, message_id).state == "delayed")
@@ -209,7 +212,7 @@ class TestTheMessageInHand:
 
     @pytest.fixture
     def broker(self, engine: Engine) -> Iterator[DurableBroker]:
-        middleware = [kind() for kind in default_middleware]
+        middleware = [kind() for kind in dramatiqs_middleware]
         with closing(engine.broker(middleware=[*middleware, CurrentMessage(), AsyncIO()])) as broker:
             yield broker
 
@@ -446,7 +449,7 @@ def away_for_a_moment(broker: DurableBroker, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_retry_that_outgrows_the_limit_is_not_stuck(engine: Engine) -> None:
     """A retry carries a traceback, and so is larger than the message that was let in."""
-    middleware = [kind() for kind in default_middleware]
+    middleware = [kind() for kind in dramatiqs_middleware]
     attempts = Attempts(error=lambda: ValueError("x" * 500))
     with closing(engine.broker(middleware=middleware, max_message_bytes=2_000)) as broker:
         flaky = declare(broker, attempts, actor_name="flaky", min_backoff=60_000)

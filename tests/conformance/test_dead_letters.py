@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from brokers.backend import DeadLetterFilter, QueueBackend, Reason
+from brokers.backend import QueueBackend
+from brokers.records import DeadLetterFilter, Reason
 from tests.support.engines import Engine
 from tests.support.messages import (
     PATIENCE_S,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from dramatiq.errors import BrokerConnectionError
 
-from brokers.backend import Delivery, QueueBackend
+from brokers.backend import QueueBackend
+from brokers.records import Delivery
 from tests.support.engines import ENGINES, Engine
 from tests.support.messages import QUEUE, a_message, claimed, found, stats_of, stored
 from tests.support.remote import Remote

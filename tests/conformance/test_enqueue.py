@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from dramatiq.errors import BrokerConnectionError
 
-from brokers.backend import QueueBackend, QueueMessage
+from brokers.backend import QueueBackend
 from brokers.errors import MessageTooLarge
+from brokers.records import QueueMessage
 from tests.support.messages import QUEUE, a_message, claimable, claimed, found, stats_of, stored
 
 from .conftest import OpenBackend, Spawn

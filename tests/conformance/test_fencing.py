@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from brokers.backend import Delivery, QueueBackend
+from brokers.backend import QueueBackend
+from brokers.records import Delivery
 from tests.support.messages import QUEUE, claimable, claimed, found, stats_of, stored
 
 from .conftest import OpenBackend

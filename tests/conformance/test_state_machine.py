@@ -18,7 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from brokers.backend import Delivery, QueueBackend
+from brokers.backend import QueueBackend
+from brokers.records import Delivery
 from tests.support.engines import Engine
 from tests.support.messages import a_message
 

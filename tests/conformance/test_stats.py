@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from brokers.backend import DeadLetterFilter, Delivery, QueueBackend, QueueStats
+from brokers.backend import QueueBackend
+from brokers.records import DeadLetterFilter, Delivery, QueueStats
 from tests.support.engines import Engine
 from tests.support.messages import QUEUE, buried, claimed, found, stats_of, stored
 

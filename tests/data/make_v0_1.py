@@ -25,7 +25,7 @@ from dramatiq import Message
 from actors.conversations import SQLiteConversationStore
 from actors.conversations.redis import RedisConversationStore
 from actors.messages import InboundMessage
-from brokers.backend import QueueMessage
+from brokers.records import QueueMessage
 from brokers.redis import RedisBackend
 from brokers.sqlite import SQLiteBackend
 

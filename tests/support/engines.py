@@ -230,11 +230,11 @@ class RedisEngine(Engine):
 
     def crash(self, backend: QueueBackend) -> None:
         assert isinstance(backend, RedisBackend)
-        desk, backend._desk = backend._desk, None
+        session, backend._current_session = backend._current_session, None
         backend.close()
-        if desk is not None:
-            desk.stop()
-            self._silence(desk.owner)
+        if session is not None:
+            session.stop()
+            self._silence(session.owner)
 
     def _silence(self, owner: str) -> None:
         """Of another machine, and silent since the beginning of time: the next who looks finds it dead."""
@@ -249,7 +249,7 @@ class RedisEngine(Engine):
 
     def recover(self, backend: QueueBackend) -> None:
         assert isinstance(backend, RedisBackend)
-        backend._at_desk().heart.beat()
+        backend._session().heartbeat.beat()
 
     def hurry(self, setattr_: Callable[[str, object], None]) -> None:
         pass

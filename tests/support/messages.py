@@ -7,9 +7,10 @@ from typing import Any
 
 from dramatiq import Message
 
-from brokers.backend import Delivery, QueueBackend, QueueMessage, QueueStats, StoredMessage
+from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
 from brokers.outgoing import to_store
+from brokers.records import Delivery, QueueMessage, QueueStats, StoredMessage
 
 QUEUE = "default"
 

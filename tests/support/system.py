@@ -21,7 +21,7 @@ from dramatiq import Message
 
 from actors.engines import conversation_store, queue_backend
 from actors.reply import Reply
-from brokers.backend import DeadLetterFilter, QueueMessage, StoredMessage
+from brokers.records import DeadLetterFilter, QueueMessage, StoredMessage
 from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio

@@ -68,6 +68,6 @@ else
   end
 end
 local next_due = ask('ZRANGE', delayed, 0, 0, 'WITHSCORES')
--- Whoever waits for a paused queue waits for its being resumed, whatever becomes due meanwhile.
+-- A process that waits for a paused queue waits until the queue is resumed, whatever becomes due meanwhile.
 if next_due[2] and not is_paused then answer[1] = math.max(0, (number(next_due[2]) or now) - now) end
 return answer

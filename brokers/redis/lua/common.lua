@@ -28,8 +28,8 @@
 --   {ns}:looked, {ns}:look-at  string  when orphans.lua last looked, and where it goes on
 --   {ns}:checked               string  when the server last proved that it takes writes
 --
--- A server that may evict keys can lose any of these, and somebody else's program can change them. Whatever a key
--- holds, no script may fail halfway, and no message may suffer but the one whose own keys it is: see ask() in
+-- A server that may evict keys can lose any of these, and another program can change them. No script may fail
+-- halfway for what a key holds, and no message may suffer but the one whose own keys it is: see ask() in
 -- base.lua, place_of() for a message whose hash is not whole, and orphans.lua for one that no set names any more.
 -- Ids are bytes, whatever they are: they are never formatted with %s, which ends at a NUL.
 

@@ -29,8 +29,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ...backend import Lease
 from ...forks import abandon_in_children, closed, opening
+from ...records import Lease
 from ..storage.file_modes import mode_in
 
 logger = logging.getLogger(__name__)

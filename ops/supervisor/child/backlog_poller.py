@@ -7,8 +7,9 @@ import time
 
 from dramatiq.errors import BrokerError
 
-from brokers.backend import QueueBackend, QueueStats
+from brokers.backend import QueueBackend
 from brokers.clock import now_ms
+from brokers.records import QueueStats
 
 from ..protocol.heartbeat import Backlog
 

@@ -18,7 +18,7 @@ from actors.hold_policy import HoldPolicy, LookupPolicy
 from actors.reply import Reply
 from actors.services import Services
 from brokers import SQLiteBroker
-from brokers.backend import State
+from brokers.records import State
 from ops.foundation.settings import Settings
 from tests.fakes.twilio import Account, FakeTwilio
 

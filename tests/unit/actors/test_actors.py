@@ -389,7 +389,7 @@ def no_answer_after(begin: Callable[..., Reply | None]) -> Callable[..., Reply |
 def test_a_mark_whose_answer_came_too_late_is_no_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process was stopped while it made the mark: it made no call, and its message knows that."""
     in_hand = InHand()
-    monkeypatch.setattr("actors.deliveries.message_in_hand", lambda: in_hand)
+    monkeypatch.setattr("actors.deliveries.current_message", lambda: in_hand)
     reply = answered(world.conversations)
     with monkeypatch.context() as patched:
         patched.setattr(
@@ -412,7 +412,7 @@ def test_a_crash_in_the_call_after_that_is_taken_for_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_hand = InHand()
-    monkeypatch.setattr("actors.deliveries.message_in_hand", lambda: in_hand)
+    monkeypatch.setattr("actors.deliveries.current_message", lambda: in_hand)
     reply = answered(world.conversations)
     with monkeypatch.context() as patched:
         patched.setattr(

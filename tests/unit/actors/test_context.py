@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 from actors.context import LogContext
 from brokers import SQLiteBroker
 from brokers.durable import DurableBroker
-from brokers.middleware import stack
+from brokers.middleware import default_middleware
 from tests.support.messages import send_aged
 
 PATIENCE_MS = 20_000
@@ -54,7 +54,11 @@ def make_broker(tmp_path: Path) -> Iterator[Callable[..., DurableBroker]]:
     opened: list[DurableBroker] = []
 
     def make(*more: Middleware) -> DurableBroker:
-        middleware = [LogContext(), *stack(min_backoff_ms=1, max_backoff_ms=1, max_age_ms=60_000), *more]
+        middleware = [
+            LogContext(),
+            *default_middleware(min_backoff_ms=1, max_backoff_ms=1, max_age_ms=60_000),
+            *more,
+        ]
         opened.append(SQLiteBroker(tmp_path / "queue.db", middleware=middleware))
         return opened[-1]
 

@@ -15,9 +15,9 @@ from fastapi.testclient import TestClient
 from api.dashboard.watch import Watch
 from api.health import health_routes
 from api.opening import Opening
+from brokers.cached_stats import CachedStats
 from brokers.checks import Checks
 from brokers.collectors import SpoolCollector
-from brokers.counting import Counts
 from brokers.redis import RedisBackend
 from brokers.spool import SPOOL, SpooledBackend
 from brokers.sqlite import SQLiteBackend
@@ -68,7 +68,7 @@ def test_metrics_do_without_a_spool_that_cannot_be_read(client: TestClient) -> N
 
 
 def test_the_dashboard_says_that_the_spool_cannot_be_read(spooled: SpooledBackend) -> None:
-    watch = Watch(spooled, Counts(spooled), spool=spooled)
+    watch = Watch(spooled, CachedStats(spooled), spool=spooled)
 
     facts = watch.facts()
 

@@ -11,10 +11,11 @@ import pytest
 from dramatiq import Message
 from dramatiq.errors import BrokerConnectionError
 
-from brokers.backend import Delivery
-from brokers.consumer import DurableConsumer, DurableMessage
+from brokers.consumer import DurableConsumer
 from brokers.durable import DurableBroker
+from brokers.durable_message import DurableMessage
 from brokers.errors import EngineError
+from brokers.records import Delivery
 from brokers.sqlite.backend import SQLiteBackend
 from tests.support.messages import QUEUE, a_message, stats_of
 

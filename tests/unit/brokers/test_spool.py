@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from brokers.backend import QueueBackend, QueueMessage
+from brokers.backend import QueueBackend
 from brokers.clock import now_ms
 from brokers.errors import EngineError, MessageTooLarge, NotDurable
+from brokers.records import QueueMessage
 from brokers.redis import RedisBackend
 from brokers.spool import SPOOL, SpooledBackend, _packed
 from brokers.sqlite import SQLiteBackend
@@ -245,7 +246,7 @@ def test_what_the_spool_could_not_take_back_is_not_stuck_until_a_restart(
     monkeypatch.setattr(spooled._spool, "release", refuse_first)
     many = messages(5)
     with monkeypatch.context() as patch:
-        patch.setattr(spooled._primary, "enqueue_async", away)
+        patch.setattr(spooled._engine, "enqueue_async", away)
         sent(spooled, *many)
         eventually(lambda: next(refusals, None) is None)
 

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from brokers import SQLiteBroker
-from brokers.durable import DurableBroker, message_in_hand
-from brokers.middleware import stack
+from brokers.durable import DurableBroker, current_message
+from brokers.middleware import default_middleware
 from brokers.middleware.tracing import FIRST_DELIVERY, Tracing
 from tests.support.messages import send_aged
 from tests.support.system import ROOT
@@ -43,7 +43,8 @@ class Traced:
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         tracing = Tracing(self.provider, correlated_by="request_id")
         self.broker = SQLiteBroker(
-            path, middleware=[tracing, *stack(min_backoff_ms=1, max_backoff_ms=1, max_age_ms=60_000)]
+            path,
+            middleware=[tracing, *default_middleware(min_backoff_ms=1, max_backoff_ms=1, max_age_ms=60_000)],
         )
 
     @property
@@ -187,7 +188,7 @@ def test_a_retry_stays_in_the_trace_and_links_to_the_first_delivery(traced: Trac
 def test_an_actor_that_asks_for_another_try_says_why_by_its_cause(traced: Traced) -> None:
     @dramatiq.actor(broker=traced.broker)
     def ask() -> None:
-        message = message_in_hand()
+        message = current_message()
         if message is not None and message.delivery.deliveries == 1:
             try:
                 raise TimeoutError
@@ -205,7 +206,7 @@ def test_an_actor_that_asks_for_another_try_says_why_by_its_cause(traced: Traced
 def test_a_message_that_comes_back_is_deferred_and_no_error(traced: Traced) -> None:
     @dramatiq.actor(broker=traced.broker)
     def come_back() -> None:
-        message = message_in_hand()
+        message = current_message()
         assert message is not None
         if message.delivery.deliveries == 1:
             traced.broker.enqueue(message, delay=1)  # type: ignore[arg-type]  # a proxy of one
@@ -297,7 +298,7 @@ def test_options_of_actors_and_messages_stay_what_they_were(traced: Traced) -> N
 
     @dramatiq.actor(broker=traced.broker, max_retries=1, time_limit=5_000)
     def look() -> None:
-        message = message_in_hand()
+        message = current_message()
         assert message is not None
         seen.append(dict(message.options))
 
@@ -338,7 +339,7 @@ def test_what_is_not_sampled_is_not_sampled_anywhere(make_traced: Callable[..., 
 
     @dramatiq.actor(broker=traced.broker)
     def talk() -> None:
-        message = message_in_hand()
+        message = current_message()
         assert message is not None
         sampled.append(bool(int(message.options["traceparent"][-2:], 16) & 1))
 
@@ -355,8 +356,8 @@ def test_the_broker_needs_no_opentelemetry(tmp_path: Path) -> None:
 import sys
 sys.modules["opentelemetry"] = None
 import dramatiq, brokers
-from brokers.middleware import stack
-broker = brokers.SQLiteBroker("queue.db", middleware=stack())
+from brokers.middleware import default_middleware
+broker = brokers.SQLiteBroker("queue.db", middleware=default_middleware())
 
 @dramatiq.actor(broker=broker)
 def talk():
@@ -371,7 +372,7 @@ broker.close()
 
 
 def test_without_a_provider_it_does_nothing(tmp_path: Path) -> None:
-    broker: DurableBroker = SQLiteBroker(tmp_path / "queue.db", middleware=[Tracing(), *stack()])
+    broker: DurableBroker = SQLiteBroker(tmp_path / "queue.db", middleware=[Tracing(), *default_middleware()])
 
     @dramatiq.actor(broker=broker)
     def talk() -> None:

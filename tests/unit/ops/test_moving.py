@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from brokers.backend import QueueBackend, StoredMessage
+from brokers.backend import QueueBackend
 from brokers.errors import EngineError
+from brokers.records import StoredMessage
 from brokers.redis import RedisBackend
 from brokers.sqlite import SQLiteBackend
 from ops.moving import PAGE, StillRunning, move_messages, stop

@@ -11,8 +11,8 @@ from actors.conversations import ConversationStore, scripts
 from actors.conversations.redis import RedisConversationStore
 from actors.reply import Reply, ReplyState
 from brokers.errors import EngineError
+from brokers.redis.client import TRIES
 from brokers.redis.scripts import Script
-from brokers.redis.server import TRIES
 from tests.support.conversations import (
     CONVERSATION,
     OnServer,

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from api.dashboard.history import SPAN_S, History
 from api.dashboard.measures import NOTHING, Measures, quantile, read
-from brokers.backend import QueueStats
+from brokers.records import QueueStats
 
 EVERY_S = 5
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.dashboard.problems import OFTEN, SILENT_S, SLOW_S, STILL_S, TRIED_S, Facts, Problem, problems
-from brokers.backend import QueueStats
+from brokers.records import QueueStats
 from brokers.spool import SpoolDepth
 
 NOW = 1_700_000_000_000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.dashboard.search import BUDGET_S, Found, Wanted, look_through
-from brokers.backend import StoredMessage
+from brokers.records import StoredMessage
 
 STEP = 100
 

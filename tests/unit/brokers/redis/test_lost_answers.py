@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from brokers.backend import DeadLetterFilter, Delivery, QueueBackend
+from brokers.backend import QueueBackend
 from brokers.errors import EngineError
+from brokers.records import DeadLetterFilter, Delivery
 from brokers.redis import RedisBackend, scripts
+from brokers.redis.client import TRIES
 from brokers.redis.scripts import Script
-from brokers.redis.server import TRIES
 from tests.support.messages import (
     QUEUE,
     a_message,

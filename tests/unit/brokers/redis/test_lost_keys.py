@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, cast
 import pytest
 import redis
 
-from brokers.backend import DeadLetterFilter
+from brokers.records import DeadLetterFilter
 from brokers.redis import RedisBackend, scripts
+from brokers.redis.client import RedisClient
 from brokers.redis.scripts import Argument, Call, Script, encoded
-from brokers.redis.server import Server
 from tests.support.redis_server import RedisServer
 
 NAMESPACE = "lost"
@@ -151,7 +151,7 @@ class Scene:
     def __init__(self, server: RedisServer, backend: RedisBackend) -> None:
         self.backend = backend
         self.client = redis.Redis.from_url(server.url)
-        self._server = Server(server.url, base=BASE)
+        self._server = RedisClient(server.url, base=BASE)
 
     def run(self, script: Script, arguments: Sequence[Argument]) -> Any:
         [answer] = self._server.run([Call(script, [encoded(each) for each in arguments])])
@@ -196,7 +196,7 @@ class Scene:
         """What can be claimed of a queue, once what is not whole is out of the way."""
         while any(stats.ready for stats in self.backend.stats() if stats.queue == queue):
             for delivery in self.backend.dequeue(queue, limit=100, timeout_s=0):
-                yield delivery.key
+                yield cast(bytes, delivery.receipt)
                 self.backend.ack(delivery)
             self.backend.sync()
 

@@ -10,8 +10,8 @@ from typing import Any
 import apsw
 import pytest
 
-from brokers.backend import QueueMessage
 from brokers.errors import EngineError
+from brokers.records import QueueMessage
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.claims import Claim, Claimed
 from brokers.sqlite.enqueue import INLINE_BYTES

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from brokers.backend import QueueMessage
+from brokers.records import QueueMessage
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.enqueue import INLINE_BYTES, Enqueue
 from tests.support.messages import QUEUE, claimable, found, stats_of

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from brokers.backend import DeadLetterFilter
+from brokers.records import DeadLetterFilter
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.enqueue import INLINE_BYTES
 from tests.support.messages import a_message, claimed

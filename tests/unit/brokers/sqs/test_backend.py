@@ -14,11 +14,12 @@ import pytest
 from dramatiq import Message
 
 import brokers.sqs.backend
-from brokers.backend import DeadLetterFilter
 from brokers.errors import EngineError, MessageTooLarge, Unsupported
+from brokers.records import DeadLetterFilter, Delivery
 from brokers.sqs import SQSBackend, SQSBroker
 from brokers.sqs.backend import LARGEST_BYTES
 from brokers.sqs.clock import ServiceClock
+from brokers.sqs.leases import Lease
 from tests.support.messages import QUEUE, a_message, claimable, claimed, stats_of, stored
 from tests.support.ports import free_port
 from tests.support.sqs_server import REGION, SQSServer
@@ -57,6 +58,12 @@ def counts(backend: SQSBackend) -> tuple[int, int, int, int]:
 
 
 # -- enqueueing ----------------------------------------------------------------------------------------
+
+
+def lease_of(backend: SQSBackend, delivery: Delivery) -> Lease:
+    lease = backend._leases.of(str(delivery.receipt))
+    assert lease is not None
+    return lease
 
 
 def test_a_message_is_handed_out_as_it_was_stored(backend: SQSBackend) -> None:
@@ -170,7 +177,7 @@ def test_what_is_not_held_any_more_is_acked_without_effect(
     """An error would be a reason to try again, for ever."""
     stored(backend)
     delivery = claimed(backend)
-    sqs.client().delete_queue(QueueUrl=delivery.key.url)
+    sqs.client().delete_queue(QueueUrl=lease_of(backend, delivery).url)
 
     backend.ack(delivery)
 
@@ -298,8 +305,8 @@ def test_a_lost_lease_is_noted_and_renewed_no_more(
 ) -> None:
     stored(backend)
     delivery = claimed(backend)
-    sqs.client().delete_message(QueueUrl=delivery.key.url, ReceiptHandle=delivery.key.receipt)
-    delivery.key.renewed_at -= 60
+    sqs.client().delete_message(QueueUrl=lease_of(backend, delivery).url, ReceiptHandle=str(delivery.receipt))
+    lease_of(backend, delivery).renewed_at -= 60
 
     backend._leases.renew()
     backend._leases.renew()

@@ -12,7 +12,7 @@ import dramatiq
 import pytest
 
 from brokers import SQLiteBroker
-from brokers.draining import give_back_what_waits
+from brokers.draining import release_prefetched
 from ops.foundation.settings import Settings
 from ops.supervisor.child.supervised_worker import WorkerReporter
 from ops.supervisor.protocol.child_environment import ChildEnvironment
@@ -114,7 +114,7 @@ def test_what_has_not_begun_is_given_back_while_the_rest_still_runs(
         assert bench.began.acquire(timeout=30)
         eventually(lambda: stats_of(bench.broker.backend).running == 5)
 
-        give_back_what_waits(bench.worker)
+        release_prefetched(bench.worker)
 
         stats = stats_of(bench.broker.backend)
         assert (stats.running, stats.ready) == (1, 4)

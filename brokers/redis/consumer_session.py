@@ -1,4 +1,4 @@
-"""A consuming process's place: its name, its heart, its bell, and what it knows of each queue."""
+"""The session of a consuming process: its name, its heartbeat, its wake-ups, what it knows of each queue."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from contextlib import ExitStack
 import redis
 
 from . import scripts
-from .bell import Bell
-from .heart import Heart
-from .life import started_at, this_host
-from .marks import Marks
+from .client import RedisClient, explained
+from .heartbeat import Heartbeat
+from .host_processes import started_at, this_host
 from .scripts import Call
-from .server import Server, explained
+from .started_markers import StartedMarkers
+from .wakeups import Wakeups
 
 
-class Desk:
-    """Where a process sits that consumes; one that only enqueues never gets here.
+class ConsumerSession:
+    """The parts of a process that consumes; a process that only enqueues has none of them.
 
     Parameters:
-      server: the server.
+      client: the way to the server.
       base: what every key begins with.
       timeout_s: after how many seconds of silence this process is dead.
       max_deliveries: how many workers may die under a message before it is set aside.
@@ -34,37 +34,37 @@ class Desk:
       EngineError: the server is away.
     """
 
-    def __init__(self, server: Server, base: str, *, timeout_s: float, max_deliveries: int) -> None:
-        self._server = server
+    def __init__(self, client: RedisClient, base: str, *, timeout_s: float, max_deliveries: int) -> None:
+        self._client = client
         self.owner = secrets.token_hex(8)
         self.host, self.pid = this_host(), os.getpid()
-        self.outlooks: dict[str, Outlook] = {}
-        self.marks = Marks(server, f"{base}:started:{self.owner}")
-        self.bell = Bell(server, f"{base}:bell:{self.owner}")
-        self.heart = Heart(
-            server,
+        self.poll_states: dict[str, PollState] = {}
+        self.started = StartedMarkers(client, f"{base}:started:{self.owner}")
+        self.wakeups = Wakeups(client, f"{base}:bell:{self.owner}")
+        self.heartbeat = Heartbeat(
+            client,
             (self.owner, self.host, self.pid, started_at(self.pid)),
             timeout_s=timeout_s,
             max_deliveries=max_deliveries,
         )
         with ExitStack() as on_failure:
             try:
-                self.bell.start()
+                self.wakeups.start()
             except (redis.RedisError, OSError) as error:
                 raise explained(error) from error
-            on_failure.callback(self.bell.stop)
-            self.heart.start()
+            on_failure.callback(self.wakeups.stop)
+            self.heartbeat.start()
             on_failure.pop_all()
 
-    def outlook(self, queue: str) -> Outlook:
-        """What is known of a queue. What one of its consumers found holds for all."""
-        return self.outlooks.setdefault(queue, Outlook())
+    def poll_state(self, queue: str) -> PollState:
+        """Return what is known of a queue. What one of its consumers found holds for all."""
+        return self.poll_states.setdefault(queue, PollState())
 
     def stop(self) -> None:
-        """Beat and listen no more. What is held stays held until `leave`."""
-        self.heart.stop()
-        self.bell.stop()
-        self.marks.close()
+        """Send no heartbeat and hear no wake-up any more. What is held stays held until `leave`."""
+        self.heartbeat.stop()
+        self.wakeups.stop()
+        self.started.close()
 
     def leave(self) -> None:
         """Give back what is still held.
@@ -72,17 +72,17 @@ class Desk:
         Raises:
           EngineError: the server is away; the others find out by themselves.
         """
-        answer = self._server.run([Call(scripts.LEAVE, (self.owner,))])[0]
+        answer = self._client.run([Call(scripts.LEAVE, (self.owner,))])[0]
         if isinstance(answer, Exception):
             raise explained(answer)
 
 
-class Outlook:
+class PollState:
     """When to ask the server for messages of a queue again, after it had none.
 
     Attributes:
-      heard: how often the bell had rung when it was last asked.
-      look_at_s: when to look without being called, in seconds of the engine's clock.
+      heard: how many wake-ups had come when it was last asked.
+      look_at_s: when to look without a wake-up, in seconds of the engine's clock.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brokers.backend import Delivery
+from brokers.records import Delivery
 from brokers.redis import RedisBackend
 from tests.support.messages import QUEUE, claimed, stored
 from tests.support.redis_server import RedisServer, ask

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from .backend import Delivery
 from .capacity import Capacity
+from .records import Delivery
 
 #: Hold as many messages as would be run in this time, in seconds: long enough to make claims rare,
 #: short enough that what waits here is never missed by an idle process elsewhere.
@@ -22,7 +22,7 @@ MAX_HELD = 1_000
 SMOOTHING = 0.5
 
 
-class Window:
+class PrefetchWindow:
     """Counts what is claimed and not yet settled, and says how many more to claim.
 
     A fast queue is claimed in large batches, because a commit costs as much as dozens of fast jobs. A slow

@@ -28,7 +28,7 @@ Command = Sequence[Argument]
 TRIES = 4
 
 
-class Server:
+class RedisClient:
     """A Redis server and this process's connections to it.
 
     Of a cluster, any node will do: all keys of a namespace are on one node, and to that one the others
@@ -156,7 +156,7 @@ class Server:
         return False
 
     def _try_another_seed(self) -> None:
-        """Who did not answer is not asked again, as long as there is somebody else."""
+        """Turn to another node than the one that did not answer, as long as there is one."""
         self._seed = (self._seed + 1) % len(self._options)
         if self._moved_to is not None or len(self._options) > 1:
             self._leave_for(None)

@@ -1,4 +1,4 @@
-"""Acks are gathered, and not one of them gets lost on the way."""
+"""AckBuffer are gathered, and not one of them gets lost on the way."""
 
 from __future__ import annotations
 

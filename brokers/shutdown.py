@@ -16,11 +16,11 @@ from dramatiq.errors import BrokerConnectionError
 logger = logging.getLogger(__name__)
 
 
-class Departure:
+class Shutdown:
     """Knows whether a worker of this broker is stopping, and whether the engine answered since.
 
     Attributes:
-      has_failed: the engine could not do something since the departure began: nothing more is asked of it.
+      has_failed: the engine could not do something since the shutdown began: nothing more is asked of it.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Departure:
 
     @contextmanager
     def giving_up(self, what: str) -> Iterator[None]:
-        """Let a failure of the engine inside pass once the departure has begun; before that it is raised.
+        """Let a failure of the engine inside pass once the shutdown has begun; before that it is raised.
 
         Parameters:
           what: what is tried, for the log.
@@ -48,7 +48,7 @@ class Departure:
             self.raise_or_give_up(error, what)
 
     def raise_or_give_up(self, error: BrokerConnectionError, what: str) -> None:
-        """Raise a failure of the engine, unless the departure has begun.
+        """Raise a failure of the engine, unless the shutdown has begun.
 
         Parameters:
           what: what was tried, for the log.

@@ -1,4 +1,4 @@
-"""Acknowledgements: nobody waits for them, so they travel together."""
+"""Acknowledgements: no caller waits for them, so they are committed together."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 
-from .backend import Delivery, Key
+from .records import Delivery, Receipt
 
 
-class Acks:
+class AckBuffer:
     """Gathers acks until the next commit takes them, at most a few milliseconds later.
 
     Appending to a deque is atomic, so worker threads take the lock only when a batch has to be started.
@@ -43,18 +43,18 @@ class Acks:
                 raise
 
     def take(self) -> list[Delivery]:
-        """What waits now. Whoever comes later starts another batch."""
+        """Take what waits now. An ack that comes later starts another batch."""
         self._is_started = False  # before taking: an ack that is not taken finds it unset
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
 
-def by_claim(deliveries: Sequence[Delivery]) -> Mapping[tuple[str, int], list[Key]]:
-    """The keys of deliveries by the queue and the token they were claimed under.
+def by_claim(deliveries: Sequence[Delivery]) -> Mapping[tuple[str, int], list[Receipt]]:
+    """Group the receipts of deliveries by the queue and the token that they were claimed under.
 
     An engine settles a claim's messages together: what it does once for each claim rather than for each
     message, it need not do in between busy workers.
     """
-    claims: defaultdict[tuple[str, int], list[Key]] = defaultdict(list)
+    claims: defaultdict[tuple[str, int], list[Receipt]] = defaultdict(list)
     for delivery in deliveries:
-        claims[delivery.queue, delivery.token].append(delivery.key)
+        claims[delivery.queue, delivery.token].append(delivery.receipt)
     return claims

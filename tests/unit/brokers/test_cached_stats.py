@@ -6,9 +6,10 @@ from typing import cast
 
 import pytest
 
-from brokers.backend import QueueBackend, QueueStats
-from brokers.counting import Counts
+from brokers.backend import QueueBackend
+from brokers.cached_stats import CachedStats
 from brokers.errors import EngineError
+from brokers.records import QueueStats
 
 
 class Slow:
@@ -28,8 +29,8 @@ class Slow:
         return [QueueStats("q", self.asked, 0, 0, 0, 0, None, False)]
 
 
-def counts_of(engine: Slow) -> Counts:
-    return Counts(cast(QueueBackend, engine), clock=lambda: engine.now)
+def counts_of(engine: Slow) -> CachedStats:
+    return CachedStats(cast(QueueBackend, engine), clock=lambda: engine.now)
 
 
 def test_a_count_that_took_long_is_used_for_longer() -> None:

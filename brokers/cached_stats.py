@@ -1,4 +1,4 @@
-"""Counting a queue, no more often than is good for it."""
+"""Counts queues no more often than is good for the engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from .backend import QueueBackend, QueueStats
+from .backend import QueueBackend
+from .records import QueueStats
 
 #: Counting takes at most this share of the time: a million delayed messages take SQLite some 30 ms to count.
 SHARE = 0.02
@@ -15,7 +16,7 @@ SHARE = 0.02
 MAX_AGE_S = 5.0
 
 
-class Counts:
+class CachedStats:
     """A backend's `stats`, shared by all in this process who look at them.
 
     Parameters:
@@ -44,7 +45,7 @@ class Counts:
                 self._good_until = ended + min(MAX_AGE_S, (ended - began) / SHARE)
             return self._counted
 
-    def forget(self) -> None:
-        """Something was changed that the next look must show: count anew for it."""
+    def invalidate(self) -> None:
+        """Count anew at the next look: something was changed that it must show."""
         with self._counting:
             self._good_until = float("-inf")

@@ -1,8 +1,8 @@
-"""What this process's threads are running, told to the server while it can still be told.
+"""Tells the server what this process's threads run, before they run it.
 
-Should the process die, the messages it ran are suspects, and those it had only claimed are not. Such a mark
-has to be on its way before the actor begins, and nobody needs an answer: the kernel delivers what was sent
-even if the sender dies at once.
+Should the process die, the messages it ran are suspects, and those it had only claimed are not. Such a marker
+has to be on its way before the actor begins, and needs no answer: the kernel delivers what was sent even if
+the sender dies at once.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from typing import Any
+from typing import Any, cast
 
 import redis
 
-from ..backend import Lease
-from .server import Server
+from ..records import Lease
+from .client import RedisClient
 
 logger = logging.getLogger(__name__)
 
 
-class Marks:
-    """This process's marks: numbered places, one for each message that is being run.
+class StartedMarkers:
+    """The markers of this process: numbered places, one for each message that is being run.
 
     A place that is free again keeps what was noted there last, until the next message takes it: only what is
     still held when the process dies is suspect.
 
     Parameters:
-      server: the server.
+      client: the way to the server.
       key: the hash they are kept in.
     """
 
-    def __init__(self, server: Server, key: str) -> None:
-        self._server = server
+    def __init__(self, client: RedisClient, key: str) -> None:
+        self._client = client
         self._key = key
         self._places: dict[Lease, int] = {}
         self._free: list[int] = []
@@ -43,7 +43,7 @@ class Marks:
     def set(self, lease: Lease) -> None:
         """A message begins to run. While the server is away nothing is noted."""
         message_id, token = lease
-        mark = b"%d:%b" % (token, message_id)
+        mark = b"%d:%b" % (token, cast(bytes, message_id))
         with self._sending:
             place = self._places[lease] = self._free.pop() if self._free else next(self._more)
             try:
@@ -63,7 +63,7 @@ class Marks:
             self._free.append(place)
 
     def _connect(self) -> Any:
-        connection = self._server.connect()
+        connection = self._client.connect()
         connection.send_command("CLIENT", "REPLY", "OFF", check_health=False)
         return connection
 

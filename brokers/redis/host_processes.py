@@ -1,4 +1,4 @@
-"""Whether a process of this machine lives: the kernel knows, whatever the process itself has time to say.
+"""Asks the kernel whether a process of this machine lives, whatever the process itself has time to say.
 
 A process can be silent and alive: one of its threads keeps the interpreter to itself in a long call of C, or
 the process is stopped. To run its messages elsewhere then would be to run them twice.

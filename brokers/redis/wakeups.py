@@ -15,8 +15,8 @@ from typing import Any
 
 import redis
 
+from .client import RedisClient, explained
 from .scripts import name_of
-from .server import Server, explained
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ SILENCE_S = 15.0
 RECONNECT_S = 0.5
 
 
-class Bell:
+class Wakeups:
     """This process's bell.
 
     Parameters:
@@ -35,10 +35,10 @@ class Bell:
       channel: what the server calls it.
     """
 
-    def __init__(self, server: Server, channel: str) -> None:
-        self._server = server
+    def __init__(self, client: RedisClient, channel: str) -> None:
+        self._client = client
         self._channel = channel
-        self._rings: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._line: Any = None
@@ -55,17 +55,17 @@ class Bell:
 
     def heard(self, queue: str) -> int:
         """How often it rang so far for a queue: take this before looking, hand it to `wait` after."""
-        return self._rings[queue] + self._rings[""]
+        return self._counts[queue] + self._counts[""]
 
     def wait(self, queue: str, heard: int, timeout_s: float) -> None:
         """Block until it rings once more than `heard`."""
         with self._changed:
             self._changed.wait_for(lambda: self.heard(queue) != heard, timeout_s)
 
-    def ring(self, queue: str = "") -> None:
+    def notify(self, queue: str = "") -> None:
         """Wake the consumers of a queue, or of all."""
         with self._changed:
-            self._rings[queue] += 1
+            self._counts[queue] += 1
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -82,7 +82,7 @@ class Bell:
             try:
                 if self._line is None:
                     self._line = self._connect()
-                    self.ring()  # what was said meanwhile, nobody heard
+                    self.notify()  # what was said meanwhile, nobody heard
                 self._listen(self._line)
             except (redis.RedisError, OSError) as error:
                 self._hang_up()
@@ -91,7 +91,7 @@ class Bell:
                     self._stopping.wait(RECONNECT_S)
 
     def _connect(self) -> Any:
-        line = self._server.connect()
+        line = self._client.connect()
         line.send_command("SUBSCRIBE", self._channel, check_health=False)
         line.read_response()  # the confirmation
         return line
@@ -103,7 +103,7 @@ class Bell:
                 pinged = False
                 kind, *_, said = line.read_response()
                 if kind == b"message":
-                    self.ring(name_of(said))
+                    self.notify(name_of(said))
             elif pinged:
                 raise redis.ConnectionError("the line is dead: a ping was not answered")
             else:

@@ -1,4 +1,4 @@
-"""When a commit may begin, while others are going on."""
+"""Slots for commits: how many may go on at the same time, and when the next may begin."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from typing import Protocol
 
 
-class Turns(Protocol):
-    """Who may commit now. Every begin has its end.
+class CommitSlots(Protocol):
+    """Lets a thread commit. Each slot that is acquired is released.
 
     Attributes:
       at_once: how many commits may go on at the same time.
@@ -16,50 +16,50 @@ class Turns(Protocol):
 
     at_once: int
 
-    def begin(self) -> None:
-        """Wait for one's turn, and take it."""
+    def acquire(self) -> None:
+        """Wait for a slot, and take it."""
         ...
 
-    def try_begin(self) -> bool:
-        """Take a turn if nobody else has one."""
+    def try_acquire(self) -> bool:
+        """Take a slot if no other thread has one; return whether it was taken."""
         ...
 
-    def end(self) -> None:
-        """Be done."""
+    def release(self) -> None:
+        """Give the slot back."""
         ...
 
-    def await_all(self) -> None:
-        """Return when nobody has a turn."""
+    def wait_idle(self) -> None:
+        """Return when no thread has a slot."""
         ...
 
 
-class OneByOne:
-    """One commit after the other."""
+class SingleSlot:
+    """Lets one commit follow the other."""
 
     at_once = 1
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
-    def begin(self) -> None:
+    def acquire(self) -> None:
         self._lock.acquire()
 
-    def try_begin(self) -> bool:
+    def try_acquire(self) -> bool:
         return self._lock.acquire(blocking=False)
 
-    def end(self) -> None:
+    def release(self) -> None:
         self._lock.release()
 
-    def await_all(self) -> None:
+    def wait_idle(self) -> None:
         with self._lock:
             pass
 
 
-class Paced:
-    """One commit after the other, unless they are slow: then one each `pace_s` seconds.
+class PacedSlots:
+    """Lets one commit follow the other, unless they are slow: then one begins each `pace_s` seconds.
 
-    A server that syncs its file once a second answers all who wait for it at the same moment. Who comes
-    while another waits must be on its way before that moment, or would wait for the next one.
+    A server that syncs its file once a second answers all waiting commits at the same moment. A commit that
+    comes while another one waits must be on its way before that moment, or it would wait for the next one.
 
     Parameters:
       pace_s: how long one commit keeps the next from beginning, in seconds.
@@ -73,25 +73,25 @@ class Paced:
         self._began_at = 0.0
         self._changed = threading.Condition()
 
-    def begin(self) -> None:
+    def acquire(self) -> None:
         with self._changed:
             while (wait_s := self._wait_s()) > 0:
                 self._changed.wait(wait_s)
             self._take()
 
-    def try_begin(self) -> bool:
+    def try_acquire(self) -> bool:
         with self._changed:
             if self._going_on:
                 return False
             self._take()
             return True
 
-    def end(self) -> None:
+    def release(self) -> None:
         with self._changed:
             self._going_on -= 1
             self._changed.notify_all()
 
-    def await_all(self) -> None:
+    def wait_idle(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._going_on)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..errors import EngineError
 from . import scripts
-from .life import is_alive
+from .client import RedisClient, explained
+from .host_processes import is_alive
 from .scripts import Argument, Call, name_of
-from .server import Server, explained
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ LOOK_AT = 1_000
 DIED = "The worker process died while it ran this message."
 
 
-class Heart:
+class Heartbeat:
     """Says that this process lives, and looks after those that died.
 
     It has a thread and a connection of its own, and waits for nothing else in this process. Of a silent
@@ -44,16 +44,21 @@ class Heart:
     noticed sooner. A process of another machine is dead when it was silent for `ELSEWHERE` times the timeout.
 
     Parameters:
-      server: the server.
+      client: the way to the server.
       process: this process: its name in leases, its machine, its number there, and when it started.
       timeout_s: how long a process may be silent, in seconds.
       max_deliveries: how many workers may die under a message before it is set aside.
     """
 
     def __init__(
-        self, server: Server, process: tuple[str, str, int, str], *, timeout_s: float, max_deliveries: int
+        self,
+        client: RedisClient,
+        process: tuple[str, str, int, str],
+        *,
+        timeout_s: float,
+        max_deliveries: int,
     ) -> None:
-        self._server = server
+        self._client = client
         timeout_ms = int(timeout_s * 1000)
         interval_ms = timeout_ms // BEATS_IN_TIMEOUT
         self._sentence: Sequence[Argument] = (max_deliveries, DIED)
@@ -113,7 +118,7 @@ class Heart:
         return list(dead)
 
     def _answers(self, *calls: Call) -> list[Any]:
-        answers = self._server.run(calls)
+        answers = self._client.run(calls)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise explained(answer)

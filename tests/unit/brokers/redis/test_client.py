@@ -15,9 +15,9 @@ import redis
 from brokers.backend import QueueBackend
 from brokers.errors import EngineError, NotDurable
 from brokers.redis import RedisBackend, scripts
+from brokers.redis.client import RedisClient
 from brokers.redis.commands import Command, Committer
 from brokers.redis.scripts import Call
-from brokers.redis.server import Server
 from tests.support.messages import a_message, buried, claimed, stats_of, stored
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, ask, installed_servers
@@ -322,7 +322,7 @@ def test_an_argument_that_cannot_be_sent_spoils_nothing_of_the_same_commit(
     unreadable: Command[Any] = Command(scripts.GET, (message_id,), read=int)
     wrong = Wrong(scripts.GET, read=len)
 
-    Committer(Server(server.url, base="{recado}")).commit([right[0], wrong, unreadable, right[1]])
+    Committer(RedisClient(server.url, base="{recado}")).commit([right[0], wrong, unreadable, right[1]])
 
     assert [command.outcome() > 0 for command in right] == [True, True]
     for command in (wrong, unreadable):
@@ -331,7 +331,7 @@ def test_an_argument_that_cannot_be_sent_spoils_nothing_of_the_same_commit(
 
 
 def test_an_argument_that_cannot_be_sent_is_no_absent_server(make_server: MakeServer) -> None:
-    server = Server(make_server().url, base="{recado}")
+    server = RedisClient(make_server().url, base="{recado}")
     argument: Any = ["SM1"]
     with closing(server), pytest.raises(redis.DataError):
         server.run([Call(scripts.GET, [argument])])

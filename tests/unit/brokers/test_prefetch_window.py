@@ -7,17 +7,17 @@ import threading
 import pytest
 
 from brokers.capacity import Capacity
-from brokers.window import HORIZON_S, MAX_HELD, Window
+from brokers.prefetch_window import HORIZON_S, MAX_HELD, PrefetchWindow
 from tests.support.messages import PATIENCE_S
 
 from .conftest import Time
 
 
-def room(window: Window) -> int:
+def room(window: PrefetchWindow) -> int:
     return window.wait_for_room(0)
 
 
-def run(window: Window, time: Time, *, per_s: int, for_s: float = 1.0) -> None:
+def run(window: PrefetchWindow, time: Time, *, per_s: int, for_s: float = 1.0) -> None:
     """Claim and settle messages at a steady rate."""
     for _ in range(int(for_s / HORIZON_S)):
         count = int(per_s * HORIZON_S)
@@ -30,12 +30,12 @@ def run(window: Window, time: Time, *, per_s: int, for_s: float = 1.0) -> None:
 
 
 def test_at_first_it_is_one_for_each_thread(time: Time) -> None:
-    assert room(Window(8)) == 8
-    assert room(Window(0)) == 1
+    assert room(PrefetchWindow(8)) == 8
+    assert room(PrefetchWindow(0)) == 1
 
 
 def test_what_is_held_takes_room(time: Time) -> None:
-    window = Window(8)
+    window = PrefetchWindow(8)
     window.take(5)
     assert room(window) == 3
     window.take(3)
@@ -45,21 +45,21 @@ def test_what_is_held_takes_room(time: Time) -> None:
 
 
 def test_a_fast_queue_is_held_for_the_length_of_the_horizon(time: Time) -> None:
-    window = Window(8)
+    window = PrefetchWindow(8)
     run(window, time, per_s=4_000)
 
     assert room(window) == pytest.approx(8 + 4_000 * HORIZON_S, rel=0.05)
 
 
 def test_it_never_holds_more_than_the_most(time: Time) -> None:
-    window = Window(8)
+    window = PrefetchWindow(8)
     run(window, time, per_s=1_000_000)
 
     assert room(window) == MAX_HELD
 
 
 def test_giving_back_is_no_sign_of_speed(time: Time) -> None:
-    window = Window(8)
+    window = PrefetchWindow(8)
     for _ in range(100):
         held = room(window)
         window.take(held)
@@ -70,7 +70,7 @@ def test_giving_back_is_no_sign_of_speed(time: Time) -> None:
 
 
 def test_it_shrinks_when_the_queue_becomes_slow(time: Time) -> None:
-    window = Window(8)
+    window = PrefetchWindow(8)
     run(window, time, per_s=4_000)
     run(window, time, per_s=20)
 
@@ -78,14 +78,14 @@ def test_it_shrinks_when_the_queue_becomes_slow(time: Time) -> None:
 
 
 def test_a_fixed_window_stays_as_it_is(time: Time) -> None:
-    window = Window(5, adaptive=False)
+    window = PrefetchWindow(5, adaptive=False)
     run(window, time, per_s=4_000)
 
     assert room(window) == 5
 
 
 def test_a_large_window_waits_until_half_of_it_is_free(time: Time) -> None:
-    window = Window(8)
+    window = PrefetchWindow(8)
     run(window, time, per_s=4_000)
     size = room(window)
     window.take(size)
@@ -97,7 +97,7 @@ def test_a_large_window_waits_until_half_of_it_is_free(time: Time) -> None:
 
 
 def test_who_waits_for_room_is_woken_when_there_is_some() -> None:
-    window = Window(2)
+    window = PrefetchWindow(2)
     window.take(2)
     got: list[int] = []
     waiting = threading.Thread(target=lambda: got.append(window.wait_for_room(PATIENCE_S)))
@@ -109,7 +109,7 @@ def test_who_waits_for_room_is_woken_when_there_is_some() -> None:
 
 
 def test_slow_ones_that_end_together_make_no_fast_queue(time: Time) -> None:
-    window = Window(8)
+    window = PrefetchWindow(8)
     window.take(8)
     room(window)
     time.now_s += HORIZON_S / 10
@@ -120,7 +120,7 @@ def test_slow_ones_that_end_together_make_no_fast_queue(time: Time) -> None:
 
 def test_queues_share_the_threads_of_their_process() -> None:
     capacity = Capacity()
-    one, other = Window(4, capacity=capacity), Window(4, capacity=capacity)
+    one, other = PrefetchWindow(4, capacity=capacity), PrefetchWindow(4, capacity=capacity)
 
     assert one.take(3) == 3
     assert room(other) == 1
@@ -135,7 +135,7 @@ def test_queues_share_the_threads_of_their_process() -> None:
 
 def test_what_a_fast_queue_may_hold_it_does_not_share(time: Time) -> None:
     capacity = Capacity()
-    fast, slow = Window(4, capacity=capacity), Window(4, capacity=capacity)
+    fast, slow = PrefetchWindow(4, capacity=capacity), PrefetchWindow(4, capacity=capacity)
     run(fast, time, per_s=4_000)
 
     fast.take(room(fast))
@@ -146,7 +146,7 @@ def test_what_a_fast_queue_may_hold_it_does_not_share(time: Time) -> None:
 
 def test_a_consumer_is_woken_by_what_another_queue_settles() -> None:
     capacity = Capacity()
-    one, other = Window(2, capacity=capacity), Window(2, capacity=capacity)
+    one, other = PrefetchWindow(2, capacity=capacity), PrefetchWindow(2, capacity=capacity)
     one.take(2)
     got: list[int] = []
     waiting = threading.Thread(target=lambda: got.append(other.wait_for_room(PATIENCE_S)))
