@@ -36,11 +36,11 @@ def api(
 
     from api.app import create_app
     from ops.server import run_server
-    from ops.supervisor.asking import status_if_any
+    from ops.supervisor.status.status_client import fetch_status_if_any
 
     raise typer.Exit(
         run_server(
-            create_app(supervisor=partial(status_if_any, settings.run_directory)),
+            create_app(supervisor=partial(fetch_status_if_any, settings.run_directory)),
             host=host or settings.api_host,
             port=settings.api_port if port is None else port,
             request_within_s=settings.api_request_timeout_s,
@@ -60,9 +60,9 @@ def worker(
     from ops.foundation.settings import load_settings
     from ops.worker import run_worker
 
-    raise typer.Exit(
-        run_worker(threads=threads or load_settings().worker_threads, queues=queue, modules=module or ())
-    )
+    if threads is None:
+        threads = load_settings().worker_threads
+    raise typer.Exit(run_worker(threads=threads, queues=queue, modules=module or ()))
 
 
 @app.command()
@@ -83,10 +83,10 @@ def status(
 ) -> None:
     """Show what `recado up` runs, and how it is."""
     from ops.supervisor.errors import Unreachable
-    from ops.supervisor.view import show
+    from ops.supervisor.status.status_command import show_status
 
     try:
-        show(out, as_json=as_json, watch=watch)
+        show_status(out, as_json=as_json, watch=watch)
     except Unreachable as error:
         out.print(str(error), markup=False, highlight=False)
         raise typer.Exit(1) from error

@@ -1,4 +1,4 @@
-"""One API process: uvicorn, with an end that no client notices."""
+"""One API process: uvicorn, with a shutdown that no client notices."""
 
 from __future__ import annotations
 
@@ -8,46 +8,41 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from .exit_codes import NO_CONNECTION, OK
 from .foundation import gc_tuning
 from .slow_requests import timely
 
-logger = structlog.get_logger(__name__)
-
-#: Exit codes, as those of a worker. uvicorn itself ends with the second when the application did not start.
-OK, NO_CONNECTION = 0, 3
-
-#: Over and above the keep-alive timeout, in seconds, so that its timers come first.
+#: How much longer than the keep-alive timeout the shutdown waits, in seconds, so that its timers are first.
 MARGIN_S = 0.5
 
 
 class Server(uvicorn.Server):
     """Serves until told to stop, then hands over to the next server on the same socket.
 
-    uvicorn's own end closes idle keep-alive connections at once, which fails a request that is just on its
-    way. This one first stops accepting; the connections that are left are asked to close by
-    `Connection: close` in their next answer, or end by the usual keep-alive timeout.
+    uvicorn's own shutdown closes idle keep-alive connections at once, and so fails a request that is on its
+    way. This server first stops accepting. The next answer on each connection says `Connection: close`; a
+    connection without a request ends by the usual keep-alive timeout.
 
     Parameters:
-      config: uvicorn's.
-      watch: run beside it, once it accepts connections and until the process ends.
-      drain: called when it is told to stop, to end answers that would go on for as long as their clients.
-      on_exit: called in the signal handler, to end a start that would go on.
+      config: uvicorn's configuration.
+      on_accepting: called with the server once it accepts connections.
+      drain: called when the server is told to stop, to end answers that go on as long as their clients.
+      on_exit: called in the signal handler, to end a start that waits for something.
     """
 
     def __init__(
         self,
         config: uvicorn.Config,
         *,
-        watch: Callable[[Server], None] | None = None,
+        on_accepting: Callable[[Server], None] | None = None,
         drain: Callable[[], None] | None = None,
         on_exit: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(config)
-        self._watch = watch
+        self._on_accepting = on_accepting
         self._drain = drain
         self._on_exit = on_exit
 
@@ -57,8 +52,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self._watch is not None and self.started:
-            self._watch(self)
+        if self._on_accepting is not None and self.started:
+            self._on_accepting(self)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -73,7 +68,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """The first signal drains, a second one waits for nobody. Neither is the process's own end."""
+        """Drain at the first signal. At the second one, close all connections at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
         if self._on_exit is not None:
@@ -87,16 +82,16 @@ def run_server(
     port: int,
     request_within_s: float = 15.0,
     sockets: Sequence[socket.socket] | None = None,
-    watch: Callable[[Server], None] | None = None,
+    on_accepting: Callable[[Server], None] | None = None,
 ) -> int:
     """Serve until told to stop; return the exit code.
 
     Parameters:
       app: the application.
-      host, port: where to listen.
+      host, port: the address to listen on.
       request_within_s: how long a client may take to send a request, in seconds.
-      sockets: where to listen instead: sockets that listen already.
-      watch: called once connections are accepted.
+      sockets: listening sockets to use instead of that address.
+      on_accepting: called with the server once it accepts connections.
     """
     config = uvicorn.Config(
         app,
@@ -112,7 +107,7 @@ def run_server(
     gc_tuning.freeze()
     server = Server(
         config,
-        watch=watch,
+        on_accepting=on_accepting,
         drain=getattr(app.state, "drain", None),
         on_exit=getattr(app.state, "stop_waiting", None),
     )

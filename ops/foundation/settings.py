@@ -25,6 +25,9 @@ from .credentials import without_credentials
 
 Milliseconds = Annotated[int, Field(ge=0)]
 
+#: The bounds of the number of threads in one worker process. A number beyond them is taken for a mistake.
+MIN_WORKER_THREADS, MAX_WORKER_THREADS = 1, 4096
+
 
 class SettingsError(Exception):
     """Settings are wrong; the message lists every one of them, and what it should be."""
@@ -255,7 +258,9 @@ class Settings(BaseSettings):
         15.0,
         description="how long a client may take to send a whole request, in seconds; then it is hung up on",
     )
-    worker_threads: PositiveInt = Field(8, description="messages one worker process handles at a time")
+    worker_threads: Annotated[int, Field(ge=MIN_WORKER_THREADS, le=MAX_WORKER_THREADS)] = Field(
+        8, description="messages one worker process handles at a time, 1 to 4096"
+    )
     workers: PositiveInt = Field(2, description="worker processes `recado up` keeps running")
     workers_max: PositiveInt | None = Field(
         None, description="worker processes it may start when messages wait; none beyond WORKERS when not set"

@@ -1,17 +1,18 @@
-"""`python -m ops.supervisor [module ...]`: what `recado up` becomes, without what a command line needs."""
+"""`python -m ops.supervisor [module ...]`: the process that `recado up` becomes, without the command line."""
 
 from __future__ import annotations
 
 import sys
 
+from ops.exit_codes import MISCONFIGURED
 from ops.foundation.settings import SettingsError, load_settings
 
-from .errors import MISCONFIGURED, SupervisorError
+from .errors import SupervisorError
 from .up import run
 
 
 def main(modules: list[str]) -> int:
-    """Supervise; return the exit code."""
+    """Run the supervisor until it is told to stop; return the exit code."""
     try:
         return run(load_settings(serving=True), modules)
     except SettingsError as error:

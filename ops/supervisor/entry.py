@@ -1,6 +1,9 @@
-"""`python -m ops.supervisor.entry api|worker`: what a supervised process does first, and then.
+"""`python -m ops.supervisor.entry api|worker [module ...]`: runs one child.
 
-Tied to its parent before anything slow is imported; from then on it sends heartbeats.
+The process is tied to its supervisor before it imports anything slow.
+
+A supervisor that runs while a new version is installed starts the new version's children by this module's
+name: the name must not change.
 """
 
 from __future__ import annotations
@@ -10,25 +13,25 @@ import signal
 import sys
 import traceback
 
-from .deathsig import die_with
-from .environment import Supervised
-from .output import never_wait
+from .operating_system import die_with_parent
+from .output.child_output import replace_standard_streams
+from .protocol.child_environment import ChildEnvironment
 
 
 def main(arguments: list[str]) -> int:
     """Run one child; return its exit code."""
-    place = Supervised.from_environment()
-    die_with(place.supervisor)
-    never_wait()
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what the parent blocked would be blocked here, too
+    place = ChildEnvironment.of_this_process()
+    die_with_parent(place.supervisor_pid)
+    replace_standard_streams()
+    # A child inherits the signals that its parent blocks.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     faulthandler.enable()  # a crash in C code leaves its traceback in the log
 
+    from ops.exit_codes import MISCONFIGURED  # noqa: PLC0415
     from ops.foundation.settings import SettingsError  # noqa: PLC0415  slow
 
-    from .errors import MISCONFIGURED  # noqa: PLC0415
-
     try:
-        return _api(place) if arguments[0] == "api" else _worker(place, arguments[1:])
+        return _run_api(place) if arguments[0] == "api" else _run_worker(place, arguments[1:])
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
     except (ImportError, SyntaxError):
@@ -36,22 +39,22 @@ def main(arguments: list[str]) -> int:
     return MISCONFIGURED
 
 
-def _api(place: Supervised) -> int:
+def _run_api(place: ChildEnvironment) -> int:
     from ops.foundation.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(serving=True)
 
-    from .supervised_api import run  # noqa: PLC0415
+    from .child.supervised_api import run  # noqa: PLC0415
 
     return run(settings, place)
 
 
-def _worker(place: Supervised, modules: list[str]) -> int:
+def _run_worker(place: ChildEnvironment, modules: list[str]) -> int:
     from ops.foundation.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
 
-    from .supervised_worker import run  # noqa: PLC0415
+    from .child.supervised_worker import run  # noqa: PLC0415
 
     return run(settings, place, modules)
 

@@ -1,26 +1,30 @@
-"""What keeps the supervisor from starting, or from being asked."""
+"""The reasons for which the supervisor cannot start, or cannot be reached."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-#: Exit codes of `recado up`. Those of its children are the same, but for the last.
-OK, FAILED, MISCONFIGURED, NO_CONNECTION, ALREADY_RUNNING = 0, 1, 2, 3, 4
+from ops.exit_codes import ALREADY_RUNNING, FAILED
 
 
 class SupervisorError(Exception):
-    """Something a person has to look at; the text says what.
+    """Is shown to the operator, who has to act; the text says how.
 
     Attributes:
-      exit_code: what the command ends with.
+      exit_code: the exit code of the command.
     """
 
     exit_code = FAILED
 
 
 class AlreadyRunning(SupervisorError):
-    """Another living supervisor has the run directory."""
+    """Another living supervisor has the run directory.
+
+    Attributes:
+      directory: the run directory.
+      pid: the process id of the other supervisor; empty when it is not known.
+    """
 
     exit_code = ALREADY_RUNNING
 
@@ -34,7 +38,11 @@ class AlreadyRunning(SupervisorError):
 
 
 class RunDirectoryUnusable(SupervisorError):
-    """The run directory cannot be made or written."""
+    """The run directory cannot be made or written.
+
+    Attributes:
+      directory: the run directory.
+    """
 
     def __init__(self, directory: Path, error: OSError) -> None:
         super().__init__(f"RUN_DIRECTORY {directory} cannot be used: {error.strerror or error}.")
@@ -42,7 +50,11 @@ class RunDirectoryUnusable(SupervisorError):
 
 
 class CannotListen(SupervisorError):
-    """The API's address is taken, or is none of this machine's."""
+    """The API's address is taken, or none of this machine's.
+
+    Attributes:
+      host, port: the address.
+    """
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
         super().__init__(f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.")
@@ -51,7 +63,11 @@ class CannotListen(SupervisorError):
 
 
 class Unreachable(SupervisorError):
-    """No supervisor answers."""
+    """No supervisor answers on a run directory.
+
+    Attributes:
+      directory: the run directory.
+    """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(

@@ -1,31 +1,11 @@
-"""`python -m ops.supervisor.obituary PID`: tells the queue that a worker process is dead.
+"""Runs `child.report_death` under the module name that supervisors of version 0.1.0 start.
 
-A process of its own, because the supervisor knows no queue, and waits for none.
+Such a supervisor may go on while this version is installed.
 """
 
 from __future__ import annotations
 
-import sys
-
-from .deathsig import die_with
-from .environment import Supervised
-
-
-def report(pid: int) -> None:
-    """Have the queue give back what the dead process held.
-
-    Raises:
-      BrokerError: the queue could not. It finds out by itself, later.
-    """
-    from actors.services import boot  # noqa: PLC0415  not before this process is tied to its parent
-
-    backend = boot().broker.backend
-    try:
-        backend.report_death(pid)
-    finally:
-        backend.close()
-
+from .child.report_death import main
 
 if __name__ == "__main__":
-    die_with(Supervised.from_environment().supervisor)
-    report(int(sys.argv[1]))
+    main()

@@ -1,8 +1,7 @@
-"""`recado up`: puts the parts together, and runs them."""
+"""`recado up`: puts the parts of the supervisor together, and runs them."""
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -10,131 +9,129 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import TextIO, cast
+from contextlib import closing
+from typing import Any, TextIO, cast
 
 from ops.foundation.logging import configure_logging, writes_json
 from ops.foundation.settings import Settings
 
-from . import events
-from .crew import Crew
-from .deathsig import adopt_orphans
-from .directory import RunDirectory
-from .door import Door
-from .heartbeat import Heartbeat
-from .listener import listen, url_of
-from .logs import Outlet, Writer, labelled
-from .loop import Loop
-from .notify import Notifier
-from .plan import limits_of, plan_of
-from .processes import Processes
-from .reaper import reap
-from .status import document
-from .supervisor import Supervisor
+from .control import lifecycle_events as events
+from .control.children import Children
+from .control.plan import limits_of, plan_of
+from .control.supervisor import Supervisor
+from .operating_system import adopt_orphans, reap
+from .output.lines import labelled
+from .output.outlet import Outlet, OutletStream
+from .process.api_socket import FallbackServer, listen, url_of
+from .process.child_processes import ChildProcesses
+from .process.event_loop import EventLoop
+from .process.run_directory import RunDirectory
+from .process.systemd import Notifier
+from .protocol.heartbeat import Heartbeat
+from .status.status_document import status_document
+from .status.status_socket import StatusSocket
 
 #: How long the last log lines may take to be written, in seconds.
 LAST_LINES_S = 1.0
 
-#: A helper that reports a death may take so long, in seconds.
+#: How long a helper may take to report a death, in seconds. Then the supervisor kills it.
 REPORT_WITHIN_S = 10.0
 
 _STOP, _RELOAD = {signal.SIGTERM, signal.SIGINT}, signal.SIGHUP
 
 
 class Up:
-    """A supervisor at work on this machine.
+    """Connects a supervisor with the signals, processes and sockets of this machine.
 
     Parameters:
-      settings: all of them, known to be right.
-      modules: imported by the workers too.
-      directory: the run directory, which is ours.
-      listener: the socket the API is to listen on.
+      settings: the settings, which are valid.
+      modules: Python modules that the workers import too.
+      directory: the run directory, which this process holds.
+      listener: the API's listening socket.
     """
 
     def __init__(
         self, settings: Settings, modules: Sequence[str], directory: RunDirectory, listener: socket.socket
     ) -> None:
         self._as_json = writes_json(settings)
-        self._output = sys.stderr.fileno()
-        self._outlet = Outlet(self._output, self._dropped)
-        # What we log ourselves must not wait for its reader either.
-        sys.stderr = cast(TextIO, Writer(self._outlet, is_terminal=sys.stderr.isatty()))
+        self._output_fd = sys.stderr.fileno()
+        self._outlet = Outlet(self._output_fd, self._dropped)
+        # The supervisor's own log lines must not wait for their reader either.
+        sys.stderr = cast(TextIO, OutletStream(self._outlet, is_terminal=sys.stderr.isatty()))
         configure_logging(settings)
         self._settings = settings
-        self._address = url_of(listener)
+        self._url = url_of(listener)
         self._directory = directory
         self._notifier = Notifier()
-        self._loop = Loop([*_STOP, _RELOAD, signal.SIGCHLD])
+        self._loop = EventLoop([*_STOP, _RELOAD, signal.SIGCHLD])
         self._started_at = time.monotonic()
-        self._alive_at = 0.0
-        self._report_by: dict[int, float] = {}
-        self._processes = Processes(
+        self._watchdog_told_at = 0.0
+        self._helper_deadlines: dict[int, float] = {}
+        self._processes = ChildProcesses(
             self._loop,
             environment={
                 **os.environ,
                 "LOG_FORMAT": "json" if self._as_json else "console",
-                "METRICS_PORT": "0",  # the API shows those of all
-                "PYTHONUNBUFFERED": "1",  # what an actor printed is not lost when it dies
+                "METRICS_PORT": "0",  # the API shows the metrics of all processes
+                "PYTHONUNBUFFERED": "1",  # what an actor printed before its process died is not lost
             },
             listen_fd=listener.fileno(),
             on_line=lambda name, line: self._outlet.write(labelled(name, line, as_json=self._as_json)),
-            on_heartbeat=self._heard,
-            reports_deaths=settings.queue_backend != "sqlite",  # which knows by the kernel, and as soon
+            on_heartbeat=self._on_heartbeat,
+            reports_deaths=settings.queue_backend != "sqlite",  # SQLite learns of a death from the kernel
         )
         listener.setblocking(False)
-        self._door = Door(listener, self._loop, time.monotonic, self._door_changed)
-        crew = Crew(
+        self._fallback = FallbackServer(listener, self._loop, time.monotonic, self._fallback_changed)
+        children = Children(
             self._processes,
             limits=limits_of(settings),
             clock=time.monotonic,
             random=random.random,
             emit=self._emit,
         )
-        self._supervisor = Supervisor(plan_of(settings, modules), crew)
+        self._supervisor = Supervisor(plan_of(settings, modules), children)
 
     def run(self) -> int:
-        """Run until told to stop, or until it makes no sense any more; return the exit code."""
+        """Run until the supervisor has stopped; return the exit code."""
         adopt_orphans()
-        asked = self._directory.listen()
-        self._loop.read(asked.fileno(), lambda: self._answer(asked))
-        self._emit(
-            events.SupervisorStarted(
-                pid=os.getpid(),
-                address=self._address,
-                workers=self._settings.workers,
-                run_directory=str(self._directory.path),
+        with closing(StatusSocket(self._directory.path, self._status)) as status_socket:
+            self._loop.watch_reads(status_socket.fileno(), status_socket.answer)
+            self._emit(
+                events.SupervisorStarted(
+                    pid=os.getpid(),
+                    address=self._url,
+                    workers=self._settings.workers,
+                    run_directory=str(self._directory.path),
+                )
             )
-        )
-        self._supervisor.start()
-        try:
-            while not self._supervisor.is_over:
-                self._turn()
-        finally:
-            self._processes.kill_all()
-        self._emit(events.SupervisorStopped(exit_code=self._supervisor.exit_code))
-        self._door.close()
-        self._write_last_lines()
-        asked.close()
+            self._supervisor.start()
+            try:
+                while not self._supervisor.is_over:
+                    self._turn()
+            finally:
+                self._processes.kill_all()
+            self._emit(events.SupervisorStopped(exit_code=self._supervisor.exit_code))
+            self._fallback.close()
+            self._write_last_lines()
         self._loop.close()
         return self._supervisor.exit_code
 
     def _turn(self) -> None:
-        """Wait for something, and see to all that came of it."""
+        """Wait until something happens, and do what follows."""
         self._loop.wait(self._supervisor.due_at() - time.monotonic())
-        for number in self._loop.signals():
+        for number in self._loop.take_signals():
             self._on_signal(number)
-        self._supervisor.act(time.time_ns() // 1_000_000)
-        self._look_after_helpers()
-        self._door.look(
+        self._supervisor.do_what_is_due(time.time_ns() // 1_000_000)
+        self._kill_late_helpers()
+        self._fallback.update(
             api_accepts=self._supervisor.api_accepts, api_is_expected=self._supervisor.api_is_expected
         )
         if self._outlet.is_waiting:
-            self._loop.write(self._output, self._flush)
-        self._notifier.status(self._summary())
-        period_s = self._notifier.watchdog_s
-        if period_s is not None and time.monotonic() - self._alive_at >= period_s / 3:
-            self._alive_at = time.monotonic()
-            self._notifier.alive()
+            self._loop.watch_writes(self._output_fd, self._flush)
+        self._tell_service_manager()
+
+    def _on_heartbeat(self, pid: int, heartbeat: Heartbeat) -> None:
+        self._supervisor.heartbeat_received(pid, heartbeat)
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -146,29 +143,26 @@ class Up:
 
     def _reap(self) -> None:
         for pid, code in reap():
-            self._processes.ended(pid, code)
-            reported = self._processes.helpers.pop(pid, None)
-            if reported is not None:
-                self._report_by.pop(pid, None)
+            self._processes.process_ended(pid, code)
+            dead_worker = self._processes.helpers.pop(pid, None)
+            if dead_worker is not None:
+                self._helper_deadlines.pop(pid, None)
                 if code:
-                    self._emit(events.DeathNotReported(pid=reported, end=f"exit code {code}"))
-            elif not self._supervisor.ended(pid, code):
+                    self._emit(events.DeathNotReported(pid=dead_worker, end=f"exit code {code}"))
+            elif not self._supervisor.process_ended(pid, code):
                 self._emit(events.OrphanReaped(pid=pid))
 
-    def _door_changed(self, is_answering: bool) -> None:
+    def _kill_late_helpers(self) -> None:
+        now = time.monotonic()
+        for helper in self._processes.helpers:
+            if now >= self._helper_deadlines.setdefault(helper, now + REPORT_WITHIN_S):
+                self._processes.kill(helper)
+
+    def _fallback_changed(self, is_answering: bool) -> None:
         if self._supervisor.state != "stopping":
             self._emit(events.ApiMissing() if is_answering else events.ApiBack())
 
-    def _heard(self, pid: int, heartbeat: Heartbeat) -> None:
-        self._supervisor.heard(pid, heartbeat)
-
-    def _look_after_helpers(self) -> None:
-        now = time.monotonic()
-        for helper in self._processes.helpers:
-            if now >= self._report_by.setdefault(helper, now + REPORT_WITHIN_S):
-                self._processes.kill(helper)
-
-    # -- saying so -------------------------------------------------------------------------------------
+    # -- the state, for the log, the service manager and the status socket -----------------------------
 
     def _emit(self, event: events.Event) -> None:
         events.log(event)
@@ -180,23 +174,19 @@ class Up:
             case events.SupervisorStopping():
                 self._notifier.stopping()
 
-    def _summary(self) -> str:
+    def _tell_service_manager(self) -> None:
         states = [slot.state for slot in self._supervisor.slots]
         counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-        return f"{self._supervisor.state}: {counts}"
+        self._notifier.status(f"{self._supervisor.state}: {counts}")
+        period_s = self._notifier.watchdog_s
+        if period_s is not None and time.monotonic() - self._watchdog_told_at >= period_s / 3:
+            self._watchdog_told_at = time.monotonic()
+            self._notifier.alive()
 
-    def _answer(self, asked: socket.socket) -> None:
-        """Somebody asks how it is. The answer fits into the socket's buffer, so nobody is waited for."""
-        with suppress(OSError):  # who asked has left
-            line, _ = asked.accept()
-            with line:
-                line.setblocking(False)
-                line.sendall(json.dumps(self._status()).encode())
-
-    def _status(self) -> dict[str, object]:
-        return document(
+    def _status(self) -> dict[str, Any]:
+        return status_document(
             self._supervisor,
-            address=self._address,
+            address=self._url,
             started_at=self._started_at,
             lines_dropped=self._outlet.lines_dropped,
             now=time.monotonic(),
@@ -206,13 +196,13 @@ class Up:
     # -- output ----------------------------------------------------------------------------------------
 
     def _dropped(self, count: int) -> bytes:
-        what = f"{count} log lines were dropped: whoever reads them was too slow"
-        return labelled("up", what.encode(), as_json=self._as_json)
+        text = f"{count} log lines were dropped: their reader was too slow"
+        return labelled("up", text.encode(), as_json=self._as_json)
 
     def _flush(self) -> None:
         self._outlet.flush()
         if not self._outlet.is_waiting:
-            self._loop.forget(self._output)
+            self._loop.unwatch(self._output_fd)
 
     def _write_last_lines(self) -> None:
         until = time.monotonic() + LAST_LINES_S
@@ -222,14 +212,13 @@ class Up:
 
 
 def run(settings: Settings, modules: Sequence[str]) -> int:
-    """Supervise until told to stop; return the exit code.
+    """Run the supervisor until it is told to stop; return the exit code.
 
     Raises:
-      SupervisorError: it cannot start.
+      SupervisorError: the supervisor cannot start.
     """
-    directory = RunDirectory(settings.run_directory)
-    try:
-        with listen(settings.api_host, settings.api_port) as listener:
-            return Up(settings, modules, directory, listener).run()
-    finally:
-        directory.close()
+    with (
+        closing(RunDirectory(settings.run_directory)) as directory,
+        listen(settings.api_host, settings.api_port) as listener,
+    ):
+        return Up(settings, modules, directory, listener).run()

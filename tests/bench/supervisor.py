@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import signal
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ops.processes import Processes
-from ops.supervisor.directory import ask
 from ops.supervisor.errors import Unreachable
+from ops.supervisor.status.status_client import fetch_status
 from tests.support.traffic import Traffic
 
 from .figures import Bar, Figure, figure
@@ -88,8 +87,7 @@ class _Up(NamedTuple):
     pid: int
 
     def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(ask(self.directory / "run", timeout_s=WITHIN_S))
-        return status
+        return fetch_status(self.directory / "run", timeout_s=WITHIN_S)
 
     def children(self) -> dict[str, dict[str, Any]]:
         return {child["name"]: child for child in self.status()["children"]}

@@ -38,6 +38,31 @@ def test_every_wrong_setting_is_named_at_once(make_system: MakeSystem, command: 
     assert system.twilio.auth_token not in ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize("threads", ["-1", "0", "4097"])
+def test_a_worker_does_not_start_with_no_threads_or_too_many(make_system: MakeSystem, threads: str) -> None:
+    ended = make_system().run("worker", "--threads", threads)
+
+    assert ended.returncode == 2
+    assert ended.stderr == (f"A worker cannot run with {threads} threads: their number is from 1 to 4,096.\n")
+
+
+@pytest.mark.parametrize("command", ["worker", "up"])
+def test_the_setting_for_threads_has_the_same_bounds(make_system: MakeSystem, command: str) -> None:
+    ended = make_system(WORKER_THREADS="-1").run(command)
+
+    assert ended.returncode == 2
+    assert "- WORKER_THREADS: Input should be greater than or equal to 1" in ended.stderr
+
+
+def test_a_queue_that_no_actor_is_declared_on_is_refused(make_system: MakeSystem) -> None:
+    ended = make_system().run("worker", "--queue", "messages", "--queue", "nope")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("No actor is declared on nope. The queues are ")
+    assert "messages" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_every_missing_setting_is_named_at_once(make_system: MakeSystem) -> None:
     system = make_system(AI_PROVIDER="openai", TWILIO_AUTH_TOKEN="", PUBLIC_BASE_URL="")
 

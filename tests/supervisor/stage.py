@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.supervisor.directory import ask
 from ops.supervisor.errors import Unreachable
+from ops.supervisor.status.status_client import fetch_status
 from tests.support.system import BIN, PATIENCE_S, Program, System
 from tests.support.waiting import eventually
 
@@ -32,20 +32,19 @@ class Up(Program):
         return self._process.poll() is None
 
     def status(self) -> dict[str, Any]:
-        """What it says of itself."""
-        status: dict[str, Any] = json.loads(ask(self.directory, timeout_s=PATIENCE_S))
-        return status
+        """Return its status."""
+        return fetch_status(self.directory, timeout_s=PATIENCE_S)
 
     def children(self, kind: str = "") -> dict[str, dict[str, Any]]:
-        """Its children, by name."""
+        """Return the status of its children, by name."""
         return {child["name"]: child for child in self.status()["children"] if child["kind"].startswith(kind)}
 
     def pids(self, kind: str = "") -> dict[str, int]:
-        """The process ids of its children, by name."""
+        """Return the process ids of its children, by name."""
         return {name: child["pid"] for name, child in self.children(kind).items()}
 
     def is_ready(self) -> bool:
-        """Whether it runs, with every child ready."""
+        """Return whether it runs, with every child ready."""
         assert self.is_alive(), self.log
         try:
             status = self.status()
@@ -58,7 +57,7 @@ class Up(Program):
         eventually(self.is_ready, within_s=within_s, every_s=0.05)
 
     def said(self, event: str, **fields: Any) -> list[dict[str, Any]]:
-        """What it logged under that text, with these fields."""
+        """Return the log lines with that text and these fields."""
         return [
             line
             for line in self.events
@@ -69,7 +68,7 @@ class Up(Program):
         os.kill(self.pid, number)
 
     def processes(self) -> set[int]:
-        """All that lives and was started by it, or by what it started."""
+        """Return the living processes that it, or a process below it, has started."""
         mark = f"RECADO_SUPERVISOR={self.pid}".encode()
         pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
         return {pid for pid in pids if _has(pid, mark)}
@@ -85,7 +84,7 @@ class Stage(System):
     _up: Up
 
     def up(self, *arguments: str, **settings: str) -> Up:
-        """Start it; everything is ready when this returns."""
+        """Start it, and wait until every child is ready."""
         up = self.begin(*arguments, **settings)
         up.wait_until_ready()
         return up
@@ -111,12 +110,12 @@ class Stage(System):
         return str(self._up.status()["supervisor"]["address"])
 
     def replies(self) -> list[dict[str, Any]]:
-        """What left the house, in order."""
+        """Return the replies that were sent, in order."""
         outbox = self.directory / "outbox.jsonl"
         return [json.loads(line) for line in outbox.read_text().splitlines()] if outbox.exists() else []
 
     def lines(self, file: str) -> list[str]:
-        """What actors wrote down."""
+        """Return the lines that actors wrote to a file."""
         path = self.directory / file
         return path.read_text().splitlines() if path.exists() else []
 
@@ -134,7 +133,7 @@ def kill(pid: int) -> None:
 
 
 def _has(pid: int, mark: bytes) -> bool:
-    """Whether a living process has this in its environment. A dead one has none."""
+    """Return whether a process has this in its environment. A dead process has no environment."""
     try:
         return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:

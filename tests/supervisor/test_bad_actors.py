@@ -1,4 +1,4 @@
-"""What messages can do to a worker. Each ends as a dead letter, and others are served all the while."""
+"""Messages that ruin their worker: each ends as a dead letter, and other messages run all the while."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
-#: Patience for what takes several deaths, each after its time.
+#: How long a test waits for several deaths of workers, one after the other, in seconds.
 WITHIN_S = 150.0
 
-#: Deed, deliveries, and what else it takes.
-DEEDS = [
+#: The actor, its deliveries until it is a dead letter, and the settings that shorten the test.
+MISBEHAVING = [
     pytest.param("segfault", 5, {}, id="segfault"),
     pytest.param("leave", 5, {}, id="os._exit"),
     pytest.param("eat_memory", 2, {"WORKER_MEMORY_LIMIT_MB": "250"}, id="eats memory"),
@@ -26,17 +26,17 @@ DEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("deed", "deliveries", "settings"), DEEDS)
+@pytest.mark.parametrize(("actor", "deliveries", "settings"), MISBEHAVING)
 def test_a_message_that_ruins_workers_is_set_aside_and_others_are_served(
-    make_stage: MakeStage, deed: str, deliveries: int, settings: dict[str, str]
+    make_stage: MakeStage, actor: str, deliveries: int, settings: dict[str, str]
 ) -> None:
     stage = make_stage(QUEUE_MAX_DELIVERIES=str(deliveries), **settings)
     up = stage.up(*MODULE)
 
-    ruinous = stage.enqueue(QUEUE, deed)
+    ruinous = stage.enqueue(QUEUE, actor)
     served = 0
     deadline = time.monotonic() + WITHIN_S
-    while not stage.dead_letters(deed):
+    while not stage.dead_letters(actor):
         assert time.monotonic() < deadline, "it should have been set aside long ago"
         stage.enqueue(QUEUE, "do_well", str(served))
         served += 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 
 def test_workers_that_served_long_enough_are_replaced_without_a_pause(make_stage: MakeStage) -> None:

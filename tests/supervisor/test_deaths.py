@@ -11,19 +11,19 @@ import pytest
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import Stage, Up, kill
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
-#: How soon a new process has to be there, and ready: what is promised, with room for a machine that does
-#: more than this.
+#: The promised time until a new process is there, and until it is ready, in seconds; and a factor for a
+#: machine that does more than this test.
 STARTED_WITHIN_S, READY_WITHIN_S = 1.0, 5.0
 LOADED = 3.0
 
 
 def started_after(up: Up, name: str, pid: int) -> float:
-    """How long after a child's death the next one was started, as the supervisor's log has it."""
+    """Return how long after a child's death the supervisor logs the start of the next one, in seconds."""
 
     def look() -> dict[str, object] | None:
         started = [line for line in up.said("child started", child=name) if line["pid"] != pid]

@@ -12,10 +12,10 @@ from ops.webhook import MESSAGES_PATH
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import Stage
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 #: How long an answer may take, in seconds. It is a bound for what would otherwise hang for half a minute.
 ANSWERED_WITHIN_S = 10.0

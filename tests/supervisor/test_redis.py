@@ -8,10 +8,10 @@ from tests.support.redis_server import RedisServer
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import kill
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 #: So long that only the report can have told the queue of a death in time.
 HEARTBEAT_TIMEOUT_S = 300

@@ -24,10 +24,10 @@ from tests.support.system import BIN, PATIENCE_S, ROOT
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import Stage, kill
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 
 def test_the_status_names_everything(stage: Stage) -> None:
@@ -150,20 +150,27 @@ def test_nobody_waits_for_a_reader_that_does_not_read(stage: Stage) -> None:
         os.close(read)
 
 
-def test_a_workers_death_is_reported_by_a_process_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "module",
+    [
+        "ops.supervisor.child.report_death",
+        pytest.param("ops.supervisor.obituary", id="started by a supervisor of version 0.1.0"),
+    ],
+)
+def test_a_workers_death_is_reported_by_a_process_of_its_own(tmp_path: Path, module: str) -> None:
     """The queue has its messages back at once, and the reporter leaves nothing behind."""
     with Process(_hold_a_message, tmp_path / "queue.db") as holder:
         assert holder.receive() == "held"
         holder.kill()
 
         subprocess.run(
-            [sys.executable, "-m", "ops.supervisor.obituary", str(holder.pid)],
+            [sys.executable, "-m", module, str(holder.pid)],
             cwd=tmp_path,
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
                 "RECADO_SUPERVISOR": str(os.getpid()),
-                "RECADO_SLOT": "obituary",
+                "RECADO_SLOT": "report-death",
                 "RECADO_HEARTBEAT_FD": "-1",
                 "RECADO_LISTEN_FD": "-1",
             },

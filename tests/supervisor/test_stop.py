@@ -7,10 +7,10 @@ import signal
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
-from .deeds import QUEUE
+from .misbehaving_actors import QUEUE
 from .stage import Stage
 
-MODULE = ("--module", "tests.supervisor.deeds")
+MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 
 def test_nothing_survives_a_supervisor_that_is_killed(stage: Stage) -> None:

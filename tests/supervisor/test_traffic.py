@@ -26,7 +26,7 @@ def traffic(stage: Stage) -> Traffic:
 
 
 def answered(stage: Stage) -> Counter[str]:
-    """How often each contact was answered, once everything was."""
+    """Wait until everything is answered; return how often each contact was."""
     eventually(lambda: stage.waiting() == 0, within_s=ANSWERED_WITHIN_S, every_s=0.2)
     return Counter(reply["to"] for reply in stage.replies())
 

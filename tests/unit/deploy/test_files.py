@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from ops.cli import app
 from ops.foundation.settings import Settings
-from ops.supervisor.plan import API_DRAIN_S
+from ops.supervisor.control.plan import API_DRAIN_S
 from tests.support.deployment import DEPLOY, UNITS, Program, programs
 
 #: Variables that others than Recado read.

@@ -35,6 +35,15 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @by_name
+def test_named_paths_exist(document: Path) -> None:
+    if document.name == "README.md" and document.parent == ROOT:
+        return  # files that a reader is told to write
+    first = "|".join(("actors", "api", "brokers", "examples", "ops", "recado", "tests"))
+    for path in re.findall(rf"`((?:{first})/[\w./-]*)(?:::\w+)?`", document.read_text()):
+        assert (ROOT / path).exists(), path
+
+
+@by_name
 def test_commands_exist(document: Path) -> None:
     commands = getattr(typer.main.get_command(app), "commands", {})
     for name, sub in re.findall(

@@ -95,6 +95,8 @@ def test_an_empty_variable_is_as_none(environment: pytest.MonkeyPatch) -> None:
         ("MESSAGE_MAX_RETRIES", "-1"),
         ("API_PORT", "70000"),
         ("WORKER_THREADS", "two"),
+        ("WORKER_THREADS", "0"),
+        ("WORKER_THREADS", "4097"),
         ("WORKERS", "0"),
         ("WORKER_MEMORY_LIMIT_MB", "lots"),
         ("DRAIN_TIMEOUT_S", "0"),

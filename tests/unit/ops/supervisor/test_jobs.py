@@ -1,4 +1,4 @@
-"""What a worker tells of its messages, and what it gives back at its end."""
+"""The heartbeats of a worker, and the messages it gives back at its end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from brokers import SQLiteBroker
 from brokers.draining import give_back_what_waits
 from ops.foundation.settings import Settings
-from ops.supervisor.environment import Supervised
-from ops.supervisor.heartbeat import Heartbeat
-from ops.supervisor.supervised_worker import WorkerObserver
+from ops.supervisor.child.supervised_worker import WorkerReporter
+from ops.supervisor.protocol.child_environment import ChildEnvironment
+from ops.supervisor.protocol.heartbeat import Heartbeat
 from tests.support.messages import stats_of
 from tests.support.waiting import eventually
 
@@ -33,7 +33,9 @@ class Bench:
         settings = Settings(
             _env_file=None, hang_grace_s=0.1, heartbeat_interval_s=3_600, heartbeat_timeout_s=36_000
         )
-        self.observer = WorkerObserver(settings, Supervised(os.getppid(), "worker-1", heartbeat_fd=write))
+        self.observer = WorkerReporter(
+            settings, ChildEnvironment(os.getppid(), "worker-1", heartbeat_fd=write)
+        )
         self.observer.attach(self.broker)
         self.worker = dramatiq.Worker(self.broker, worker_threads=1)
         self.worker.start()
@@ -44,7 +46,7 @@ class Bench:
         assert self.may_end.acquire(timeout=30)
 
     def sent(self) -> list[Heartbeat]:
-        """The heartbeats since the last time."""
+        """Return the heartbeats sent since the previous call."""
         try:
             return [Heartbeat.decode(line) for line in os.read(self.read, 65536).splitlines()]
         except BlockingIOError:

@@ -1,136 +1,103 @@
-"""A supervised process is never blocked by its output, and says how much of it was dropped."""
+"""One stream of whole lines, that never waits."""
 
 from __future__ import annotations
 
-import io
+import json
 import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from typing import Any, cast
 
 import pytest
 
-from ops.supervisor.logs import MAX_WAITING
-from ops.supervisor.output import Output
-from tests.support.processes import ROOT
-from tests.support.waiting import eventually
+from ops.supervisor.output.lines import MAX_LINE_BYTES, LineSplitter, labelled
+from ops.supervisor.output.outlet import MAX_KEPT_BYTES, Outlet, OutletStream
 
-LINE = "x" * 99 + "\n"
+PIPE_BYTES = 65536
 
 
-class Pipe:
-    """A pipe whose writing end does not block, and an output into it."""
+def test_lines_come_whole_however_they_arrive() -> None:
+    lines = LineSplitter()
+    assert lines.feed(b"one\ntw") == [b"one"]
+    assert lines.feed(b"o") == []
+    assert lines.feed(b"\n\nthree\nfour") == [b"two", b"", b"three"]
+    assert lines.end() == [b"four"]
+    assert lines.end() == []
 
-    def __init__(self) -> None:
-        self.read_end, self.write_end = os.pipe()
-        os.set_blocking(self.read_end, False)
-        os.set_blocking(self.write_end, False)
-        self.output = Output(self.write_end)
-        self.text: Any = io.TextIOWrapper(cast(Any, self.output), line_buffering=True, write_through=True)
-        self._read = b""
 
-    def read(self) -> str:
-        """All that came through so far."""
-        try:
-            while data := os.read(self.read_end, 65536):
-                self._read += data
-        except BlockingIOError:
-            pass
-        return self._read.decode()
+def test_a_line_that_does_not_end_is_cut_once() -> None:
+    lines = LineSplitter()
+    told = [line for _ in range(100) for line in lines.feed(b"x" * 10_000)]
+    assert [len(line) for line in told] == [MAX_LINE_BYTES + len(b" [cut]")]
+    assert lines.feed(b"the rest\nnext\n") == [b"next"]
+
+
+def test_a_line_says_whose_it_is() -> None:
+    assert labelled("api-1", b"hello", as_json=False) == b"api-1     | hello\n"
+    told = labelled("api-1", b'{"event": "hello"}', as_json=True)
+    assert json.loads(told) == {"child": "api-1", "event": "hello"}
+    told = labelled("api-1", b"Fatal \xff", as_json=True)
+    assert json.loads(told) == {"child": "api-1", "event": "Fatal �"}
 
 
 @pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    pipe = Pipe()
-    yield pipe
-    pipe.read()
-    pipe.output.drain(5.0)
-    os.close(pipe.read_end)
-    os.close(pipe.write_end)
+def pipe() -> Iterator[tuple[int, int]]:
+    read, write = os.pipe()
+    yield read, write
+    os.close(read)
+    os.close(write)
 
 
-def test_what_is_printed_comes_through(pipe: Pipe) -> None:
-    print("olá", 1, file=pipe.text)
-    pipe.text.buffer.write(b"bytes\n")
-    assert pipe.read() == "olá 1\nbytes\n"
+def dropped(count: int) -> bytes:
+    return f"dropped {count}\n".encode()
 
 
-def test_a_line_without_an_end_comes_with_a_flush(pipe: Pipe) -> None:
-    print("100 %", end="", file=pipe.text)
-    assert pipe.read() == ""
-    pipe.text.flush()
-    assert pipe.read() == "100 %"
+def test_what_can_be_written_is_written_at_once(pipe: tuple[int, int]) -> None:
+    outlet = Outlet(pipe[1], dropped)
+    outlet.write(b"one\n")
+    outlet.write(b"two\n")
+    assert os.read(pipe[0], PIPE_BYTES) == b"one\ntwo\n"
+    assert not outlet.is_waiting
 
 
-def test_what_the_pipe_does_not_take_is_kept_and_comes_by_itself_later(pipe: Pipe) -> None:
-    for _ in range(5_000):  # several pipes full
-        pipe.text.write(LINE)
-    eventually(lambda: len(pipe.read()) == 5_000 * len(LINE))
-    assert set(pipe.read().splitlines()) == {"x" * 99}
+def test_nobody_waits_for_a_reader_that_does_not_read(pipe: tuple[int, int]) -> None:
+    outlet = Outlet(pipe[1], dropped)
+    line = b"x" * 9_999 + b"\n"
+    written = (PIPE_BYTES + MAX_KEPT_BYTES) // len(line) + 50
+    for _ in range(written):
+        outlet.write(line)
+    assert outlet.is_waiting
+    assert outlet.lines_dropped > 0
+
+    said = bytearray()
+    while outlet.is_waiting:
+        said += os.read(pipe[0], PIPE_BYTES)
+        outlet.flush()
+    said += os.read(pipe[0], PIPE_BYTES)
+
+    *lines, last, rest = bytes(said).split(b"\n")
+    assert rest == b""
+    assert last == f"dropped {outlet.lines_dropped}".encode()
+    assert set(lines) == {line[:-1]}
+    assert len(lines) + outlet.lines_dropped == written
 
 
-def test_what_is_beyond_is_dropped_in_whole_lines_and_counted(pipe: Pipe) -> None:
-    count = 2 * MAX_WAITING // len(LINE)
-    for _ in range(count):
-        pipe.text.write(LINE)
-
-    def is_told() -> bool:
-        return "lines of this process were dropped" in pipe.read()
-
-    eventually(is_told)
-    *lines, told = pipe.read().splitlines()
-    assert set(lines) == {"x" * 99}
-    assert int(told.split()[0]) == count - len(lines)
+def test_a_reader_that_is_gone_is_no_error() -> None:
+    read, write = os.pipe()
+    outlet = Outlet(write, dropped)
+    os.close(read)
+    outlet.write(b"one\n")
+    assert not outlet.is_waiting
+    os.close(write)
 
 
-def test_threads_do_not_mix_their_lines(pipe: Pipe) -> None:
-    def write(letter: str) -> None:
-        for _ in range(500):
-            pipe.output.write((letter * 199 + "\n").encode())
-
-    threads = [threading.Thread(target=write, args=(letter,)) for letter in "abcd"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    eventually(lambda: len(pipe.read()) == 4 * 500 * 200)
-    assert {line[0] * 199 == line for line in pipe.read().splitlines()} == {True}
+def test_a_file_is_written_like_a_pipe(tmp_path: object) -> None:
+    with open(f"{tmp_path}/log", "wb") as file:  # noqa: PTH123
+        outlet = Outlet(file.fileno(), dropped)
+        outlet.write(b"x" * 100_000 + b"\n")
+        assert not outlet.is_waiting
 
 
-#: Prints several pipes full, by Python and by C, while nothing reads; then ends with a traceback.
-FLOOD = """
-import os, sys
-from ops.supervisor.output import never_wait
-never_wait()
-for number in range(2_000):
-    print("x" * 99)
-    print("y" * 99, file=sys.__stderr__)
-    try:
-        os.write(2, b"z" * 99 + b"\\n")
-    except BlockingIOError:
-        pass
-os.write(int(sys.argv[1]), b"done")
-raise RuntimeError("the end")
-"""
-
-
-@pytest.mark.starts_processes
-def test_a_process_that_is_not_read_goes_on_and_its_last_words_are_kept() -> None:
-    read_end, done = os.pipe()
-    with subprocess.Popen(
-        [sys.executable, "-c", FLOOD, str(done)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=[done],
-    ) as process:
-        os.close(done)
-        assert os.read(read_end, 4) == b"done", "it waits for no reader"
-        assert process.stdout is not None
-        told = process.stdout.read().decode()
-    os.close(read_end)
-    assert told.count("x" * 99) == told.count("y" * 99) == 2_000
-    assert told.endswith("RuntimeError: the end\n")
+def test_what_is_printed_goes_the_same_way(pipe: tuple[int, int]) -> None:
+    writer = OutletStream(Outlet(pipe[1], dropped), is_terminal=True)
+    print("olá", file=writer)
+    assert os.read(pipe[0], PIPE_BYTES).decode() == "olá\n"
+    assert writer.isatty()

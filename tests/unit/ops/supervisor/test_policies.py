@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from ops.supervisor.autoscaler import FEWER_AFTER_S, Autoscaler, Load
-from ops.supervisor.backoff import Backoff
-from ops.supervisor.cause import Cause
-from ops.supervisor.health import Patience, cannot_finish, is_impaired, is_silent
-from ops.supervisor.heartbeat import MAX_BYTES, Backlog, Heartbeat, Job
-from ops.supervisor.intensity import Intensity
-from ops.supervisor.recycling import SAMPLES, Limits, Wear
-from ops.supervisor.restarts import AT_WORK_CAP_S, Death, Restarts
-from ops.supervisor.spec import ChildSpec
+from ops.supervisor.policy.autoscaler import FEWER_AFTER_S, Autoscaler, Load
+from ops.supervisor.policy.cause import Cause
+from ops.supervisor.policy.child_spec import ChildSpec
+from ops.supervisor.policy.diagnosis import cannot_finish, is_impaired, is_silent
+from ops.supervisor.policy.recycling import SAMPLES, Usage, UsageLimits
+from ops.supervisor.policy.restarts import (
+    AT_WORK_CAP_S,
+    Backoff,
+    Death,
+    GiveUp,
+    RestartAfter,
+    RestartLimit,
+    RestartPolicy,
+)
+from ops.supervisor.protocol.heartbeat import MAX_BYTES, Backlog, Heartbeat, Job
 
 MB = 1_000_000
 JOB = Job("id", "count", 200.0, 120.0)
@@ -43,76 +49,73 @@ def test_very_many_failures_are_no_overflow() -> None:
     assert max(backoff.next_s() for _ in range(5_000)) == 30.0
 
 
-# -- intensity -----------------------------------------------------------------------------------------
+# -- the restart limit ---------------------------------------------------------------------------------
 
 
 def test_more_than_the_limit_within_the_period_is_too_much() -> None:
-    intensity = Intensity(5, 60.0)
-    assert [intensity.is_exceeded(now) for now in range(6)] == [False] * 5 + [True]
+    limit = RestartLimit(5, 60.0)
+    assert [limit.is_exceeded(now) for now in range(6)] == [False] * 5 + [True]
 
 
 def test_what_was_before_the_period_does_not_count() -> None:
-    intensity = Intensity(5, 60.0)
-    assert not any(intensity.is_exceeded(now * 12.0) for now in range(100))
+    limit = RestartLimit(5, 60.0)
+    assert not any(limit.is_exceeded(now * 12.0) for now in range(100))
 
 
 # -- restarts ------------------------------------------------------------------------------------------
 
 
-def restarts(**spec: object) -> Restarts:
-    return Restarts(ChildSpec("worker", ("worker",), **spec), longest)  # type: ignore[arg-type]
+def restarts(**spec: object) -> RestartPolicy:
+    return RestartPolicy(ChildSpec("worker", ("worker",), **spec), longest)  # type: ignore[arg-type]
 
 
 def test_a_crash_loop_backs_off_and_is_given_up() -> None:
     policy, now, pauses = restarts(), 0.0, []
-    while (verdict := policy.after(Death(-11, 1.0, at_work=False), now)).failed is None:
-        assert verdict.restart_in_s is not None
-        pauses.append(verdict.restart_in_s)
-        now += verdict.restart_in_s + 1.0
+    while isinstance(verdict := policy.judge(Death(-11, 1.0, at_work=False), now), RestartAfter):
+        pauses.append(verdict.pause_s)
+        now += verdict.pause_s + 1.0
     assert pauses == [0.5, 1, 2, 4, 8]
-    assert verdict.failed == "more than 5 restarts in 60 s; the last end was SIGSEGV"
+    assert verdict == GiveUp("more than 5 restarts in 60 s; the last end was SIGSEGV")
 
 
 def test_a_death_now_and_then_is_never_too_much() -> None:
     policy = restarts()
     for hour in range(1_000):
-        assert policy.after(Death(1, 3_600.0, at_work=False), hour * 3_600.0).restart_in_s == 0.5
+        assert policy.judge(Death(1, 3_600.0, at_work=False), hour * 3_600.0) == RestartAfter(0.5)
+
+
+def test_a_child_that_ended_well_by_itself_is_started_again_too() -> None:
+    assert restarts().judge(Death(0, 5.0, at_work=False), 0.0) == RestartAfter(0.5)
 
 
 def test_deaths_at_work_are_counted_by_the_messages_and_waited_for_only_briefly() -> None:
     policy = restarts(work_counts_deaths=True)
-    verdicts = [policy.after(Death(-11, 0.1, at_work=True), now * 0.5) for now in range(50)]
-    assert {verdict.restart_in_s for verdict in verdicts} == {AT_WORK_CAP_S}
-    assert policy.after(Death(-11, 0.1, at_work=False), 25.0).restart_in_s == 0.5
+    verdicts = [policy.judge(Death(-11, 0.1, at_work=True), now * 0.5) for now in range(50)]
+    assert set(verdicts) == {RestartAfter(AT_WORK_CAP_S)}
+    assert policy.judge(Death(-11, 0.1, at_work=False), 25.0) == RestartAfter(0.5)
 
 
 def test_deaths_at_work_count_where_the_work_does_not_count_them() -> None:
     policy = restarts()
-    verdicts = [policy.after(Death(-11, 0.1, at_work=True), now * 0.5) for now in range(6)]
-    assert verdicts[-1].failed is not None
+    verdicts = [policy.judge(Death(-11, 0.1, at_work=True), now * 0.5) for now in range(6)]
+    assert isinstance(verdicts[-1], GiveUp)
 
 
 def test_a_queue_that_is_away_is_waited_for() -> None:
     policy = restarts()
-    pauses = [policy.after(Death(3, None, at_work=False), 0.0).restart_in_s for _ in range(20)]
-    assert pauses[:3] == [0.5, 1, 2]
-    assert pauses[-1] == 30.0
+    verdicts = [policy.judge(Death(3, None, at_work=False), 0.0) for _ in range(20)]
+    assert verdicts[:3] == [RestartAfter(0.5), RestartAfter(1), RestartAfter(2)]
+    assert verdicts[-1] == RestartAfter(30.0)
 
 
 def test_wrong_settings_are_not_tried_again() -> None:
-    assert "settings" in (restarts().after(Death(2, None, at_work=False), 0.0).failed or "")
+    verdict = restarts().judge(Death(2, None, at_work=False), 0.0)
+    assert isinstance(verdict, GiveUp)
+    assert "settings" in verdict.reason
 
 
 def test_two_is_an_exit_code_like_any_other_for_one_that_was_ready() -> None:
-    assert restarts().after(Death(2, 5.0, at_work=False), 0.0).restart_in_s == 0.5
-
-
-def test_permanent_transient_temporary() -> None:
-    well, badly = Death(0, 5.0, at_work=False), Death(1, 5.0, at_work=False)
-    assert restarts().after(well, 0.0).restart_in_s is not None
-    assert restarts(restart="transient").after(well, 0.0).restart_in_s is None
-    assert restarts(restart="transient").after(badly, 0.0).restart_in_s is not None
-    assert restarts(restart="temporary").after(badly, 0.0).restart_in_s is None
+    assert restarts().judge(Death(2, 5.0, at_work=False), 0.0) == RestartAfter(0.5)
 
 
 @pytest.mark.parametrize(("code", "words"), [(3, "exit code 3"), (-9, "SIGKILL"), (-40, "signal 40")])
@@ -156,11 +159,10 @@ def test_what_is_no_heartbeat_is_refused(line: bytes) -> None:
 
 
 def test_a_silent_child_is_killed() -> None:
-    patience = Patience(timeout_s=10.0)
-    assert is_silent(10.0, patience) is None
-    diagnosis = is_silent(10.1, patience)
+    assert is_silent(10.0, timeout_s=10.0) is None
+    diagnosis = is_silent(10.1, timeout_s=10.0)
     assert diagnosis is not None
-    assert diagnosis.cure == "kill"
+    assert diagnosis.remedy == "kill"
 
 
 def test_a_child_that_is_whole_is_let_alone() -> None:
@@ -177,7 +179,7 @@ def test_a_child_that_is_whole_is_let_alone() -> None:
 def test_an_impaired_child_is_replaced(impaired: Heartbeat, reason: str) -> None:
     diagnosis = is_impaired(impaired)
     assert diagnosis is not None
-    assert diagnosis.cure == "replace"
+    assert diagnosis.remedy == "replace"
     assert diagnosis.cause.text.startswith(reason)
 
 
@@ -191,26 +193,26 @@ def test_a_draining_child_may_finish_what_can_be_finished() -> None:
 
 
 def test_only_memory_that_stays_high_counts() -> None:
-    wear = Wear(Limits(memory_bytes=100 * MB))
+    usage = Usage(UsageLimits(memory_bytes=100 * MB))
     for rss in [*[101] * (SAMPLES - 1), 99, *[101] * (SAMPLES - 1)]:
-        wear.sample(rss * MB)
-        assert wear.is_worn(age_s=1e9, jobs=10**9) is None
-    wear.sample(101 * MB)
-    assert wear.is_worn(age_s=0, jobs=0) == Cause("memory", "memory over 100 MB in 3 samples")
+        usage.sample(rss * MB)
+        assert usage.exceeded(age_s=1e9, jobs=10**9) is None
+    usage.sample(101 * MB)
+    assert usage.exceeded(age_s=0, jobs=0) == Cause("memory", "memory over 100 MB in 3 samples")
 
 
 def test_age_and_work_count() -> None:
-    wear = Wear(Limits(age_s=60, jobs=1_000))
-    assert wear.is_worn(age_s=59, jobs=999) is None
-    assert wear.is_worn(age_s=60, jobs=0) == Cause("age", "age over 60 s")
-    assert wear.is_worn(age_s=0, jobs=1_000) == Cause("jobs", "1,000 messages done")
+    usage = Usage(UsageLimits(age_s=60, jobs=1_000))
+    assert usage.exceeded(age_s=59, jobs=999) is None
+    assert usage.exceeded(age_s=60, jobs=0) == Cause("age", "age over 60 s")
+    assert usage.exceeded(age_s=0, jobs=1_000) == Cause("jobs", "1,000 messages done")
 
 
 def test_nothing_is_limited_by_default() -> None:
-    wear = Wear(Limits())
-    wear.sample(10**12)
-    assert not wear.is_over_the_hard_limit(10**12)
-    assert wear.is_worn(age_s=1e9, jobs=10**9) is None
+    usage = Usage(UsageLimits())
+    usage.sample(10**12)
+    assert not usage.is_over_the_hard_limit(10**12)
+    assert usage.exceeded(age_s=1e9, jobs=10**9) is None
 
 
 # -- autoscaling ---------------------------------------------------------------------------------------
@@ -226,30 +228,30 @@ def scaler() -> Autoscaler:
 
 def test_a_backlog_is_met_with_what_it_takes_at_once() -> None:
     # Half a second each: 960 messages are 480 s of work, which six workers of 8 threads do in 10 s.
-    assert scaler().look(load(ready=960, done=10, busy_s=5.0), 0.0) == 7  # and one thread is busy
+    assert scaler().update(load(ready=960, done=10, busy_s=5.0), 0.0) == 7  # and one thread is busy
 
 
 def test_there_are_never_more_than_most_nor_fewer_than_least() -> None:
-    assert scaler().look(load(ready=1_000_000), 0.0) == 10
-    assert scaler().look(load(), 0.0) == 2
+    assert scaler().update(load(ready=1_000_000), 0.0) == 10
+    assert scaler().update(load(), 0.0) == 2
 
 
 def test_a_wait_over_the_target_means_one_more_whatever_was_measured() -> None:
     many = scaler()
-    assert many.look(load(ready=1, wait_s=11.0, done=1, busy_s=0.001), 0.0) == 3
-    assert many.look(load(ready=1, wait_s=16.0), 5.0) == 4
+    assert many.update(load(ready=1, wait_s=11.0, done=1, busy_s=0.001), 0.0) == 3
+    assert many.update(load(ready=1, wait_s=16.0), 5.0) == 4
 
 
 def test_workers_go_one_at_a_time_and_slowly() -> None:
     many = scaler()
-    many.look(load(ready=1_000_000), 0.0)
-    wanted = [many.look(load(), now) for now in range(5, 5 + int(FEWER_AFTER_S) * 3, 5)]
+    many.update(load(ready=1_000_000), 0.0)
+    wanted = [many.update(load(), now) for now in range(5, 5 + int(FEWER_AFTER_S) * 3, 5)]
     assert wanted[int(FEWER_AFTER_S) // 5 - 1] == 10
     assert (wanted[int(FEWER_AFTER_S) // 5], wanted[-1]) == (9, 8)
 
 
 def test_busy_workers_are_kept_though_nothing_waits() -> None:
     many = scaler()
-    many.look(load(ready=1_000_000), 0.0)
+    many.update(load(ready=1_000_000), 0.0)
     for now in range(5, 1_000, 5):
-        assert many.look(load(done=8, busy_s=400.0), now) == 10  # 80 threads
+        assert many.update(load(done=8, busy_s=400.0), now) == 10  # 80 threads
