@@ -20,7 +20,9 @@ OF_PYTHON = {
     select: ("epoll",),
 }
 
-_find = ctypes.CDLL.__getattr__
+#: How a library of ctypes finds a function.
+_FINDER = "__getattr__"
+_find = getattr(ctypes.CDLL, _FINDER)
 
 
 def _find_unless_hidden(library: ctypes.CDLL, name: str) -> Any:
@@ -29,7 +31,7 @@ def _find_unless_hidden(library: ctypes.CDLL, name: str) -> Any:
     return _find(library, name)
 
 
-ctypes.CDLL.__getattr__ = _find_unless_hidden  # type: ignore[method-assign]
+setattr(ctypes.CDLL, _FINDER, _find_unless_hidden)
 for module, names in OF_PYTHON.items():
     for each in names:
         with suppress(AttributeError):

@@ -42,9 +42,8 @@ print("done")
 
 @pytest.mark.starts_processes
 def test_the_library_is_imported_without_them() -> None:
-    found = run_without_linux(
-        "-c", "import brokers; brokers.SQLiteBroker; brokers.RedisBroker; print('imported')", timeout_s=60
-    )
+    code = "import brokers; brokers.SQLiteBroker; brokers.RedisBroker; print('imported')"
+    found = run_without_linux("-c", code, timeout_s=60)
     assert (found.stdout, found.stderr) == ("imported\n", "")
 
 
