@@ -341,7 +341,9 @@ class SQSBackend:
         _unsupported(_REDRIVE)
 
     def adopt(self, *_: Any) -> NoReturn:
-        _unsupported("Messages of another engine cannot be moved to SQS: let its workers finish them.")
+        _unsupported(
+            "Messages of another engine cannot be moved to SQS: let the workers of that engine finish them."
+        )
 
     def remove(self, *_: Any) -> NoReturn:
         _unsupported("Messages cannot be moved from SQS: let its workers finish them.")
