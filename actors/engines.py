@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
@@ -12,6 +12,9 @@ from ops.foundation.settings import Settings
 from .conversations import ConversationStore, SQLiteConversationStore
 from .hold_policy import ExpiringPolicy, HoldPolicy, LookupPolicy
 
+if TYPE_CHECKING:
+    from brokers.redis.options import RedisOptions
+
 
 def queue_backend(settings: Settings, engine: str) -> QueueBackend:
     """The engine of that name, whether or not it is the one in use."""
@@ -19,11 +22,11 @@ def queue_backend(settings: Settings, engine: str) -> QueueBackend:
         from brokers.redis import RedisBackend  # noqa: PLC0415  not everyone needs its library
 
         return RedisBackend(
+            _server(settings),
             namespace=settings.redis_namespace,
             heartbeat_timeout_s=settings.redis_heartbeat_timeout_s,
             max_deliveries=settings.queue_max_deliveries,
             max_message_bytes=settings.queue_max_message_bytes,
-            **_server(settings),
         )
     if engine == "sqs":
         from brokers.sqs import SQSBackend  # noqa: PLC0415  an extra
@@ -56,19 +59,21 @@ def conversation_store(settings: Settings, engine: str) -> ConversationStore:
         from .conversations.redis import RedisConversationStore  # noqa: PLC0415  as above
 
         return RedisConversationStore(
+            _server(settings),
             namespace=f"{settings.redis_namespace}-conversations",
             retention_s=settings.conversations_retention_days * 86_400,
-            **_server(settings),
         )
     return SQLiteConversationStore(settings.conversations_sqlite_db_path)
 
 
-def _server(settings: Settings) -> dict[str, Any]:
-    """The way to the Redis server, the same for messages and conversations."""
-    return {
-        "url": settings.required("redis_url"),
-        "durability": settings.redis_durability,
-        "sentinels": settings.sentinel_addresses,
-        "sentinel_master": settings.redis_sentinel_master,
-        "timeout_s": settings.redis_timeout_s,
-    }
+def _server(settings: Settings) -> RedisOptions:
+    """Make the way to the Redis server, the same for messages and conversations."""
+    from brokers.redis.options import RedisOptions  # noqa: PLC0415  as above
+
+    return RedisOptions(
+        url=settings.required("redis_url"),
+        durability=settings.redis_durability,
+        sentinels=settings.sentinel_addresses,
+        sentinel_master=settings.redis_sentinel_master,
+        timeout_s=settings.redis_timeout_s,
+    )

@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from brokers.redis.client import Address
 from brokers.redis.commands import Command
 from brokers.redis.database import Database
-from brokers.redis.durability import Durability
+from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import CHECK, Argument, new_call
 
 from ..channels.channel import DeliveryStatus, InboundMessage
@@ -30,7 +29,7 @@ class RedisConversationStore:
     """A `ConversationStore` on a Redis or Valkey server, shared by any number of machines.
 
     Parameters:
-      url: see `brokers.redis.database.Database`, as for all that is not explained here.
+      server: the server, or its URL alone.
       namespace: everything is kept under this name, which nothing else may use.
       retention_s: for how many seconds to keep what has come to rest. What is owed is kept until it is
         settled: messages without an answer, replies that are not sent.
@@ -39,24 +38,13 @@ class RedisConversationStore:
 
     def __init__(
         self,
-        url: str,
+        server: RedisOptions | str,
         *,
         namespace: str = "recado-conversations",
         retention_s: float = 30 * 86_400,
-        durability: Durability = "wait",
-        sentinels: Iterable[Address] = (),
-        sentinel_master: str = "mymaster",
-        timeout_s: float = 5.0,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self._database = Database(
-            url,
-            namespace=namespace,
-            durability=durability,
-            sentinels=sentinels,
-            sentinel_master=sentinel_master,
-            timeout_s=timeout_s,
-        )
+        self._database = Database(server, namespace=namespace)
         self._scripts = Scripts(self._database, retention_ms=int(retention_s * 1000), clock=clock)
 
     @property

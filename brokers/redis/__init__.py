@@ -8,8 +8,7 @@ from dramatiq import Middleware
 
 from ..durable import DurableBroker
 from .backend import RedisBackend
-from .client import Address
-from .durability import Durability
+from .options import Address, Durability, RedisOptions
 
 
 class RedisBroker(DurableBroker):
@@ -51,18 +50,15 @@ class RedisBroker(DurableBroker):
         sentinel_master: str = "mymaster",
         timeout_s: float = 5.0,
     ) -> None:
+        server = RedisOptions(url, durability, tuple(sentinels), sentinel_master, timeout_s)
         backend = RedisBackend(
-            url,
+            server,
             namespace=namespace,
             max_deliveries=max_deliveries,
             max_message_bytes=max_message_bytes,
             heartbeat_timeout_s=heartbeat_timeout_s,
-            durability=durability,
-            sentinels=sentinels,
-            sentinel_master=sentinel_master,
-            timeout_s=timeout_s,
         )
         super().__init__(backend, middleware=middleware)
 
 
-__all__ = ["RedisBackend", "RedisBroker"]
+__all__ = ["RedisBackend", "RedisBroker", "RedisOptions"]

@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..ack_buffer import AckBuffer, by_claim
@@ -16,14 +16,13 @@ from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from ..records import Delivery, QueueMessage, Reason
 from . import scripts
-from .client import Address
 from .commands import Command, Store
 from .consumer_session import ConsumerSession, PollState
 from .database import Database
-from .durability import Durability
 from .heartbeat import DIED
 from .host_processes import this_host
 from .operators import OperatorSide
+from .options import RedisOptions
 from .scripts import Argument, encoded, name_of
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ class RedisBackend(OperatorSide):
     """A `QueueBackend` on a Redis or Valkey server.
 
     Parameters:
-      url: see `Database`, as for all that is not explained here.
+      server: the server, or its URL alone.
       namespace: everything of this queue is kept under this name.
       max_deliveries: how many workers may die under a message before it becomes a dead letter.
       max_message_bytes: the largest payload to accept.
@@ -61,26 +60,15 @@ class RedisBackend(OperatorSide):
 
     def __init__(
         self,
-        url: str,
+        server: RedisOptions | str,
         *,
         namespace: str = "recado",
         max_deliveries: int = 5,
         max_message_bytes: int = 1024 * 1024,
         heartbeat_timeout_s: float = 15.0,
-        durability: Durability = "wait",
-        sentinels: Iterable[Address] = (),
-        sentinel_master: str = "mymaster",
-        timeout_s: float = 5.0,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self._database = Database(
-            url,
-            namespace=namespace,
-            durability=durability,
-            sentinels=sentinels,
-            sentinel_master=sentinel_master,
-            timeout_s=timeout_s,
-        )
+        self._database = Database(server, namespace=namespace)
         self.max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._heartbeat_timeout_s = heartbeat_timeout_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -16,11 +16,11 @@ from redis.sentinel import Sentinel
 
 from ..errors import EngineError
 from ..forks import abandon_in_children
+from .options import Address, RedisOptions
 from .scripts import Argument, Call
 
 logger = logging.getLogger(__name__)
 
-Address = tuple[str, int]
 Command = Sequence[Argument]
 
 #: A stale connection, a server that does not know the scripts yet, a cluster whose slot is elsewhere: each
@@ -32,15 +32,11 @@ class RedisClient:
     """A Redis server and this process's connections to it.
 
     Of a cluster, any node will do: all keys of a namespace are on one node, and to that one the others
-    point. With Sentinel, each new connection goes to whoever is the master then.
+    point. With Sentinel, each new connection goes to the master of that moment.
 
     Parameters:
-      url: `redis://`, `rediss://` (TLS) or `unix://`; several, separated by commas, are tried in turn.
+      options: the server.
       base: what every key begins with.
-      sentinels: the addresses of Sentinels that know the master; the URL then gives user, password and
-        database only.
-      sentinel_master: the name they know it by.
-      timeout_s: how long to wait for a connection or an answer, in seconds.
 
     Raises:
       ValueError: the URL is none.
@@ -48,20 +44,18 @@ class RedisClient:
 
     def __init__(
         self,
-        url: str,
+        options: RedisOptions,
         *,
         base: str,
-        sentinels: Iterable[Address] = (),
-        sentinel_master: str = "mymaster",
-        timeout_s: float = 5.0,
     ) -> None:
         self._base = base
-        self._sentinels = list(sentinels)
-        self._sentinel_master = sentinel_master
-        ours = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "protocol": 2}
+        self._sentinels = list(options.sentinels)
+        self._sentinel_master = options.sentinel_master
+        timeouts = {"socket_timeout": options.timeout_s, "socket_connect_timeout": options.timeout_s}
+        ours = {**timeouts, "protocol": 2}
         # What was lost is asked again here, where it is known to be harmless, and not by the library.
         always = {"decode_responses": False, "retry": Retry(NoBackoff(), 0)}
-        self._options = [{**ours, **parse_url(each.strip()), **always} for each in url.split(",")]
+        self._options = [{**ours, **parse_url(each.strip()), **always} for each in options.url.split(",")]
         self._seed = 0
         self._moved_to: Address | None = None
         self._pool: ConnectionPool | None = None

@@ -6,15 +6,15 @@ which waits for the server's file, and all else by another, which waits for noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from ..commit_slots import PacedSlots
 from ..forks import abandon_in_children
 from ..writer import Writer
-from .client import Address, RedisClient
+from .client import RedisClient
 from .commands import Command, Committer
-from .durability import Durability, Fsync
+from .durability import Fsync
+from .options import RedisOptions
 
 T = TypeVar("T")
 
@@ -29,18 +29,12 @@ class Database:
     """A namespace.
 
     Parameters:
-      url: `redis://`, `rediss://` (TLS) or `unix://`; several, separated by commas, are tried in turn. Of a
-        cluster, any node will do.
+      server: the server.
       namespace: every key begins with it, in braces, so that a cluster keeps them together.
-      durability: `wait` for the server's file where it can tell, `require` that it can, or `waive` the wait.
-      sentinels: addresses of Sentinels that know the master; the URL then gives user, password and
-        database only.
-      sentinel_master: the name they know it by.
-      timeout_s: how long to wait for a connection or an answer, in seconds.
 
     Attributes:
       base: what every key begins with.
-      server: the server, for who needs a connection of its own.
+      server: the way to the server, for parts that need a connection of their own.
 
     Raises:
       ValueError: the URL is none.
@@ -48,19 +42,14 @@ class Database:
 
     def __init__(
         self,
-        url: str,
+        server: RedisOptions | str,
         *,
         namespace: str,
-        durability: Durability = "wait",
-        sentinels: Iterable[Address] = (),
-        sentinel_master: str = "mymaster",
-        timeout_s: float = 5.0,
     ) -> None:
+        options = RedisOptions.of(server)
         self.base = f"{{{namespace}}}"
-        self.server = RedisClient(
-            url, base=self.base, sentinels=sentinels, sentinel_master=sentinel_master, timeout_s=timeout_s
-        )
-        self._fsync = Fsync(self.server, durability)
+        self.server = RedisClient(options, base=self.base)
+        self._fsync = Fsync(self.server, options.durability)
         self._start_anew()
         abandon_in_children(self)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Literal
+from typing import Any
 
 import redis
 
 from ..errors import EngineError, NotDurable
 from .client import Command, RedisClient, explained
+from .options import Durability
 
 logger = logging.getLogger(__name__)
 
 #: wait: where the server can tell, an enqueue returns when the message is in its file; where not, a warning.
-#: require: where it cannot tell, refuse to work. waive: do not wait.
-Durability = Literal["wait", "require", "waive"]
 
 #: How long the server may take to sync its file, in milliseconds. With `appendfsync everysec` it is a second.
 FSYNC_WITHIN_MS = 4_000

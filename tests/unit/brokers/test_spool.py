@@ -14,7 +14,7 @@ from brokers.backend import QueueBackend
 from brokers.clock import now_ms
 from brokers.errors import EngineError, MessageTooLarge, NotDurable
 from brokers.records import QueueMessage
-from brokers.redis import RedisBackend
+from brokers.redis import RedisBackend, RedisOptions
 from brokers.spool import SPOOL, SpooledBackend, _packed
 from brokers.sqlite import SQLiteBackend
 from tests.support.messages import QUEUE, a_message, claimable, claimed, found, stats_of
@@ -49,7 +49,7 @@ def open_spooled(server: RedisServer, tmp_path: Path) -> Iterator[Open]:
 
         def open_one() -> SpooledBackend:
             spooled = SpooledBackend(
-                RedisBackend(server.url, timeout_s=1.0, max_message_bytes=10_000),
+                RedisBackend(RedisOptions(server.url, timeout_s=1.0), max_message_bytes=10_000),
                 SQLiteBackend(tmp_path / "spool.db"),
                 patience_s=PATIENCE_S,
             )
@@ -293,7 +293,7 @@ def test_a_spool_that_cannot_be_written_is_refused_at_start(server: RedisServer,
 @pytest.mark.starts_processes
 def test_an_engine_that_must_not_be_relied_on_is_refused_at_start(tmp_path: Path) -> None:
     with RedisServer(tmp_path, "--appendonly", "no") as server:
-        primary = RedisBackend(server.url, durability="require")
+        primary = RedisBackend(RedisOptions(server.url, "require"))
         spooled = SpooledBackend(primary, SQLiteBackend(tmp_path / "spool.db"))
         with pytest.raises(NotDurable):
             spooled.start(timeout_s=10)

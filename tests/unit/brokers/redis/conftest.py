@@ -35,8 +35,7 @@ def open_backend() -> Iterator[OpenBackend]:
     with ExitStack() as stack:
 
         def open_one(port: int, **options: Any) -> RedisBackend:
-            url = f"redis://127.0.0.1:{port}/0"
-            backend = RedisBackend(url, namespace=namespace, timeout_s=5.0, **options)
+            backend = RedisBackend(f"redis://127.0.0.1:{port}/0", namespace=namespace, **options)
             return stack.enter_context(closing(backend))
 
         yield open_one

@@ -17,6 +17,7 @@ from brokers.errors import EngineError, NotDurable
 from brokers.redis import RedisBackend, scripts
 from brokers.redis.client import RedisClient
 from brokers.redis.commands import Command, Committer
+from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import Call
 from tests.support.messages import a_message, buried, claimed, stats_of, stored
 from tests.support.ports import free_port
@@ -42,7 +43,9 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
 @pytest.fixture
 def open_backend() -> Iterator[Callable[..., RedisBackend]]:
     with ExitStack() as stack:
-        yield lambda *args, **options: stack.enter_context(closing(RedisBackend(*args, **options)))
+        yield lambda *args, **options: stack.enter_context(
+            closing(RedisBackend(RedisOptions(*args, **options)))
+        )
 
 
 OpenBackend = Callable[..., RedisBackend]
@@ -322,7 +325,9 @@ def test_an_argument_that_cannot_be_sent_spoils_nothing_of_the_same_commit(
     unreadable: Command[Any] = Command(scripts.GET, (message_id,), read=int)
     wrong = Wrong(scripts.GET, read=len)
 
-    Committer(RedisClient(server.url, base="{recado}")).commit([right[0], wrong, unreadable, right[1]])
+    Committer(RedisClient(RedisOptions(server.url), base="{recado}")).commit(
+        [right[0], wrong, unreadable, right[1]]
+    )
 
     assert [command.outcome() > 0 for command in right] == [True, True]
     for command in (wrong, unreadable):
@@ -331,7 +336,7 @@ def test_an_argument_that_cannot_be_sent_spoils_nothing_of_the_same_commit(
 
 
 def test_an_argument_that_cannot_be_sent_is_no_absent_server(make_server: MakeServer) -> None:
-    server = RedisClient(make_server().url, base="{recado}")
+    server = RedisClient(RedisOptions(make_server().url), base="{recado}")
     argument: Any = ["SM1"]
     with closing(server), pytest.raises(redis.DataError):
         server.run([Call(scripts.GET, [argument])])

@@ -13,6 +13,7 @@ import redis
 from brokers.records import DeadLetterFilter
 from brokers.redis import RedisBackend, scripts
 from brokers.redis.client import RedisClient
+from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import Argument, Call, Script, encoded
 from tests.support.redis_server import RedisServer
 
@@ -151,7 +152,7 @@ class Scene:
     def __init__(self, server: RedisServer, backend: RedisBackend) -> None:
         self.backend = backend
         self.client = redis.Redis.from_url(server.url)
-        self._server = RedisClient(server.url, base=BASE)
+        self._server = RedisClient(RedisOptions(server.url), base=BASE)
 
     def run(self, script: Script, arguments: Sequence[Argument]) -> Any:
         [answer] = self._server.run([Call(script, [encoded(each) for each in arguments])])
