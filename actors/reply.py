@@ -23,6 +23,9 @@ ReplyState = Literal["pending", "sending", "sent", "failed", "unknown", "cancell
 ReplyKind = Literal["answer", "fallback", "silence"]
 
 
+Tone = Literal["good", "bad", ""]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What holds for a reply in a state.
@@ -31,11 +34,13 @@ class Rule:
       label: what people are told.
       follows: the states in which a reply may be before.
       is_owed: the contact still waits for it, so it is kept whatever its age, and those after it wait too.
+      tone: how it looks to people: `bad` asks for one of them.
     """
 
     label: str
     follows: tuple[ReplyState, ...]
     is_owed: bool = False
+    tone: Tone = ""
 
 
 #: Any reply may turn out to have been sent: a callback names it.
@@ -43,8 +48,8 @@ REPLY_STATES: Mapping[ReplyState, Rule] = {
     "pending": Rule("waits to be sent", follows=("pending", "sending", "unknown"), is_owed=True),
     "sending": Rule("is being sent", follows=("pending", "failed"), is_owed=True),
     "sent": Rule("sent", follows=("pending", "sending", "failed", "unknown", "cancelled")),
-    "failed": Rule("could not be sent", follows=("pending", "sending", "unknown")),
-    "unknown": Rule("perhaps sent", follows=("sending",)),
+    "failed": Rule("could not be sent", follows=("pending", "sending", "unknown"), tone="bad"),
+    "unknown": Rule("perhaps sent", follows=("sending",), tone="bad"),
     "cancelled": Rule("not sent", follows=("pending",)),
 }
 

@@ -15,6 +15,7 @@ from brokers.records import StoredMessage
 from .desk import Desk
 from .masking import mask, mask_text
 from .payloads import message_of, readable
+from .reply_words import look_of
 from .visits import NotFound, Visit
 
 #: How much of a conversation's end is looked at for what answered a message.
@@ -87,8 +88,8 @@ def _timeline(stored: StoredMessage, body: dict[str, Any], answer: ThreadEntry |
     elif stored.due_at > stored.enqueued_at:
         yield Event(stored.due_at, "Became due")
     if answer is not None:
-        how = answer.delivery_status or answer.state
-        yield Event(answer.at, f"Reply written; it is {how} now", "bad" if answer.error else "good")
+        look = look_of(answer.state, answer.delivery_status, answer.error)
+        yield Event(answer.at, f"Reply written; now: {look.word}", look.tone or "good")
 
 
 def _deliveries(stored: StoredMessage, body: dict[str, Any]) -> Iterator[Event]:

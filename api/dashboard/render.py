@@ -15,6 +15,7 @@ from brokers.clock import now_ms
 
 from . import words
 from .masking import mask_address, mask_text
+from .reply_words import look_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -48,7 +49,7 @@ def _environment() -> Environment:
         "short_id": words.short_id,
         "number": lambda number: "–" if number is None else f"{number:,}",
     }
-    environment.globals |= {"static": static_url}
+    environment.globals |= {"static": static_url, "reply_look": look_of}
     return environment
 
 

@@ -5,16 +5,19 @@ A new engine joins the suite with one more subclass of `Engine`, listed in `ENGI
 
 from __future__ import annotations
 
+import atexit
 import os
 import resource
 import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,12 +28,14 @@ import brokers.sqlite.storage.database
 from brokers import RedisBroker, SQLiteBroker
 from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
-from brokers.redis import RedisBackend
+from brokers.redis import RedisBackend, RedisOptions
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.liveness.process_registry import peers
 from brokers.sqlite.storage.process_lock import ProcessLock
+from brokers.sqs import SQSBackend, SQSBroker
 
 from .redis_server import RedisServer, ask, installed_servers
+from .sqs_server import AWS, REGION, SQSServer
 from .waiting import eventually
 
 
@@ -204,17 +209,19 @@ class RedisEngine(Engine):
     @property
     def options(self) -> dict[str, Any]:
         return {
-            "url": f"redis://127.0.0.1:{self.port}/0",
             "namespace": self.namespace,
             "heartbeat_timeout_s": self.HEARTBEAT_TIMEOUT_S,
-            "timeout_s": 2.0,
         }
 
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
     def open(self, **options: Any) -> RedisBackend:
-        return RedisBackend(**self.options, **options)
+        return RedisBackend(RedisOptions(self.url, timeout_s=2.0), **self.options, **options)
 
     def broker(self, *, middleware: list[Middleware], **options: Any) -> RedisBroker:
-        return RedisBroker(**self.options, middleware=middleware, **options)
+        return RedisBroker(self.url, timeout_s=2.0, **self.options, middleware=middleware, **options)
 
     def waiting(self) -> int:
         script = f"""
@@ -291,6 +298,78 @@ class RedisEngine(Engine):
     }
 
 
+@dataclass(frozen=True)
+class SQSEngine(Engine):
+    """Queues of one name on moto's server.
+
+    Attributes:
+      url: the server.
+      namespace: what the names of the queues begin with.
+    """
+
+    url: str
+    namespace: str = "recado"
+
+    IS_SHARED_BY_MACHINES: ClassVar[bool] = True
+    HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = True
+
+    @classmethod
+    @contextmanager
+    def create(cls, directory: Path) -> Iterator[Self]:
+        with environment(AWS):
+            yield cls(directory, _moto().url, f"test-{secrets.token_hex(4)}")
+
+    def beside(self, directory: Path) -> SQSEngine:
+        return replace(self, directory=directory, namespace=f"test-{secrets.token_hex(4)}")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"region": REGION, "endpoint_url": self.url, "namespace": self.namespace}
+
+    def open(self, **options: Any) -> SQSBackend:
+        options.pop("clock", None)  # Amazon tells the time
+        return SQSBackend(**self.options, poll_s=0, **options)
+
+    def broker(self, *, middleware: list[Middleware], **options: Any) -> SQSBroker:
+        return SQSBroker(**self.options, middleware=middleware, **options)
+
+    def waiting(self) -> int:
+        return 1  # a request for messages is open somewhere, or the next one is about to be
+
+    def crash(self, backend: QueueBackend) -> None:
+        backend.close()
+
+    def recover(self, backend: QueueBackend) -> None:
+        """Nothing can hurry SQS: a lease ends when it ends."""
+
+    def hurry(self, setattr_: Callable[[str, object], None]) -> None:
+        pass
+
+
+@cache
+def _moto() -> SQSServer:
+    """One server for all tests of this process; it ends with the process."""
+    server = SQSServer(Path(tempfile.mkdtemp(prefix="recado-test-sqs-")))
+    server.start()
+    atexit.register(server.kill)
+    return server
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """While inside, these are in the environment."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 _ENDLESS_SCRIPT = """
 import sys
 from tests.support.redis_server import ask
@@ -307,5 +386,6 @@ def _on(binary: str) -> type[RedisEngine]:
 
 ENGINES: Mapping[str, type[Engine]] = {
     "sqlite": SQLiteEngine,
+    "sqs": SQSEngine,
     **{Path(binary).name: _on(binary) for binary in installed_servers()},
 }

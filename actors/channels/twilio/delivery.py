@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...reply import Tone
 from ..channel import DeliveryStatus, InvalidMessage, Payload
 from .inbound import text_of
 
@@ -27,8 +28,11 @@ RANK: Mapping[str, int] = {
     "read": 7,
 }
 
+#: How a status looks to people; one that is not in here says neither good nor bad.
+TONES: Mapping[str, Tone] = {"delivered": "good", "read": "good", "failed": "bad", "undelivered": "bad"}
+
 #: The contact did not get it.
-FAILURES = frozenset({"failed", "undelivered"})
+FAILURES = frozenset(status for status, tone in TONES.items() if tone == "bad")
 
 
 def read_status(payload: Payload) -> DeliveryStatus:

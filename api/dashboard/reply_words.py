@@ -1,0 +1,30 @@
+"""How a reply looks to people: its state or its delivery, in a word, and whether that is good or bad."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from actors.channels.twilio.delivery import TONES
+from actors.reply import REPLY_STATES, ReplyState, Tone
+
+
+class Look(NamedTuple):
+    """A word and its tone."""
+
+    word: str
+    tone: Tone
+
+
+def look_of(state: ReplyState | None, delivery_status: str | None, error: str | None = None) -> Look:
+    """Choose what to show of a reply: the channel's last word where there is one, or else its state.
+
+    Parameters:
+      state: of the reply; None where there is no reply.
+      delivery_status: the channel's last word on it.
+      error: why it was not sent, or not delivered.
+    """
+    if state is None:
+        return Look("", "")
+    rule = REPLY_STATES[state]
+    tone = "bad" if error or rule.tone == "bad" else TONES.get(delivery_status or "", rule.tone)
+    return Look(delivery_status or rule.label, tone)
