@@ -7,7 +7,7 @@ BENCH_BIN := $(BENCH_VENV)/bin
 CHARTS_VENV := .venv-charts
 CHARTS_BIN := $(CHARTS_VENV)/bin
 
-.PHONY: help setup dev demo run test test-fast test-changed check format grafana api-page charts screenshots bench chaos clean
+.PHONY: help setup dev demo run test test-fast test-changed check format grafana doc-pages charts screenshots bench chaos clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,8 +63,8 @@ $(CHARTS_VENV)/.charts: pyproject.toml constraints.txt
 charts: $(CHARTS_VENV)/.charts ## Draw docs/images/grafana.png, which takes twelve minutes
 	@$(CHARTS_BIN)/python -m tests.charts
 
-api-page: $(VENV)/.dev ## Write docs/api.md anew from the docstrings
-	@$(BIN)/python -m tests.apipage
+doc-pages: $(VENV)/.dev ## Write docs/api.md and the table in docs/logs.md anew from the code
+	@$(BIN)/python -m tests.docpages
 
 screenshots: $(VENV)/.dev ## Take the documents' pictures of the dashboard; needs chromium
 	@$(BIN)/python -m tests.browser.screenshots

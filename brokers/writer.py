@@ -254,8 +254,11 @@ class Writer(Generic[Op]):
     def _commit_for_sure(self, batch: list[Op]) -> None:
         try:
             self._commit(batch)
-        except Exception as error:  # whatever it is, whoever waits must hear of it, and this thread go on
-            logger.exception("A commit failed in a way nobody thought of")
+        except Exception as error:  # whatever it is, the callers must hear of it, and this thread go on
+            told = sum(not operation.lazy for operation in batch)
+            logger.exception(
+                "Unexpected error in a commit: %d callers are told, acknowledgements are tried again", told
+            )
             for operation in batch:
                 operation.error = EngineError(f"The queue failed: {type(error).__name__}: {error}")
 

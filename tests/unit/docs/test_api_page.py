@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import recado
-from tests.apipage.page import PAGE, written
+from tests.docpages.api import PAGE, written
 
 
 def test_the_page_is_what_the_docstrings_say() -> None:
-    assert PAGE.read_text() == written(), "run `make api-page`"
+    assert PAGE.read_text() == written(), "run `make doc-pages`"
 
 
 @pytest.mark.parametrize("name", recado.__all__)

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 HEAD = """# The public API
 
 Everything here is imported from `recado`: `from recado import Answer`. Names that `recado` does not have are
-inside, and may change with any version ([UPGRADING.md](../UPGRADING.md)). `make api-page` writes this page
+inside, and may change with any version ([UPGRADING.md](../UPGRADING.md)). `make doc-pages` writes this page
 from the docstrings.
 """
 

@@ -1,1 +1,0 @@
-"""Writes docs/api.md, the page of the public API, from its docstrings."""

@@ -1,0 +1,1 @@
+"""Writes what docs/ has from the code: the public API, and every log line."""
