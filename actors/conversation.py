@@ -12,6 +12,10 @@ from typing import Any, Literal, overload
 Author = Literal["contact", "us"]
 
 
+#: A conversation is answered by the assistant, by a person, or by nobody: the contact has opted out.
+Mode = Literal["assistant", "person", "nobody"]
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """The customer.

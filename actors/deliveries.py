@@ -12,7 +12,8 @@ from brokers.clock import now_ms
 from brokers.durable import current_message
 from brokers.errors import EngineError
 
-from .channels import NotSentEver, NotSentYet, PerhapsSent
+from . import opt_outs
+from .channels import NotSentEver, NotSentYet, OptedOut, PerhapsSent
 from .context import bind_contact, bind_reply
 from .keys import reconciling_id, sending_id, with_message_id
 from .metrics import metrics
@@ -64,8 +65,16 @@ def send_reply(reply_id: str) -> None:
         _after_a_crash(reply_id)
         return
     bind_reply(reply)
+    if reply.mode == "nobody" and reply.kind != "notice":
+        conversations.record_cancelled(reply_id, opt_outs.OPTED_OUT)
+        logger.info("reply cancelled: the contact has opted out")
+        send_next_reply(reply.conversation)
+        return
     try:
         sid = services().channel(reply.channel).send(reply)
+    except OptedOut as error:
+        conversations.record_not_sent(reply_id, str(error), final=True)
+        opt_outs.remember(reply.conversation, source="channel")
     except NotSentYet as error:
         conversations.record_not_sent(reply_id, str(error), final=False)
         logger.warning("reply not sent yet", error=str(error))
@@ -145,8 +154,10 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str, channel: str 
     status = services().channel(channel).read_status(payload)
     bind_contact(status.contact, reply_id=reply_id, sid=status.external_id)
     moved = services().conversations.record_delivery(reply_id, status)
+    if status.is_opt_out and (reply := services().conversations.reply(reply_id)) is not None:
+        opt_outs.remember(reply.conversation, source="channel")
     metrics().deliveries.labels(status.status if status.rank else "other").inc()
-    log = logger.error if status.is_failure else logger.info
+    log = logger.error if status.is_failure and not status.is_opt_out else logger.info
     log("delivery status", status=status.status, error=status.error, moved=moved)
 
 

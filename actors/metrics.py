@@ -59,6 +59,11 @@ class Metrics:
         self.deliveries = Counter(
             "recado_delivery_statuses_total", "What Twilio reported of deliveries.", ["status"]
         )
+        self.opt_outs = Counter(
+            "recado_opt_outs_total",
+            "Contacts who want no messages, by who said so: they by a keyword, or the channel.",
+            ["source"],
+        )
         self.worker_heartbeat = Gauge(
             "recado_worker_heartbeat_timestamp_seconds",
             "When a worker process last said that it is alive, in seconds since the epoch.",

@@ -20,6 +20,7 @@ from .conversations import Hold, HoldLost, Turn, Utterance
 from .deliveries import send_next_reply
 from .hold_policy import Uncertain
 from .keys import ConversationKey, with_message_id
+from .opt_outs import heed
 from .responders import ResponderRefused
 from .services import services
 from .snooze import snooze
@@ -46,9 +47,6 @@ def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> Non
     """
     inbound = services().channel(channel).read(payload)
     bind_contact(inbound.contact.address, message_sid=inbound.external_id)
-    if inbound.is_answered_by_channel:
-        logger.info("opt-out keyword: Twilio answers it")
-        return
     message = current_message()
     _record_inbound(inbound, received_at=now_ms() if message is None else message.message_timestamp)
     hold = _hold(inbound)
@@ -57,6 +55,8 @@ def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> Non
     if inbound.takes_no_answer:
         logger.info("recorded and not answered: its sender takes no answer")
         _answer_until_caught_up(hold, _keep_silent)
+    elif inbound.keyword is not None:
+        _answer_until_caught_up(hold, heed(inbound), whatever_the_mode=True)
     elif not _waits_for_the_rest_of_a_burst():
         _answer_until_caught_up(hold, _answer_with_the_responder)
 
@@ -75,10 +75,9 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     """
     inbound = services().channel(*message["args"][1:], **message["kwargs"]).read(message["args"][0])
     bind_contact(inbound.contact.address, message_sid=inbound.external_id)
-    if inbound.is_answered_by_channel:
-        return
     _record_inbound(inbound, received_at=message["message_timestamp"])
-    has_fallback = services().settings.reply_fallback_text is not None and not inbound.takes_no_answer
+    takes_fallback = not (inbound.takes_no_answer or inbound.keyword)
+    has_fallback = services().settings.reply_fallback_text is not None and takes_fallback
     if not has_fallback:
         services().conversations.quarantine(inbound)
         if not _requeue_waiters(inbound):
@@ -174,8 +173,16 @@ def _waits_for_the_rest_of_a_burst() -> bool:
     return True
 
 
-def _answer_until_caught_up(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
-    """Answer until nothing is unanswered, then let go."""
+def _answer_until_caught_up(
+    hold: Hold, answer: Callable[[Hold, Turn], None], *, whatever_the_mode: bool = False
+) -> None:
+    """Answer until nothing is unanswered, then let go.
+
+    Parameters:
+      hold: the right to do so.
+      answer: writes the answer to a turn, where the assistant answers. Else nothing is said.
+      whatever_the_mode: the first turn is answered in any case: the contact has just set the mode.
+    """
     conversations = services().conversations
     history_limit = services().settings.ai_history_messages
     try:
@@ -183,7 +190,9 @@ def _answer_until_caught_up(hold: Hold, answer: Callable[[Hold, Turn], None]) ->
         while not done:
             turn = conversations.turn(hold, history_limit=history_limit)
             if turn.unanswered:
-                answer(hold, turn)
+                speaks = turn.mode == "assistant" or whatever_the_mode
+                (answer if speaks else _keep_silent)(hold, turn)
+                whatever_the_mode = False
             # Also when nothing was unanswered: a crash may have come between a reply and its sending.
             send_next_reply(hold.conversation)
             done = conversations.release(hold, unless_more=True)

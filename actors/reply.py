@@ -7,7 +7,7 @@ Both stores, the dashboard and docs/messages.md take the rules from here.
        │           ├──────> failed        certainly not sent, and not worth another try by itself
        │           └──────> unknown ──>   sent, or pending again, or unknown for good
        ├──────────────────> failed
-       └──────────────────> cancelled     not to be sent at all
+       └──────────────────> cancelled     not to be sent at all; also from sending, before any call
     failed ───────────────> sending       its dead letter was replayed
 """
 
@@ -17,10 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from .conversation import Mode
+
 ReplyState = Literal["pending", "sending", "sent", "failed", "unknown", "cancelled"]
 
-#: An `answer` of the responder, the `fallback` text, or `silence`: an answer that says nothing.
-ReplyKind = Literal["answer", "fallback", "silence"]
+#: An `answer` of the responder, the `fallback` text, a `notice` about messages themselves, or `silence`: an
+#: answer that says nothing.
+ReplyKind = Literal["answer", "fallback", "notice", "silence"]
 
 
 Tone = Literal["good", "bad", ""]
@@ -50,7 +53,7 @@ REPLY_STATES: Mapping[ReplyState, Rule] = {
     "sent": Rule("sent", follows=("pending", "sending", "failed", "unknown", "cancelled")),
     "failed": Rule("could not be sent", follows=("pending", "sending", "unknown"), tone="bad"),
     "unknown": Rule("perhaps sent", follows=("sending",), tone="bad"),
-    "cancelled": Rule("not sent", follows=("pending",)),
+    "cancelled": Rule("not sent", follows=("pending", "sending")),
 }
 
 #: The states of replies that the contact still waits for.
@@ -75,3 +78,4 @@ class Reply(NamedTuple):
     external_id: str | None  # the channel's
     delivery_status: str | None  # the channel's last word
     error: str | None
+    mode: Mode  # who answers in its conversation

@@ -24,6 +24,7 @@ from ops.foundation.tracing import configure_tracing
 
 from . import spans
 from .channels import Channel, ConsoleChannel, ObservedTwilio
+from .channels.twilio.inbound import Keywords
 from .context import REQUEST_ID, LogContext
 from .conversations import ConversationStore
 from .engines import conversation_store, hold_policy, queue_backend
@@ -192,8 +193,14 @@ def _responder_of_your_own(settings: Settings) -> Any:
 
 def _twilio(settings: Settings) -> Channel:
     """Build the channel of Twilio's webhooks: it replies through Twilio, or writes replies down."""
+    keywords = Keywords(
+        *(
+            frozenset(words.upper() for words in _listed(names))
+            for names in (settings.opt_out_keywords, settings.opt_in_keywords, settings.help_keywords)
+        )
+    )
     if not settings.sends_through_twilio:
-        return ConsoleChannel(settings.console_outbox_path)
+        return ConsoleChannel(settings.console_outbox_path, keywords=keywords)
     from .channels.twilio.rest import Credentials, TwilioChannel  # noqa: PLC0415  slow to import
 
     channel = TwilioChannel(
@@ -206,5 +213,11 @@ def _twilio(settings: Settings) -> Channel:
         api_base_url=settings.twilio_api_base_url,
         timeout_s=settings.twilio_timeout_s,
         max_age_ms=settings.message_max_age_ms,
+        keywords=keywords,
     )
     return ObservedTwilio(channel, api_base_url=settings.twilio_api_base_url)
+
+
+def _listed(names: str) -> list[str]:
+    """Read what is separated by commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]

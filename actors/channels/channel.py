@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ..conversation import Button, Contact, Location, Media, Message
 from ..keys import ConversationKey, MessageId
 from ..reply import Reply
+
+#: What a contact may say to the channel rather than to the shop: no more messages; messages again; help.
+Keyword = Literal["stop", "start", "help"]
 
 #: Everything that a channel sent, unknown parameters included.
 Payload = Mapping[str, Any]
@@ -32,6 +35,7 @@ class InboundMessage:
       contact: the customer.
       address: the address of ours they wrote to; replies come from it.
       text: what they said, as a model should read it.
+      keyword: what the whole message says to the channel.
       is_answered_by_channel: the channel answers it itself, and refuses any answer of ours.
       takes_no_answer: its sender cannot be answered, such as a short code: it is recorded, and no more.
       media, button, location, reply_to, payload: as of `Message`.
@@ -48,6 +52,7 @@ class InboundMessage:
     button: Button | None = None
     location: Location | None = None
     reply_to: str | None = None
+    keyword: Keyword | None = None
     is_answered_by_channel: bool = False
     takes_no_answer: bool = False
 
@@ -92,6 +97,7 @@ class DeliveryStatus(NamedTuple):
       is_failure: the contact did not get the reply.
       error: why, for people; None where there is no error.
       contact: the customer's address.
+      is_opt_out: the contact wants no messages.
     """
 
     external_id: str
@@ -100,6 +106,7 @@ class DeliveryStatus(NamedTuple):
     is_failure: bool
     error: str | None
     contact: str
+    is_opt_out: bool = False
 
 
 class SendError(Exception):
@@ -130,6 +137,10 @@ class NotSentYet(SendError):
 
 class NotSentEver(SendError):
     """Certainly not sent, and trying again would change nothing."""
+
+
+class OptedOut(NotSentEver):
+    """Certainly not sent: the contact wants no messages."""
 
 
 class PerhapsSent(SendError):

@@ -25,17 +25,19 @@ class ConsoleChannel:
 
     Parameters:
       outbox: the file; created when missing.
+      keywords: as of `TwilioChannel`.
     """
 
     max_characters = 1_600  # as of the channel that it stands for
     not_found_is_not_sent = True  # the file is all there is
 
-    def __init__(self, outbox: Path) -> None:
+    def __init__(self, outbox: Path, *, keywords: inbound.Keywords = inbound.KEYWORDS) -> None:
         self._outbox = outbox
+        self._keywords = keywords
         self._lock = threading.Lock()
 
     def read(self, payload: Payload) -> InboundMessage:
-        return inbound.read(payload)
+        return inbound.read(payload, self._keywords)
 
     def read_status(self, payload: Payload) -> DeliveryStatus:
         return delivery.read_status(payload)

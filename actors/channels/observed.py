@@ -68,7 +68,7 @@ class ObservedTwilio:
                 with metrics().twilio_seconds.labels(operation).time():
                     yield
             except SendError as error:
-                outcome = _OUTCOMES[type(error)]
+                outcome = next(name for kind, name in _OUTCOMES.items() if isinstance(error, kind))
                 metrics().twilio_requests.labels(operation, outcome).inc()
                 metrics().twilio_errors.labels(operation, str(error.code or _cause(error))).inc()
                 note({"twilio.outcome": outcome, "twilio.error_code": error.code})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ..conversation import Author
+from ..conversation import Author, Mode
 from ..reply import ReplyState
 
 
@@ -37,6 +37,8 @@ class Summary(NamedTuple):
     unanswered: int  # messages that wait for an answer
     state: ReplyState | None  # of the newest reply
     delivery_status: str | None  # of that reply
+    mode: Mode  # who answers
+    mode_reason: str | None  # why it is not the assistant
 
 
 class ConversationReader(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from brokers.redis.commands import Command
 from brokers.redis.database import Database
@@ -13,7 +13,7 @@ from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import CHECK, Argument, new_call
 
 from ..channels.channel import DeliveryStatus, InboundMessage
-from ..conversation import decoded
+from ..conversation import Mode, decoded
 from ..keys import ConversationKey, MessageId
 from ..reply import Reply, ReplyKind, ReplyState
 from . import scripts
@@ -108,6 +108,12 @@ class RedisConversationStore:
             raise HoldLost(hold.conversation)
         return reply
 
+    def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
+        self._scripts.change(scripts.SET_MODE, conversation, mode, reason, read=_nothing)
+
+    def mode(self, conversation: str) -> Mode:
+        return self._scripts.ask(scripts.MODE, conversation, read=_mode)
+
     def release(self, hold: Hold, *, unless_more: bool) -> bool:
         return self._scripts.change(
             scripts.RELEASE, hold.conversation, hold.fence, int(unless_more), read=bool
@@ -135,6 +141,9 @@ class RedisConversationStore:
 
     def _record(self, reply_id: str, state: ReplyState, error: str) -> None:
         self._scripts.change(scripts.RECORD_FAILURE, new_call(), reply_id, state, error, read=_nothing)
+
+    def record_cancelled(self, reply_id: str, why: str) -> None:
+        self._record(reply_id, "cancelled", why)
 
     def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
         arguments = (new_call(), reply_id, status.external_id, status.status, status.rank)
@@ -170,13 +179,18 @@ def _is_one(answer: int | bytes) -> bool:
     return int(answer) == 1
 
 
+def _mode(value: bytes) -> Mode:
+    return cast(Mode, text(value))
+
+
 def _turn(answer: list[Any]) -> Turn:
-    channel, metadata, unanswered, history = answer
+    channel, metadata, mode, unanswered, history = answer
     return Turn(
         channel=text(channel) or FIRST_CHANNEL,
         history=_utterances(reversed(history)),
         unanswered=_utterances(unanswered),
         metadata=decoded(text(metadata) or None),
+        mode=_mode(mode),
     )
 
 
@@ -193,11 +207,13 @@ def _utterances(answer: Iterable[list[Any]]) -> list[Utterance]:
 def _reply(answer: list[Any] | None) -> Reply | None:
     if answer is None:
         return None
-    reply_id, conversation, channel, *texts, received_at, written_at, sending_at, sid, status, error = answer
+    reply_id, conversation, channel, *texts, received_at, written_at, sending_at = answer[:-4]
+    sid, status, error, mode = answer[-4:]
     return Reply._make(
         (
             *(text(reply_id), text(conversation), text(channel) or FIRST_CHANNEL, *map(text, texts)),
             *(int(received_at), int(written_at), None if sending_at is None else int(sending_at)),
             *map(optional, (sid, status, error)),
+            _mode(mode),
         )
     )

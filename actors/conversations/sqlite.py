@@ -14,7 +14,7 @@ from brokers.clock import now_ms
 from brokers.sqlite.storage import Database
 
 from ..channels.channel import DeliveryStatus, InboundMessage
-from ..conversation import decoded
+from ..conversation import Mode, decoded
 from ..keys import ConversationKey
 from ..reply import Reply, ReplyKind, ReplyState
 from . import statements
@@ -114,6 +114,7 @@ class SQLiteConversationStore:
                 history=[Utterance._make(row) for row in reversed(history)],
                 unanswered=_utterances(rows),
                 metadata=decoded(about[1]),
+                mode=about[2],
             )
 
         return self._database.read(apply)
@@ -151,6 +152,14 @@ class SQLiteConversationStore:
             return _reply(connection, first)
 
         return self._database.write(apply)
+
+    def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
+        self._database.write(lambda c: _run(c, statements.SET_MODE, (mode, reason, conversation)))
+
+    def mode(self, conversation: str) -> Mode:
+        row = self._read_one(statements.MODE, (conversation,))
+        mode: Mode = "assistant" if row is None else row[0]
+        return mode
 
     def release(self, hold: Hold, *, unless_more: bool) -> bool:
         def apply(connection: apsw.Connection) -> bool:
@@ -193,6 +202,9 @@ class SQLiteConversationStore:
 
     def _record(self, reply_id: str, state: ReplyState, error: str) -> None:
         self._database.write(lambda c: _run(c, statements.NOT_SENT[state], (error, reply_id)))
+
+    def record_cancelled(self, reply_id: str, why: str) -> None:
+        self._record(reply_id, "cancelled", why)
 
     def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
         now = self._clock()

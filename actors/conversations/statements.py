@@ -75,6 +75,8 @@ CREATE INDEX conversation_by_activity ON conversation (last_at, contact);
 _VERSION_3 = """
 ALTER TABLE conversation ADD COLUMN channel TEXT NOT NULL DEFAULT 'twilio';
 ALTER TABLE conversation ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';  -- the responder's own, as JSON
+ALTER TABLE conversation ADD COLUMN mode TEXT NOT NULL DEFAULT 'assistant';  -- who answers
+ALTER TABLE conversation ADD COLUMN mode_reason TEXT;
 
 -- Which states and kinds there are is in actors/reply.py, and no longer in the table: SQLite drops a CHECK
 -- only with the table.
@@ -151,7 +153,11 @@ FROM inbound_message WHERE conversation = ? AND reply_id IS NULL AND NOT set_asi
 UNANSWERED = "SELECT id, body, received_at, account_sid || '.' || message_sid, payload" + _UNANSWERED
 
 #: Which channel a conversation is in, and what the responder keeps with it.
-ABOUT = "SELECT channel, metadata FROM conversation WHERE key = ?"
+ABOUT = "SELECT channel, metadata, mode FROM conversation WHERE key = ?"
+
+MODE = "SELECT mode FROM conversation WHERE key = ?"
+
+SET_MODE = "UPDATE conversation SET mode = ?, mode_reason = ? WHERE key = ?"
 
 SET_METADATA = "UPDATE conversation SET metadata = ? WHERE key = ?"
 
@@ -195,7 +201,7 @@ SELECT c.key, c.contact, c.address, c.last_at, m.account_sid || '.' || m.message
                                  ORDER BY received_at DESC, id DESC LIMIT 1)),
        (SELECT count(*) FROM inbound_message
         WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside),
-       r.state, r.delivery_status
+       r.state, r.delivery_status, c.mode, c.mode_reason
 FROM conversation c
 JOIN inbound_message m ON m.id = (SELECT max(id) FROM inbound_message WHERE conversation = c.key)
 LEFT JOIN reply r ON r.id = (SELECT max(id) FROM reply WHERE conversation = c.key)
@@ -226,7 +232,7 @@ MARK_ANSWERED = "UPDATE inbound_message SET reply_id = ? WHERE id IN (SELECT val
 
 _REPLY = """
 SELECT reply_id, r.conversation, c.channel, c.account_sid, c.contact, c.address, r.body, r.kind, r.state,
-       r.received_at, r.written_at, r.sending_at, r.sid, r.delivery_status, r.error
+       r.received_at, r.written_at, r.sending_at, r.sid, r.delivery_status, r.error, c.mode
 FROM reply r JOIN conversation c ON c.key = r.conversation
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ..channels.channel import DeliveryStatus, InboundMessage
-from ..conversation import Author
+from ..conversation import Author, Mode
 from ..reply import Reply, ReplyKind
 from .reader import ConversationReader
 
@@ -39,6 +39,7 @@ class Turn(NamedTuple):
     history: Sequence[Utterance]  # everything said before, oldest first, within the limit asked for
     unanswered: Sequence[Utterance]
     metadata: Mapping[str, Any]  # what the responder keeps with the conversation
+    mode: Mode = "assistant"  # who answers
 
 
 class HoldLost(Exception):
@@ -116,6 +117,20 @@ class ConversationStore(Protocol):
         """
         ...
 
+    def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
+        """Decide who answers in a conversation from now on.
+
+        Parameters:
+          conversation: its key. One that is not there is left alone.
+          mode: who answers.
+          reason: why, for people, such as `opted out`.
+        """
+        ...
+
+    def mode(self, conversation: str) -> Mode:
+        """Return who answers in a conversation."""
+        ...
+
     def release(self, hold: Hold, *, unless_more: bool) -> bool:
         """Let go. With `unless_more`, not while something is unanswered: then False, and the hold goes on.
 
@@ -150,6 +165,10 @@ class ConversationStore(Protocol):
 
     def record_unknown(self, reply_id: str, error: str) -> None:
         """Bring a reply into `unknown`."""
+        ...
+
+    def record_cancelled(self, reply_id: str, why: str) -> None:
+        """Bring a reply into `cancelled`."""
         ...
 
     def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:

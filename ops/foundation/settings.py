@@ -176,6 +176,24 @@ class Settings(BaseSettings):
     reply_fallback_text: str | None = Field(
         None, description="what the customer is told when no answer could be produced; empty: nothing"
     )
+    opt_out_keywords: str = Field(
+        "STOP,PARAR,SAIR,CANCELAR",
+        description="messages by which a contact opts out, separated by commas; on SMS beside Twilio's own",
+    )
+    opt_in_keywords: str = Field("START,VOLTAR", description="messages by which a contact undoes that")
+    help_keywords: str = Field("HELP,AJUDA", description="messages that ask for help with messages")
+    opt_out_text: str | None = Field(
+        "Você não receberá mais mensagens. Para voltar, responda VOLTAR.",
+        description="what a contact is told who opts out, where Twilio does not answer; empty: nothing",
+    )
+    opt_in_text: str | None = Field(
+        "Tudo certo, você voltou a receber mensagens.",
+        description="what a contact is told who opts in again; empty: nothing",
+    )
+    help_text: str | None = Field(
+        "Para não receber mais mensagens, responda PARAR.",
+        description="what a contact is told who asks for help; empty: nothing",
+    )
     reply_unknown_policy: Literal["at_most_once", "resend"] = Field(
         "at_most_once", description="for a reply of which Twilio does not know whether it was sent"
     )

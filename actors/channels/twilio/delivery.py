@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ...reply import Tone
 from ..channel import DeliveryStatus, InvalidMessage, Payload
+from .errors import Meaning, meaning_of
 from .inbound import text_of
 
 #: Where Twilio explains its error codes.
@@ -51,4 +52,5 @@ def read_status(payload: Payload) -> DeliveryStatus:
         is_failure=status in FAILURES,
         error=f"Twilio's error {code}, see {ERRORS_URL}/{code}" if code else None,
         contact=text_of(payload, "To"),
+        is_opt_out=code.isdecimal() and meaning_of(int(code)) is Meaning.OPTED_OUT,
     )

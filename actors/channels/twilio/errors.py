@@ -11,6 +11,7 @@ class Meaning(StrEnum):
 
     PACED = "refused for now, by a limit or a window that passes: the next try is paced"
     OPERATOR = "the account has to be mended first: tried again meanwhile, paced"
+    OPTED_OUT = "the contact wants no messages: remembered, and nothing more is sent"
     PERMANENT = "refused for good: a dead letter for a person"
 
 
@@ -26,7 +27,7 @@ MEANINGS: Mapping[int, Meaning] = {
     21211: Meaning.PERMANENT,  # no valid number
     21408: Meaning.PERMANENT,  # no permission for that region
     21606: Meaning.PERMANENT,  # the sender cannot send
-    21610: Meaning.PERMANENT,  # the contact has opted out
+    21610: Meaning.OPTED_OUT,
     21612: Meaning.PERMANENT,  # no route between the two
     21614: Meaning.PERMANENT,  # no mobile number
     21617: Meaning.PERMANENT,  # the text is too long

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...conversation import Button, Contact, Location, Media
-from ..channel import InboundMessage, InvalidMessage, Payload
+from ..channel import InboundMessage, InvalidMessage, Keyword, Payload
 
 #: The name under which conversations of this channel are kept.
 NAME = "twilio"
@@ -35,8 +35,37 @@ _CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 _ANSWERABLE = re.compile(r"\+[0-9]{7,15}|[a-z]+:.+")
 
 
-def read(payload: Payload) -> InboundMessage:
+class Keywords(NamedTuple):
+    """What contacts say to the channel, as whole messages in capitals, beside what Twilio answers itself."""
+
+    stop: frozenset[str]
+    start: frozenset[str]
+    help: frozenset[str]
+
+
+#: The keywords when no setting has others.
+KEYWORDS = Keywords(
+    stop=frozenset({"STOP", "PARAR", "SAIR", "CANCELAR"}),
+    start=frozenset({"START", "VOLTAR"}),
+    help=frozenset({"HELP", "AJUDA"}),
+)
+
+#: What Twilio answers itself on SMS and MMS, where an account has set up no others. On WhatsApp and the like
+#: there is no such handling, and YES, CANCEL and END are ordinary answers
+#: (https://help.twilio.com/articles/223134027).
+TWILIO_KEYWORDS = Keywords(
+    stop=frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"}),
+    start=frozenset({"START", "YES", "UNSTOP"}),
+    help=frozenset({"HELP", "INFO"}),
+)
+
+
+def read(payload: Payload, keywords: Keywords = KEYWORDS) -> InboundMessage:
     """Read the parameters of a message webhook.
+
+    Parameters:
+      payload: the parameters.
+      keywords: what contacts say to the channel.
 
     Raises:
       InvalidMessage: MessageSid, AccountSid, From or To is missing or empty.
@@ -46,6 +75,7 @@ def read(payload: Payload) -> InboundMessage:
         missing = ", ".join(name for name, value in zip(NEEDED, needed, strict=True) if not value)
         raise InvalidMessage(f"The webhook lacks {missing}")
     media, button, location = _media(payload), _button(payload), _location(payload)
+    keyword, is_twilios = _keyword(payload, contact, keywords)
     return InboundMessage(
         channel=NAME,
         account=account_sid,
@@ -58,10 +88,26 @@ def read(payload: Payload) -> InboundMessage:
         button=button,
         location=location,
         reply_to=text_of(payload, "OriginalRepliedMessageSid") or None,
-        # STOP, START or HELP: Twilio refuses any answer of ours (error 21610).
-        is_answered_by_channel=bool(text_of(payload, "OptOutType")),
+        keyword=keyword,
+        is_answered_by_channel=is_twilios,  # and Twilio refuses any answer of ours (error 21610)
         takes_no_answer=contact == address or not _ANSWERABLE.fullmatch(contact),
     )
+
+
+def _keyword(payload: Payload, contact: str, keywords: Keywords) -> tuple[Keyword | None, bool]:
+    """Return what a whole message says to the channel, and whether Twilio answers that itself."""
+    said = text_of(payload, "Body").strip().strip(".!").upper()
+    marked = text_of(payload, "OptOutType").upper()
+    if marked:
+        return _named(marked, TWILIO_KEYWORDS) or "help", True
+    if ":" not in contact and (keyword := _named(said, TWILIO_KEYWORDS)):  # SMS or MMS
+        return keyword, True
+    return _named(said, keywords), False
+
+
+def _named(said: str, keywords: Keywords) -> Keyword | None:
+    names: tuple[Keyword, ...] = ("stop", "start", "help")
+    return next((name for name, words in zip(names, keywords, strict=True) if said in words), None)
 
 
 def is_status_callback(payload: Payload) -> bool:

@@ -26,12 +26,14 @@ from ..channel import (
     InboundMessage,
     NotSentEver,
     NotSentYet,
+    OptedOut,
     Payload,
     PerhapsSent,
     SendError,
 )
 from . import delivery, inbound
 from .errors import REFUSALS, Meaning, meaning_of
+from .inbound import KEYWORDS, Keywords
 
 #: Where the REST API lives; `TWILIO_API_BASE_URL` may name another place.
 TWILIO_API = "https://api.twilio.com"
@@ -97,6 +99,7 @@ class TwilioChannel:
     Parameters:
       credentials: whose name replies are sent in.
       status_callback_url: where Twilio reports on deliveries; the reply's id is added to its query.
+      keywords: what contacts say to the channel, beside Twilio's own keywords.
       max_age_ms: how old an answer may be when it leaves Twilio, in milliseconds.
       api_base_url: where the API is.
       timeout_s: longest wait for connecting, and for an answer, in seconds. twilio's own default is none.
@@ -111,18 +114,20 @@ class TwilioChannel:
         credentials: Credentials,
         status_callback_url: str,
         max_age_ms: int = 3_600_000,
+        keywords: Keywords = KEYWORDS,
         api_base_url: str = TWILIO_API,
         timeout_s: float = 10.0,
     ) -> None:
         self._credentials = credentials
         self._status_callback_url = status_callback_url
         self._max_age_ms = max_age_ms
+        self._keywords = keywords
         self._api_base_url = api_base_url
         self._timeout_s = timeout_s
         self._thread = threading.local()  # a requests session is not made for several threads
 
     def read(self, payload: Payload) -> InboundMessage:
-        return inbound.read(payload)
+        return inbound.read(payload, self._keywords)
 
     def read_status(self, payload: Payload) -> DeliveryStatus:
         return delivery.read_status(payload)
@@ -208,9 +213,13 @@ def _explained(error: Exception, http_client: _HttpClient) -> SendError:
         return PerhapsSent(message, code=code)
     if status == 429:
         return NotSentYet(message, code=code, delay_ms=retry_after_ms(http_client.retry_after))
-    if meaning_of(code) is not Meaning.PERMANENT:
-        return NotSentYet(message, code=code, delay_ms=PACE_MS)
-    return NotSentEver(message, code=code)
+    match meaning_of(code):
+        case Meaning.PACED | Meaning.OPERATOR:
+            return NotSentYet(message, code=code, delay_ms=PACE_MS)
+        case Meaning.OPTED_OUT:
+            return OptedOut(message, code=code)
+        case Meaning.PERMANENT:
+            return NotSentEver(message, code=code)
 
 
 def _never_connected(error: requests.RequestException) -> bool:

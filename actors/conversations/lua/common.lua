@@ -3,7 +3,7 @@
 -- milliseconds.
 --
 --   {ns}:conversation:<key>  hash    channel, account_sid, contact, address, created_at; metadata: the responder's
---                                    own, as JSON; fence: of the last hold; holder: the queue message on whose
+--                                    own, as JSON; mode, mode_reason: who answers, and why; fence: of the last hold; holder: the queue message on whose
 --                                    behalf it is held, while it is
 --   {ns}:inbound:<name>      hash    a message from a contact, named <account sid>.<message sid>:
 --                                    conversation, message_sid, body, payload (all that the channel

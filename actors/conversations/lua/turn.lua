@@ -1,6 +1,6 @@
 -- What is to be answered. ARGV: again, time, keep, conversation, how many things that were said before.
--- Returns the channel ('' for the first there was), the metadata ('' for none), what utterance() says of each message
--- that waits, and of each thing said before, newest first.
+-- Returns the channel ('' for the first there was), the metadata ('' for none), who answers, what utterance() says of
+-- each message that waits, and of each thing said before, newest first.
 
 local conversation, limit = ARGV[4], tonumber(ARGV[5])
 local unanswered, history = {}, {}
@@ -18,5 +18,5 @@ for _, id in ipairs(redis.call('ZREVRANGE', key('replies', conversation), 0, lim
   local names = redis.call('LRANGE', key('answers', id), 0, -1)
   for i = #names, 1, -1 do say(utterance(names[i])) end
 end
-local about = redis.call('HMGET', key('conversation', conversation), 'channel', 'metadata')
-return {about[1] or '', about[2] or '', unanswered, history}
+local about = redis.call('HMGET', key('conversation', conversation), 'channel', 'metadata', 'mode')
+return {about[1] or '', about[2] or '', about[3] or 'assistant', unanswered, history}

@@ -633,3 +633,17 @@ def test_a_state_follows_where_the_rules_say_so(
     reply = store.reply(reply_id)
     assert reply is not None
     assert reply.state == (after if before in REPLY_STATES[after].follows else before)
+
+
+def test_who_answers_is_remembered(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    assert store.mode(CONVERSATION) == "assistant"
+
+    store.set_mode(CONVERSATION, "nobody", "opted out")
+    store.set_mode("no|such|conversation", "nobody", "opted out")
+
+    assert store.mode(CONVERSATION) == "nobody"
+    assert store.turn(held(store), history_limit=5).mode == "nobody"
+    [summary] = store.reader.conversations()
+    assert (summary.mode, summary.mode_reason) == ("nobody", "opted out")
+    assert store.mode("no|such|conversation") == "assistant"

@@ -14,7 +14,7 @@ from dramatiq.errors import Retry
 from prometheus_client import REGISTRY
 
 from actors.answer import Answer
-from actors.channels import InvalidMessage, NotSentEver, NotSentYet, PerhapsSent
+from actors.channels import InvalidMessage, NotSentEver, NotSentYet, OptedOut, PerhapsSent
 from actors.channels.twilio.inbound import read
 from actors.channels.twilio.rest import MAX_CHARACTERS
 from actors.deliveries import (
@@ -100,7 +100,7 @@ def test_an_answer_longer_than_twilio_takes_is_split_at_a_word(world: World) -> 
     assert reply.body.endswith("palavra")
 
 
-def test_an_opt_out_is_left_to_twilio(world: World) -> None:
+def test_an_opt_out_is_left_to_twilio_and_remembered(world: World) -> None:
     payload = dict(inbound("STOP").payload) | {"OptOutType": "STOP"}
 
     process_ai_response(payload)
@@ -108,7 +108,7 @@ def test_an_opt_out_is_left_to_twilio(world: World) -> None:
 
     assert world.responder.asked == []
     assert world.enqueued == []
-    assert list(world.conversations.unanswered(CONVERSATION)) == []
+    assert world.conversations.mode(CONVERSATION) == "nobody"
 
 
 def test_the_rest_of_a_burst_is_waited_for(make_world: Callable[..., World]) -> None:
@@ -660,3 +660,61 @@ def test_an_answer_has_no_more_parts_than_it_may(make_world: Callable[..., World
     bodies = [e.text for e in world.conversations.reader.thread(CONVERSATION) if e.author == "us"]
     assert len(bodies) == 2
     assert bodies[-1].endswith("…")
+
+
+# -- contacts who want no messages ---------------------------------------------------------------------
+
+
+def sent(world: World) -> list[str]:
+    """Send all that is to be sent."""
+    while "send_reply" in world.enqueued:
+        world.run_next("replies")
+    return world.sender.sent
+
+
+def test_a_contact_who_opts_out_is_told_once_and_asked_no_more(world: World) -> None:
+    write(world, "PARAR")
+    write(world, "Vocês abrem no domingo?")
+
+    assert sent(world) == [world.services.settings.opt_out_text]
+    assert world.responder.asked == []
+    [summary] = world.conversations.reader.conversations()
+    assert (summary.mode, summary.mode_reason, summary.unanswered) == ("nobody", "opted out", 0)
+
+
+def test_only_the_contact_undoes_it(world: World) -> None:
+    write(world, "PARAR")
+    write(world, "VOLTAR")
+    write(world, "Oi")
+
+    settings = world.services.settings
+    assert sent(world) == [settings.opt_out_text, settings.opt_in_text, "answer to Oi"]
+
+
+def test_what_was_not_sent_yet_is_cancelled(world: World) -> None:
+    write(world, "Oi")
+    write(world, "SAIR")
+
+    assert sent(world) == [world.services.settings.opt_out_text]
+    thread = world.conversations.reader.thread(CONVERSATION)
+    states = [entry.state for entry in thread if entry.author == "us"]
+    assert states == ["cancelled", "sent"]
+
+
+def test_a_refusal_because_of_an_opt_out_is_remembered_and_no_dead_letter(world: World) -> None:
+    write(world, "Oi")
+    world.sender.error = OptedOut("Twilio answered 400, error 21610", code=21610)
+    world.run_next("replies")
+
+    assert world.conversations.mode(CONVERSATION) == "nobody"
+    assert world.enqueued == []
+    write(world, "Oi?")
+    assert world.responder.asked == [["Oi"]]
+
+
+def test_a_callback_of_an_opt_out_is_remembered(world: World) -> None:
+    reply = answered(world.conversations)
+    payload = {"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "21610", "To": "x"}
+    record_delivery_status(payload, reply.reply_id)
+
+    assert world.conversations.mode(CONVERSATION) == "nobody"

@@ -60,6 +60,7 @@ def a_reply(body: str = "Olá!", *, sending_at: int | None = None, account: str 
         external_id=None,
         delivery_status=None,
         error=None,
+        mode="assistant",
     )
 
 

@@ -159,3 +159,33 @@ def test_an_address_is_masked(address: str, shown: str) -> None:
 
 def test_a_representation_shows_no_payload() -> None:
     assert "secret parameter" not in repr(read(Anything="secret parameter"))
+
+
+@pytest.mark.parametrize(
+    ("sender", "body", "keyword", "is_twilios"),
+    [
+        ("+5511900001234", "STOP", "stop", True),
+        ("+5511900001234", " stop. ", "stop", True),
+        ("+5511900001234", "Unsubscribe", "stop", True),
+        ("+5511900001234", "HELP", "help", True),
+        ("+5511900001234", "start", "start", True),
+        ("+5511900001234", "PARAR", "stop", False),
+        ("+5511900001234", "ajuda", "help", False),
+        ("whatsapp:+5511900001234", "Sair", "stop", False),
+        ("whatsapp:+5511900001234", "VOLTAR", "start", False),
+        ("whatsapp:+5511900001234", "YES", None, False),
+        ("whatsapp:+5511900001234", "CANCEL", None, False),
+        ("whatsapp:+5511900001234", "END", None, False),
+        ("+5511900001234", "please stop the noise", None, False),
+    ],
+)
+def test_a_whole_message_may_be_a_keyword(
+    sender: str, body: str, keyword: str | None, is_twilios: bool
+) -> None:
+    message = read(From=sender, Body=body)
+    assert (message.keyword, message.is_answered_by_channel) == (keyword, is_twilios)
+
+
+def test_what_twilio_marks_is_a_keyword_whatever_it_says() -> None:
+    message = read(From="whatsapp:+5511900001234", Body="basta", OptOutType="STOP")
+    assert (message.keyword, message.is_answered_by_channel) == ("stop", True)
