@@ -35,7 +35,7 @@ def written() -> str:
 
 def table() -> str:
     """Write the table: the lines of each level, in alphabetical order."""
-    rows = sorted(set(lines()), key=lambda line: (LEVELS.index(line.level), line.text.lower()))
+    rows = sorted(set(lines()), key=lambda line: (LEVELS.index(line.level), line.text.lower(), line))
     cells = (
         f"| {'error' if line.level == 'exception' else line.level} | {_plain(line.text)} "
         f"| {', '.join(f'`{field}`' for field in line.fields)} | `{line.module}` |"
