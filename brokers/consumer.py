@@ -35,6 +35,7 @@ class DurableConsumer(Consumer):
       guard: what else is handed out in this process.
       tell_failed: marks a message as failed, and tells all who wait for it, after its processing ended well.
       shutdown: whether this process stops.
+      on_claim: is called after each claim, before any of its messages is handed out.
       timeout_s: how long `next()` waits for each of what it needs: room, a message, its turn.
     """
 
@@ -47,6 +48,7 @@ class DurableConsumer(Consumer):
         shutdown: Shutdown,
         *,
         tell_failed: Callable[[DurableMessage, Exception], None],
+        on_claim: Callable[[], None],
         timeout_s: float,
     ) -> None:
         self._backend = backend
@@ -54,6 +56,7 @@ class DurableConsumer(Consumer):
         self._window = window
         self._guard = guard
         self._tell_failed = tell_failed
+        self._on_claim = on_claim
         self._shutdown = shutdown
         self._timeout_s = timeout_s
         self._claimed: deque[Delivery] = deque()
@@ -108,6 +111,7 @@ class DurableConsumer(Consumer):
                     self._queue_name, limit=room, timeout_s=self._timeout_s, room=self._window
                 )
             )
+            self._on_claim()
 
     def ack(self, message: DurableMessage) -> None:  # type: ignore[override]
         """Settle a message that did not fail: it is done, or to be retried, or has to come back.

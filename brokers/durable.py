@@ -265,6 +265,7 @@ class DurableBroker(Broker):
         return DurableConsumer(
             *(self.backend, queue_name, window, self._guard, self._shutdown),
             tell_failed=self._tell_failed,
+            on_claim=lambda: self._hooks.forget_patched(self._middleware),
             timeout_s=timeout / 1000,
         )
 
@@ -276,16 +277,17 @@ class DurableBroker(Broker):
         self._shutdown.begin()
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        if signal == "worker_boot":
-            self._shutdown.cancel()
-        elif signal == "worker_shutdown":
-            self.leave()
-        if signal == "process_message":
+        begins_processing = signal == "process_message"
+        if begins_processing:
             message: DurableMessage = args[0]
             _in_hand.set(message)
             expose(True)
             message.began_s = time.monotonic()
             self.backend.started(message.delivery)
+        elif signal == "worker_boot":
+            self._shutdown.cancel()
+        elif signal == "worker_shutdown":
+            self.leave()
         for hook in self._hooks.at("before_" + signal, self._middleware):
             try:
                 hook(self, *args, **kwargs)
@@ -293,22 +295,23 @@ class DurableBroker(Broker):
                 raise
             except Exception:  # as Dramatiq does it: one middleware's fault is not the message's
                 self.logger.critical("Unexpected failure in before_%s of %r.", signal, hook, exc_info=True)
-        if signal == "worker_shutdown" and isinstance(args[0], Worker):  # tests of middleware give none
+        if begins_processing:
+            if message.worn_out:
+                crashes = message.delivery.crashes
+                raise WorkersDied(f"{crashes} worker processes died while they ran this message")
+        elif signal == "worker_shutdown" and isinstance(args[0], Worker):  # tests of middleware give none
             release_prefetched(args[0])
-        elif signal == "process_message" and args[0].worn_out:
-            crashes = args[0].delivery.crashes
-            raise WorkersDied(f"{crashes} worker processes died while they ran this message")
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         ends_processing = signal in {"process_message", "skip_message"}
-        is_worn_out = ends_processing and args[0].worn_out
+        hooks = self._hooks.at("after_" + signal, self._middleware)
         if ends_processing:
+            if args[0].worn_out:  # the message is not to be run again
+                hooks = [_give_up_at_once if _is_of_retries(hook) else hook for hook in hooks]
             # What the actor tried and failed to enqueue, and then handled, is its own affair. From here on
             # it is middleware that enqueues, and what that raises goes no further than the log.
             args[0].failed_enqueue = None
-        for hook in reversed(self._hooks.at("after_" + signal, self._middleware)):
-            if is_worn_out and isinstance(getattr(hook, "__self__", None), Retries):
-                hook = _give_up_at_once  # noqa: PLW2901  the message is not to be run again
+        for hook in reversed(hooks):
             try:
                 hook(self, *args, **kwargs)
             except Exception:
@@ -401,6 +404,10 @@ class DurableBroker(Broker):
         """Write what is still to be written, and close the engine."""
         if "backend" in self.__dict__:
             self.backend.close()
+
+
+def _is_of_retries(hook: Callable[..., Any]) -> bool:
+    return isinstance(getattr(hook, "__self__", None), Retries)
 
 
 def _give_up_at_once(

@@ -3,7 +3,7 @@
 Dramatiq calls every hook of every middleware at every signal, some thirty calls for each message, and most of
 them are the base class's empty ones: in a no-op job they are a third of the work. Which ones are not empty is
 remembered, for as long as nothing has changed. A program may replace its middleware, or patch a hook of an
-object or a class, at any moment, and all of that counts.
+object or a class, at any moment, and all of that counts: for messages that are claimed after it.
 """
 
 from __future__ import annotations
@@ -57,12 +57,11 @@ for _name in ("pop", "remove", "clear", "sort", "reverse"):
     setattr(MiddlewareList, _name, _noting(_name))
 
 
-#: The signals of every message that is done. They are looked at together, when its processing begins: a hook
-#: that is patched while it runs counts from the next message on.
-_OF_EACH_MESSAGE = ("before_process_message", "after_process_message", "before_ack", "after_ack")
+#: The signals of every message that is done. Whether a hook of theirs was patched is looked at when messages
+#: are claimed, because for each message it would cost a tenth of a no-op job.
+_OF_EACH_MESSAGE = frozenset({"before_process_message", "after_process_message", "before_ack", "after_ack"})
 
 _getters: dict[str, Callable[[Any], Any]] = {signal: attrgetter(signal) for signal in EMPTY}
-_getters[_OF_EACH_MESSAGE[0]] = attrgetter(*_OF_EACH_MESSAGE)
 
 
 class _Seen(NamedTuple):
@@ -91,19 +90,17 @@ class Hooks:
         if (
             seen is not None
             and seen.changes == middleware.changes
-            and (
-                signal in _FOLLOWING
-                or (
-                    [*map(_getters[signal], middleware.kinds)] == seen.functions
-                    and sum(map(len, middleware.attributes)) == seen.size
-                )
-            )
+            and (signal in _OF_EACH_MESSAGE or _is_unpatched(signal, seen, middleware))
         ):
             return seen.hooks
-        if signal == _OF_EACH_MESSAGE[0]:
-            for each in _FOLLOWING:
-                self._seen.pop(each, None)
         return self._look(signal, middleware)
+
+    def forget_patched(self, middleware: MiddlewareList) -> None:
+        """Notice that a hook of each message was patched; to be called when messages are claimed."""
+        for signal in _OF_EACH_MESSAGE:
+            seen = self._seen.get(signal)
+            if seen is not None and not _is_unpatched(signal, seen, middleware):
+                self._seen.pop(signal, None)
 
     def _look(self, signal: str, middleware: MiddlewareList) -> list[Callable[..., Any]]:
         empty = EMPTY.get(signal)  # None: a signal of ours, which few know
@@ -119,4 +116,8 @@ class Hooks:
         return hooks
 
 
-_FOLLOWING = frozenset(_OF_EACH_MESSAGE[1:])
+def _is_unpatched(signal: str, seen: _Seen, middleware: MiddlewareList) -> bool:
+    """Whether the hooks of a signal are those that were seen, of classes and of objects."""
+    return [*map(_getters[signal], middleware.kinds)] == seen.functions and sum(
+        map(len, middleware.attributes)
+    ) == seen.size

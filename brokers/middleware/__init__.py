@@ -13,14 +13,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dramatiq import Middleware
-from dramatiq.middleware import (
-    Callbacks,
-    CurrentMessage,
-    Pipelines,
-    ShutdownNotifications,
-)
+from dramatiq.middleware import Callbacks, CurrentMessage, ShutdownNotifications
 
 from .age_limit import AgeLimit
+from .pipelines import Pipelines
 from .retries import Retries
 from .time_limit import TimeLimit
 

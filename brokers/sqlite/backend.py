@@ -167,7 +167,7 @@ class SQLiteBackend(OperatorSide):
         owner, token = session.entry.owner, next(self._tokens)
         try:
             claimed = self._database.perform(kind(queue, limit, owner=owner, token=token, clock=self._clock))
-            deliveries, claimed_s = [], time.monotonic()
+            deliveries, claimed_at, claimed_s = [], claimed.at, time.monotonic()
             for head, in_row in claimed.messages():
                 key, message_id, count, enqueued_at, due_at, crashes = head
                 payload = self._database.read(partial(_body, key)) if in_row is None else in_row
@@ -178,8 +178,7 @@ class SQLiteBackend(OperatorSide):
                 deliveries.append(
                     Delivery(
                         *(key, token, queue, message_id, payload, count, enqueued_at, due_at, crashes),
-                        claimed_at=claimed.at,
-                        claimed_s=claimed_s,
+                        *(claimed_at, claimed_s),
                     )
                 )
         except EngineError:

@@ -22,21 +22,17 @@ DAMAGED = (
 #: How many messages are checked when a claim has failed: more than any claim takes.
 HEAD = 1_000
 
+#: The types of what a claim reads: row, message id, deliveries, when it was enqueued and is due, crashes.
+_TYPES = [int, str, int, int, int, int]
+
 
 def has_its_types(head: Sequence[Any]) -> bool:
     """Return whether the fields that a claim read of a row have their types.
 
     Parameters:
-      head: row, message id, deliveries, when it was enqueued and is due, and crashes.
+      head: the fields, in the order of `_TYPES`.
     """
-    _, message_id, deliveries, enqueued_at, due_at, crashes = head
-    return (
-        type(message_id) is str
-        and type(deliveries) is int
-        and type(enqueued_at) is int
-        and type(due_at) is int
-        and type(crashes) is int
-    )
+    return [*map(type, head)] == _TYPES
 
 
 def set_damaged_head_aside(connection: Connection, queue: str, now_ms: int) -> int:
