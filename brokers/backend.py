@@ -35,6 +35,7 @@ class Capabilities:
       hands_out_once: a message is handed to one process at a time, and a stale token changes nothing.
       counts_crashes: what was only claimed when its process died does not count as a crash.
       priorities: order what is claimed, across processes.
+      wakes: a process that waits for a message is woken by one at once, however long it waits.
       exact: counts are exact, ages and what was done are known, delays are kept to the millisecond.
       costs: each request costs money, so that asking again and again is to be avoided.
       is_remote: it may be away while this machine is not.
@@ -50,6 +51,7 @@ class Capabilities:
     hands_out_once: bool = True
     counts_crashes: bool = True
     priorities: bool = True
+    wakes: bool = True
     exact: bool = True
     costs: bool = False
     is_remote: bool = False

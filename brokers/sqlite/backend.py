@@ -28,7 +28,7 @@ from .liveness.wakeups import WakeupSender
 from .operators import OperatorSide
 from .settlement import AckBatch, move_to_dead_letters, release, retry_in_place
 from .storage.connection import Connection
-from .storage.database import WRITE_TIMEOUT_S, Database
+from .storage.database import Database
 from .storage.operations import Change
 from .tables import SCHEMA
 
@@ -254,7 +254,7 @@ class SQLiteBackend(OperatorSide):
     def sync(self) -> None:
         # By way of the writer's inbox, behind all acks: `write` might commit on this thread, before them.
         behind_all_acks: Change[None] = Change(lambda _: None, durable=False)
-        behind_all_acks.wait(self._database.submit, WRITE_TIMEOUT_S)
+        behind_all_acks.wait(self._database.submit, self._database.write_timeout_s)
 
     # -- the rest -----------------------------------------------------------------------------------
 

@@ -71,6 +71,7 @@ class SQSBackend:
         hands_out_once=False,
         counts_crashes=False,
         priorities=False,
+        wakes=False,
         exact=False,
         costs=True,
         is_remote=True,

@@ -35,6 +35,7 @@ def calls() -> Calls:
     return Calls()
 
 
+@pytest.mark.needs("exact")
 def test_a_sent_message_is_run_and_then_done(broker: DurableBroker, worker: Worker, calls: Calls) -> None:
     @dramatiq.actor(broker=broker)
     def greet(name: str, *, loudly: bool = False) -> None:
@@ -78,6 +79,7 @@ def test_a_worker_holds_no_delayed_message(broker: DurableBroker, worker: Worker
     assert set(worker.consumers) == {QUEUE}
 
 
+@pytest.mark.needs("priorities")
 def test_an_actors_priority_counts_in_the_engine(broker: DurableBroker, calls: Calls) -> None:
     low = declare(broker, lambda: calls.put("low"), actor_name="low", priority=10)
     high = declare(broker, lambda: calls.put("high"), actor_name="high", priority=1)
@@ -131,6 +133,7 @@ def test_enqueueing_from_an_event_loop(broker: DurableBroker, worker: Worker, ca
     assert sorted(calls.next() for _ in range(20)) == list(range(20))
 
 
+@pytest.mark.needs("unique_ids")
 def test_a_message_enqueued_twice_runs_once(broker: DurableBroker, calls: Calls) -> None:
     greet = declare(broker, calls.put, actor_name="greet")
     message = greet.message("once")
@@ -184,6 +187,7 @@ def test_join_waits_for_what_runs(broker: DurableBroker, worker: Worker) -> None
     broker.join(QUEUE, timeout=30_000)
 
 
+@pytest.mark.needs("dead_letters")
 def test_flushing_one_queue_or_all(broker: DurableBroker) -> None:
     here = declare(broker, print, actor_name="here")
     there = declare(broker, print, actor_name="there", queue_name="other")

@@ -25,6 +25,8 @@ from tests.support.waiting import eventually
 
 from .conftest import declare, working
 
+pytestmark = pytest.mark.needs("counts_crashes")
+
 #: Long enough for a job that is not held back to be seen running.
 A_MOMENT_S = 0.5
 

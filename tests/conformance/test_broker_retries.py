@@ -55,6 +55,7 @@ def join(broker: DurableBroker, queue: str = QUEUE) -> None:
     broker.backend.sync()
 
 
+@pytest.mark.needs("exact")
 def test_a_failure_is_retried_until_it_works(broker: DurableBroker, worker: Worker) -> None:
     attempts = Attempts(failures=2)
     flaky = declare(broker, attempts, actor_name="flaky", min_backoff=1, max_backoff=1)
@@ -66,6 +67,7 @@ def test_a_failure_is_retried_until_it_works(broker: DurableBroker, worker: Work
     assert (stats.done, stats.dead) == (1, 0), "one message, from first to last"
 
 
+@pytest.mark.needs("exact")
 def test_an_engine_that_is_away_uses_up_no_retries(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be away for longer than all retries together."""
     monkeypatch.setattr("brokers.middleware.retries.AWAY_MS", 1)
@@ -78,6 +80,7 @@ def test_an_engine_that_is_away_uses_up_no_retries(engine: Engine, monkeypatch: 
         assert (stats_of(broker.backend).done, stats_of(broker.backend).dead) == (1, 0)
 
 
+@pytest.mark.needs("exact")
 def test_a_message_that_waits_for_an_engine_is_tried_ever_more_rarely_without_a_traceback(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +181,7 @@ def test_a_message_between_two_tries_tells_its_story(broker: DurableBroker, work
     assert b'"retries":1' in waiting.payload
 
 
+@pytest.mark.needs("exact")
 @pytest.mark.parametrize("delay", [0, 1, 200])
 def test_an_actor_may_ask_for_a_retry(broker: DurableBroker, worker: Worker, delay: int) -> None:
     attempts = Attempts(failures=3, error=lambda: Retry(delay=delay))
@@ -216,6 +220,7 @@ class TestTheMessageInHand:
         with closing(engine.broker(middleware=[*middleware, CurrentMessage(), AsyncIO()])) as broker:
             yield broker
 
+    @pytest.mark.needs("exact")
     def test_from_a_thread(self, broker: DurableBroker) -> None:
         runs: list[int] = []
 
@@ -228,6 +233,7 @@ class TestTheMessageInHand:
         three_times.send()
         self.runs_as_one_message(broker, runs)
 
+    @pytest.mark.needs("exact")
     def test_from_a_coroutine(self, broker: DurableBroker) -> None:
         runs: list[int] = []
 
@@ -240,6 +246,7 @@ class TestTheMessageInHand:
         three_times.send(0)
         self.runs_as_one_message(broker, runs)
 
+    @pytest.mark.needs("exact")
     @pytest.mark.parametrize("copies", [2, 5])
     def test_each_copy_runs(self, broker: DurableBroker, copies: int) -> None:
         runs: list[int | None] = []
@@ -258,6 +265,7 @@ class TestTheMessageInHand:
         assert (ids[0], len({*ids})) == (original.message_id, copies), "each is returned as it is stored"
         assert stats_of(broker.backend).done == copies
 
+    @pytest.mark.needs("exact")
     def test_a_message_that_asks_twice_comes_back_twice(self, broker: DurableBroker) -> None:
         runs: list[int] = []
 
@@ -345,6 +353,7 @@ class TestWhatCannotBeStored:
 
         return ran
 
+    @pytest.mark.needs("exact")
     @pytest.mark.parametrize("how", ["on_success", "pipeline"])
     def test_the_message_is_given_back_and_tried_again(
         self, broker: DurableBroker, monkeypatch: pytest.MonkeyPatch, ran: list[str], how: str
@@ -417,6 +426,7 @@ class TestWhatCannotBeStored:
             assert found(broker.backend, message.message_id).reason == "undeliverable"
         assert {letter["message_id"] for letter, _ in calls.values()} == {message.message_id}
 
+    @pytest.mark.needs("exact")
     def test_an_actor_may_handle_it_itself(
         self, broker: DurableBroker, monkeypatch: pytest.MonkeyPatch, ran: list[str]
     ) -> None:

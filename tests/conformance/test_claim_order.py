@@ -5,10 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
+import pytest
+
 from brokers.backend import QueueBackend
 from tests.support.messages import QUEUE, claimable, stored
 
 from .conftest import OpenBackend
+
+pytestmark = pytest.mark.needs("priorities")
 
 
 def test_first_come_first_served(backend: QueueBackend) -> None:

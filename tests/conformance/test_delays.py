@@ -25,6 +25,7 @@ class Clock:
         return self.now
 
 
+@pytest.mark.needs("exact")
 def test_not_a_millisecond_early(open_backend: OpenBackend) -> None:
     clock = Clock()
     backend = open_backend(clock=clock)
@@ -38,6 +39,7 @@ def test_not_a_millisecond_early(open_backend: OpenBackend) -> None:
     assert claimable(backend) == [message_id]
 
 
+@pytest.mark.needs("exact")
 @pytest.mark.starts_processes
 def test_the_delay_outlives_its_process(spawn: Spawn, open_backend: OpenBackend) -> None:
     clock = Clock()
@@ -51,6 +53,7 @@ def test_the_delay_outlives_its_process(spawn: Spawn, open_backend: OpenBackend)
     assert claimable(backend) == [message_id]
 
 
+@pytest.mark.needs("wakes")
 def test_a_waiting_consumer_gets_it_when_its_time_comes(backend: QueueBackend) -> None:
     message_id = stored(backend, delay_ms=300)
 
@@ -59,6 +62,7 @@ def test_a_waiting_consumer_gets_it_when_its_time_comes(backend: QueueBackend) -
     assert now_ms() >= delivery.due_at == delivery.enqueued_at + 300
 
 
+@pytest.mark.needs("wakes")
 def test_a_consumer_already_waiting_learns_of_a_new_delay(engine: Engine, backend: QueueBackend) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(claimed, backend)
@@ -69,6 +73,7 @@ def test_a_consumer_already_waiting_learns_of_a_new_delay(engine: Engine, backen
     assert now_ms() >= delivery.due_at
 
 
+@pytest.mark.needs("exact")
 def test_the_shorter_delay_comes_first_though_it_was_asked_for_later(
     engine: Engine, backend: QueueBackend
 ) -> None:
@@ -80,6 +85,7 @@ def test_the_shorter_delay_comes_first_though_it_was_asked_for_later(
         assert waiting.result().message_id == message_id
 
 
+@pytest.mark.needs("exact")
 def test_more_delays_than_one_claim_promotes_all_end(open_backend: OpenBackend) -> None:
     clock = Clock()
     backend = open_backend(clock=clock)

@@ -22,6 +22,8 @@ from tests.support.waiting import eventually
 
 from .conftest import OpenBackend, Spawn
 
+pytestmark = pytest.mark.needs("looks_up", "wakes")
+
 #: These tests kill a parent, and then nobody but the test is left to end the child.
 Adopt = Callable[[int], int]
 

@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 
 from .conftest import OpenBackend, Spawn
 
-pytestmark = pytest.mark.starts_processes
+pytestmark = [pytest.mark.starts_processes, pytest.mark.needs("counts_crashes")]
 
 
 def test_a_killed_process_gives_its_messages_back(backend: QueueBackend, spawn: Spawn) -> None:

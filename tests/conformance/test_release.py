@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from brokers.backend import QueueBackend
 from tests.support.messages import QUEUE, claimable, claimed, found, stored
 
@@ -25,6 +27,7 @@ def test_it_keeps_its_place(backend: QueueBackend) -> None:
     assert claimable(backend) == message_ids
 
 
+@pytest.mark.needs("exact")
 def test_it_may_rest_before_it_comes_back(open_backend: OpenBackend) -> None:
     now = 1_000
     backend = open_backend(clock=lambda: now)

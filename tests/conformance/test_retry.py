@@ -24,6 +24,7 @@ def test_the_message_stays_and_changes(open_backend: OpenBackend) -> None:
     assert (stats.ready, stats.delayed, stats.running, stats.done) == (0, 1, 0, 0)
 
 
+@pytest.mark.needs("exact")
 def test_without_delay_it_can_be_claimed_at_once(backend: QueueBackend) -> None:
     message_id = stored(backend)
     backend.retry(claimed(backend), queue=QUEUE, payload=b"again", delay_ms=0, error=None)

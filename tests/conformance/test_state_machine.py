@@ -258,6 +258,7 @@ class Queue(RuleBasedStateMachine):
             assert stats.paused == (stats.queue in self.paused)
 
 
+@pytest.mark.needs("looks_up")
 def test_an_engine_behaves_like_its_model(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.hurry(monkeypatch.setattr)
     monkeypatch.setattr(Queue, "engine_beside", engine, raising=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from brokers.backend import QueueBackend
 from brokers.records import DeadLetterFilter, Delivery, QueueStats
 from tests.support.engines import Engine
@@ -10,6 +12,7 @@ from tests.support.messages import QUEUE, buried, claimed, found, stats_of, stor
 from .conftest import OpenBackend
 
 
+@pytest.mark.needs("exact")
 def test_every_state_is_counted(open_backend: OpenBackend) -> None:
     backend = open_backend(clock=lambda: 1_000)
     buried(backend)
@@ -71,6 +74,7 @@ def test_deaths_are_counted_by_reason_whatever_becomes_of_the_dead(open_backend:
     assert (after.dead, after.died) == (0, {"failed": 2, "expired": 1})
 
 
+@pytest.mark.needs("exact")
 def test_done_is_remembered_over_a_restart(open_backend: OpenBackend) -> None:
     before = open_backend()
     for _ in range(3):
@@ -83,6 +87,7 @@ def test_done_is_remembered_over_a_restart(open_backend: OpenBackend) -> None:
     assert stats_of(after).running == 0
 
 
+@pytest.mark.needs("exact")
 def test_the_oldest_is_found_behind_any_priority(open_backend: OpenBackend) -> None:
     now = 1_000
     backend = open_backend(clock=lambda: now)
@@ -100,6 +105,7 @@ def test_the_oldest_is_found_behind_any_priority(open_backend: OpenBackend) -> N
     assert stats_of(backend).oldest_due_at is None
 
 
+@pytest.mark.needs("exact")
 def test_the_age_of_a_delayed_message_counts_from_when_it_is_due(open_backend: OpenBackend) -> None:
     now = 1_000
     backend = open_backend(clock=lambda: now)
@@ -122,6 +128,7 @@ class TestAMessageThatWasTriedBefore:
         backend.retry(delivery, queue=queue, payload=b"{}", delay_ms=delay_ms, error="no")
         return delivery
 
+    @pytest.mark.needs("exact")
     def test_waits_while_it_is_delayed_and_is_run_and_no_longer(self, open_backend: OpenBackend) -> None:
         now = 1_000
         backend = open_backend(clock=lambda: now)
@@ -140,6 +147,7 @@ class TestAMessageThatWasTriedBefore:
         backend.sync()
         assert stats_of(backend).waits_since is None
 
+    @pytest.mark.needs("exact")
     def test_waits_after_its_worker_died(self, engine: Engine, open_backend: OpenBackend) -> None:
         dying, heir = open_backend(clock=lambda: 1_000), open_backend(clock=lambda: 9_000)
         stored(dying)
@@ -162,6 +170,7 @@ class TestAMessageThatWasTriedBefore:
         now += 1_000
         assert stats_of(backend).waits_since is None
 
+    @pytest.mark.needs("exact")
     def test_goes_with_its_message(self, open_backend: OpenBackend) -> None:
         backend = open_backend(clock=lambda: 1_000)
         stored(backend)

@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 from .conftest import Spawn
 
-pytestmark = pytest.mark.starts_processes
+pytestmark = [pytest.mark.starts_processes, pytest.mark.needs("wakes")]
 
 
 def test_a_process_that_waits_gets_each_new_message(

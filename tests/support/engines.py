@@ -23,16 +23,16 @@ from typing import Any, ClassVar, Self
 
 from dramatiq import Middleware
 
-import brokers.redis.backend
-import brokers.sqlite.storage.database
 from brokers import RedisBroker, SQLiteBroker
-from brokers.backend import QueueBackend
+from brokers.backend import EVERYTHING, Capabilities, QueueBackend
 from brokers.durable import DurableBroker
 from brokers.redis import RedisBackend, RedisOptions
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.liveness.process_registry import peers
+from brokers.sqlite.storage.database import Database
 from brokers.sqlite.storage.process_lock import ProcessLock
 from brokers.sqs import SQSBackend, SQSBroker
+from brokers.sqs.backend import LARGEST_BYTES
 
 from .redis_server import RedisServer, ask, installed_servers
 from .sqs_server import AWS, REGION, SQSServer
@@ -51,6 +51,12 @@ class Engine(ABC):
 
     #: Ways to keep the engine away from this process, by name. Inside the context every write fails.
     OUTAGES: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+
+    #: What it says that it can do.
+    CAPABILITIES: ClassVar[Capabilities] = EVERYTHING
+
+    #: The largest payload that it takes, in bytes.
+    LARGEST: ClassVar[int] = 1024 * 1024
 
     #: Whether the engine tells the time, or each process by itself.
     HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = False
@@ -167,13 +173,13 @@ class SQLiteEngine(Engine):
     @contextmanager
     def _stuck(self) -> Iterator[None]:
         """Another process took its turn and does not go on: stopped, or its disk hangs."""
-        patience_s = brokers.sqlite.storage.database.WRITE_TIMEOUT_S
-        brokers.sqlite.storage.database.WRITE_TIMEOUT_S = 0.3
+        patience_s = Database.write_timeout_s
+        Database.write_timeout_s = 0.3
         try:
             with closing(ProcessLock(self.run_directory)) as lock, lock:
                 yield
         finally:
-            brokers.sqlite.storage.database.WRITE_TIMEOUT_S = patience_s
+            Database.write_timeout_s = patience_s
 
     OUTAGES: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"disk full": _disk_full, "stuck": _stuck}
 
@@ -310,6 +316,8 @@ class SQSEngine(Engine):
     url: str
     namespace: str = "recado"
 
+    CAPABILITIES: ClassVar[Capabilities] = SQSBackend.capabilities
+    LARGEST: ClassVar[int] = LARGEST_BYTES
     IS_SHARED_BY_MACHINES: ClassVar[bool] = True
     HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = True
 
@@ -331,7 +339,7 @@ class SQSEngine(Engine):
         return SQSBackend(**self.options, poll_s=0, **options)
 
     def broker(self, *, middleware: list[Middleware], **options: Any) -> SQSBroker:
-        return SQSBroker(**self.options, middleware=middleware, **options)
+        return SQSBroker(**self.options, poll_s=1, middleware=middleware, **options)
 
     def waiting(self) -> int:
         return 1  # a request for messages is open somewhere, or the next one is about to be

@@ -44,7 +44,13 @@ def claimed(backend: QueueBackend, queue: str = QUEUE) -> Delivery:
 
 def claimable(backend: QueueBackend, *, limit: int = 100, queue: str = QUEUE) -> list[str]:
     """The ids of what can be claimed at once, in that order."""
-    return [delivery.message_id for delivery in backend.dequeue(queue, limit=limit, timeout_s=0)]
+    message_ids: list[str] = []
+    while len(message_ids) < limit:
+        batch = backend.dequeue(queue, limit=limit - len(message_ids), timeout_s=0)
+        if not batch:
+            break
+        message_ids += [delivery.message_id for delivery in batch]
+    return message_ids
 
 
 def buried(backend: QueueBackend, **fields: Any) -> str:

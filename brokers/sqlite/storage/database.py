@@ -35,9 +35,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-#: How long a caller waits for its commit, in seconds, before it gets an error that says so.
-WRITE_TIMEOUT_S = 10.0
-
 #: How long closing waits for a commit, in seconds: the process that has the process lock may be stopped.
 CLOSES_WITHIN_S = 5.0
 
@@ -66,6 +63,9 @@ class Database:
     Raises:
       UnsupportedDatabase: the path lies on a network filesystem.
     """
+
+    #: How long a caller waits for its commit, in seconds, before it gets an error that says so.
+    write_timeout_s = 10.0
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Database:
         while True:
             handles = self._handles or self._open()  # one call less for every message
             try:
-                result: T = handles.writer.perform(operation, WRITE_TIMEOUT_S)
+                result: T = handles.writer.perform(operation, self.write_timeout_s)
             except (FileLost, Closed) as error:
                 if not (tries := tries - 1) or (isinstance(error, Closed) and not handles.is_given_up):
                     raise
@@ -129,7 +129,7 @@ class Database:
             if self._handles is None:
                 await asyncio.to_thread(self._open)  # opening can take long, and the loop has other work
             try:
-                return await operation.wait_async(self.submit, WRITE_TIMEOUT_S)
+                return await operation.wait_async(self.submit, self.write_timeout_s)
             except FileLost:
                 if not (tries := tries - 1):
                     raise
@@ -250,7 +250,7 @@ class Database:
                 self._schema,
                 self.disk_space,
                 lost=self._retirement.lost,
-                timeout_s=WRITE_TIMEOUT_S,
+                timeout_s=self.write_timeout_s,
                 after_commit=self._after_commit,
                 on_lost=self._forget,
             )

@@ -69,7 +69,7 @@ def make_broker(tmp_path: Path) -> Iterator[Callable[..., DurableBroker]]:
 
 @contextmanager
 def at_work(broker: DurableBroker) -> Iterator[None]:
-    worker = Worker(broker, worker_threads=1)
+    worker = Worker(broker, worker_threads=1, worker_timeout=50)
     worker.start()
     try:
         yield

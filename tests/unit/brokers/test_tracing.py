@@ -57,7 +57,7 @@ class Traced:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        worker = Worker(self.broker, worker_threads=1)
+        worker = Worker(self.broker, worker_threads=1, worker_timeout=50)
         worker.start()
         try:
             yield

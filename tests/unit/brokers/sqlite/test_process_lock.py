@@ -30,7 +30,7 @@ def enter(directory: Path, inside: threading.Event) -> threading.Thread:
         with closing(ProcessLock(directory)) as lock, lock:
             inside.set()
 
-    thread = threading.Thread(target=wait_and_enter)
+    thread = threading.Thread(target=wait_and_enter, daemon=True)
     thread.start()
     return thread
 

@@ -37,7 +37,7 @@ class Bench:
             settings, ChildEnvironment(os.getppid(), "worker-1", heartbeat_fd=write)
         )
         self.observer.attach(self.broker)
-        self.worker = dramatiq.Worker(self.broker, worker_threads=1)
+        self.worker = dramatiq.Worker(self.broker, worker_threads=1, worker_timeout=50)
         self.worker.start()
         self.observer.started(self.worker)
 
