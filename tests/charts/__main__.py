@@ -74,7 +74,7 @@ def live(stage: Stage, up: Up, duration_s: float) -> None:
             kills.pop(0)
             kill(up.pids()["worker-1"])
         if random.random() < 0.004:
-            stage.twilio.refuse(400, 21610)
+            stage.twilio.refuse(400, 21211)
         if random.random() < 0.01:
             stage.twilio.refuse(429, 20429, retry_after="1")
         if random.random() < 0.003:

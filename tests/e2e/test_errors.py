@@ -180,7 +180,7 @@ def test_a_reply_twilio_refuses_is_a_dead_letter_and_the_next_goes_out(
     running: System, llmock: LLMock
 ) -> None:
     contact = running.contact()
-    running.twilio.refuse(400, 21610)
+    running.twilio.refuse(400, 21211)
 
     running.write("Oi", sender=contact)
     running.settle()
@@ -189,9 +189,25 @@ def test_a_reply_twilio_refuses_is_a_dead_letter_and_the_next_goes_out(
 
     [letter] = running.dead_letters()
     assert letter.actor == "send_reply"
-    assert "21610" in (letter.last_error or "")
+    assert "21211" in (letter.last_error or "")
     assert len(running.twilio.sent_to(contact)) == 1
     assert len(llmock.requests) == 2
+
+
+def test_a_contact_who_has_opted_out_at_twilio_gets_nothing_more_and_costs_no_call(
+    running: System, llmock: LLMock
+) -> None:
+    contact = running.contact()
+    running.twilio.refuse(400, 21610)
+
+    running.write("Oi", sender=contact)
+    running.settle()
+    running.write("Alô?", sender=contact)
+    running.settle()
+
+    assert running.dead_letters() == []
+    assert running.twilio.sent_to(contact) == []
+    assert len(llmock.requests) == 1
 
 
 def test_a_reply_that_twilio_limits_for_good_is_given_up_and_the_next_goes_out(

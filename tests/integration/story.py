@@ -36,7 +36,7 @@ def one_of_each(system: System, model: LLMock) -> None:
     _write(system)
     system.twilio.refuse(429, 20429, retry_after="0")
     _write(system)
-    system.twilio.refuse(400, 21610)
+    system.twilio.refuse(400, 21211)
     _write(system)
     system.twilio.fail(500, stores=False)
     _write(system)

@@ -159,7 +159,7 @@ def test_numbers_are_those_of_now(seen: Seen) -> None:
         ("Queues", "New dead letters", {"queue": "replies", "reason": "failed"}, 4),
         ("Workers", "Restarts", {"kind": "worker", "reason": "killed"}, 1),
         ("The model", "Errors", {"provider": "openai", "error": "ResponderRefused"}, 2),
-        ("Twilio", "Errors", {"operation": "send", "error": "21610"}, 2),
+        ("Twilio", "Errors", {"operation": "send", "error": "21211"}, 2),
         ("The front door", "Refused", {"webhook": "messages", "outcome": "bad_signature"}, 2),
     ],
 )

@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 #: How long a child may take to answer. Generous: a deadline for what would otherwise hang, not a measure.
-ANSWER_WITHIN_S = 40.0
+ANSWER_WITHIN_S = 120.0
 
 
 class Process:
