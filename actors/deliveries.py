@@ -10,6 +10,7 @@ from dramatiq.errors import Retry
 
 from brokers.clock import now_ms
 from brokers.durable import current_message
+from brokers.elastic_threads import waiting
 from brokers.errors import EngineError
 
 from . import opt_outs
@@ -71,9 +72,11 @@ def send_reply(reply_id: str) -> None:
         send_next_reply(reply.conversation)
         return
     try:
-        sid = services().channel(reply.channel).send(reply)
+        with waiting():
+            sid = services().channel(reply.channel).send(reply)
     except OptedOut as error:
         conversations.record_not_sent(reply_id, str(error), final=True)
+        metrics().replies.labels("failed").inc()
         opt_outs.remember(reply.conversation, source="channel")
     except NotSentYet as error:
         conversations.record_not_sent(reply_id, str(error), final=False)
@@ -129,7 +132,8 @@ def reconcile_reply(reply_id: str) -> None:
         send_next_reply(reply.conversation)  # this was run before, and may have died before it did so
         return
     try:
-        sid = services().channel(reply.channel).find(reply, is_known=conversations.is_known)
+        with waiting():
+            sid = services().channel(reply.channel).find(reply, is_known=conversations.is_known)
     except NotSentYet as error:
         raise Retry(str(error)) from error
     if sid is not None:

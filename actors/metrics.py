@@ -37,6 +37,12 @@ class Metrics:
             "Errors of Twilio's, by its code or what kept it.",
             ["operation", "error"],
         )
+        self.ai_calls_limit = Gauge(
+            "recado_ai_calls_limit",
+            "Calls of the responder that all workers together may have in flight; 0 in a pause that it asked "
+            "for. It is below its most while the responder says that it has too much to do.",
+            multiprocess_mode="livesum",
+        )
         self.twilio_seconds = Histogram(
             "recado_twilio_request_duration_seconds",
             "Time a call of Twilio's REST API took.",
@@ -64,6 +70,8 @@ class Metrics:
             "Contacts who want no messages, by who said so: they by a keyword, or the channel.",
             ["source"],
         )
+        for source in ("keyword", "channel"):
+            self.opt_outs.labels(source)
         self.worker_heartbeat = Gauge(
             "recado_worker_heartbeat_timestamp_seconds",
             "When a worker process last said that it is alive, in seconds since the epoch.",

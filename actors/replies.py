@@ -12,6 +12,7 @@ import structlog
 
 from brokers.clock import now_ms
 from brokers.durable import current_message
+from brokers.elastic_threads import waiting
 
 from .channels import Channel, InboundMessage
 from .context import bind_contact
@@ -205,7 +206,9 @@ def _answer_until_caught_up(
 
 def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
     channel = services().channel(turn.channel)
-    answer = services().responder.respond(as_conversation(hold, turn, channel))
+    conversation = as_conversation(hold, turn, channel)
+    with waiting():
+        answer = services().responder.respond(conversation)
     services().conversations.answer(
         hold,
         turn,

@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 
 from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
+from brokers.elastic_threads import ElasticThreads
 from brokers.middleware import AgeLimit, Metrics, Retries, TimeLimit, default_middleware
 from ops.foundation.logging import configure_logging
 from ops.foundation.metrics import keep_metrics_in
@@ -30,8 +31,12 @@ from .conversations import ConversationStore
 from .engines import conversation_store, hold_policy, queue_backend
 from .exposition import Exposition
 from .hold_policy import HoldPolicy
-from .responders import Asked, Asking, EchoResponder, ObservedResponder
+from .responders import Asked, Asking, CallLimit, EchoResponder, LimitedResponder, ObservedResponder
 from .startup import Startup
+
+#: The queues whose actors wait for the model, and for the channel. Each has threads of its own, so that
+#: neither keeps the other, or an actor of one's own, waiting.
+ANSWERING, SENDING = "messages", "replies"
 
 #: Where Twilio reports on deliveries, below PUBLIC_BASE_URL.
 STATUS_CALLBACK_PATH = "/webhooks/twilio/status"
@@ -46,13 +51,18 @@ class UnknownChannel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of a running Recado."""
+    """The parts of a running Recado.
+
+    Attributes:
+      calls_limit: of the responder's, in this process.
+    """
 
     settings: Settings
     broker: DurableBroker
     hold_policy: HoldPolicy
     conversations: ConversationStore
     responder: Asked
+    calls_limit: CallLimit
     channels: Mapping[str, Channel]
 
     def channel(self, channel: str = "twilio") -> Channel:
@@ -98,12 +108,14 @@ def services() -> Services:
       SettingsError: listing every wrong or missing setting.
     """
     settings = load_settings()
+    calls_limit = CallLimit(settings.ai_calls_per_worker)
     return Services(
         settings=settings,
         broker=broker,
         hold_policy=hold_policy(settings, broker),
         conversations=conversation_store(settings, settings.conversations_on),
-        responder=_responder(settings),
+        responder=_responder(settings, calls_limit),
+        calls_limit=calls_limit,
         channels={"twilio": _twilio(settings)},
     )
 
@@ -129,6 +141,12 @@ broker = DurableBroker(
     middleware=[
         LogContext(),
         *default_middleware(),
+        ElasticThreads(
+            {
+                ANSWERING: lambda: services().calls_limit(),
+                SENDING: lambda: services().settings.twilio_calls_per_worker,
+            }
+        ),
         Startup(lambda: boot().settings),
         Exposition(services),
     ],
@@ -144,8 +162,8 @@ def _tracing(settings: Settings) -> list[Middleware]:
     return [Tracing(correlated_by=REQUEST_ID)]
 
 
-def _responder(settings: Settings) -> Asked:
-    """Build what `AI_PROVIDER` names, observed."""
+def _responder(settings: Settings, calls_limit: CallLimit) -> Asked:
+    """Build what `AI_PROVIDER` names, limited and observed."""
     attributes: dict[str, str | int | None] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": settings.ai_provider,
@@ -153,9 +171,8 @@ def _responder(settings: Settings) -> Asked:
         "gen_ai.request.max_tokens": settings.ai_max_tokens,
         "server.address": urlsplit(settings.ai_base_url or "").hostname,
     }
-    return ObservedResponder(
-        Asking(_plain_responder(settings)), provider=settings.ai_provider, attributes=attributes
-    )
+    limited = LimitedResponder(Asking(_plain_responder(settings)), calls_limit)
+    return ObservedResponder(limited, provider=settings.ai_provider, attributes=attributes)
 
 
 def _plain_responder(settings: Settings) -> Any:

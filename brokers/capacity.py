@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,12 +17,17 @@ class Capacity:
     waits behind a slow one an idle process could run. So all windows together hold as many as there are
     threads, and beyond that only what each queue's own rate adds.
 
+    Parameters:
+      most: returns how many messages they may hold, with those that wait for another party; None for no
+        limit.
+
     Attributes:
       changed: notified when there is room for a window that waits.
       waiting: the windows whose consumers wait for room.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: Callable[[], int] | None = None) -> None:
+        self._most = most
         self._windows: tuple[PrefetchWindow, ...] = ()
         self._threads = 0
         self.changed = threading.Condition()
@@ -38,6 +44,8 @@ class Capacity:
         free = self._threads
         for window in self._windows:
             free += window.extra - window.held
+        if self._most is not None:
+            free = min(free, self._most() - sum(window.claimed for window in self._windows))
         return free
 
     def notify(self) -> None:

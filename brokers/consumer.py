@@ -73,6 +73,7 @@ class DurableConsumer(Consumer):
             delivery = self._claimed[0]  # not taken yet: should setting it aside fail, close() gives it back
             try:
                 message = DurableMessage(delivery, Message.decode(delivery.payload), self._backend)
+                message.window = self._window
             except DecodeError as error:
                 self._move_to_dead_letters(delivery, "undecodable", _format(error))
                 self._claimed.popleft()

@@ -39,9 +39,10 @@ def release_prefetched(worker: Worker) -> None:
         if not consumer.is_alive():
             consumer.close()  # which gives back what it claimed; messages in hand can still be settled
     waiting = defaultdict[str, list[DurableMessage]](list)
-    for item in iter_queue(worker.work_queue):
-        # The queue it was claimed from, which need not be the one that it names itself.
-        waiting[item.message.delivery.queue].append(item.message)
+    for work_queue in {worker.work_queue, *(consumer.work_queue for consumer in consumers.values())}:
+        for item in iter_queue(work_queue):
+            # The queue it was claimed from, which need not be the one that it names itself.
+            waiting[item.message.delivery.queue].append(item.message)
     for queue_name, messages in waiting.items():
         try:
             consumers[queue_name].requeue_messages(messages)

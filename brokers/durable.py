@@ -88,6 +88,7 @@ class DurableBroker(Broker):
             self.backend = backend
         self.queues: dict[str, PrefetchWindow | None] = {}
         self._capacity = Capacity()
+        self.capacities: dict[str, Capacity] = {}
         self.patience_s = patience_s
         self._shutdown = Shutdown()
         self.actor_options |= {"unique_for"}
@@ -105,7 +106,7 @@ class DurableBroker(Broker):
     def abandon(self) -> None:
         """In a forked child: what the parent holds is not held here."""
         self.queues = dict.fromkeys(self.queues)
-        self._capacity = Capacity()
+        self._capacity, self.capacities = Capacity(), {}
         self.__dict__.pop("_guard", None)
         self._shutdown = Shutdown()
 
@@ -260,7 +261,9 @@ class DurableBroker(Broker):
             if explicit:
                 window = PrefetchWindow(prefetch, adaptive=False)
             else:
-                window = PrefetchWindow(prefetch // 2, capacity=self._capacity)
+                window = PrefetchWindow(
+                    prefetch // 2, capacity=self.capacities.get(queue_name, self._capacity)
+                )
             self.queues[queue_name] = window
         return DurableConsumer(
             *(self.backend, queue_name, window, self._guard, self._shutdown),

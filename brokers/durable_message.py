@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal, NamedTuple
 
 from dramatiq import Message, MessageProxy
@@ -9,6 +10,7 @@ from dramatiq.errors import ActorNotFound, BrokerConnectionError
 from dramatiq.middleware import SkipMessage
 
 from .backend import QueueBackend
+from .prefetch_window import PrefetchWindow
 from .records import Delivery, Reason
 
 
@@ -27,7 +29,8 @@ class DurableMessage(MessageProxy):
       settled: it is out of hand, and enqueueing it again is no retry.
       failed_enqueue: what kept middleware from enqueueing what this message leads to.
       undeliverable: why it cannot be done or retried, once all who wait for it were told that it failed.
-      began_s: when a worker thread began with it, in seconds of the monotonic clock.
+      window: counts it among the messages that this process holds; None outside of a worker.
+      began_s: when a worker thread began with it, in seconds of the monotonic clock, later by what it waited.
       age_limit_ms: how old it may be when it is run, in milliseconds; None for no limit. `AgeLimit` notes it.
     """
 
@@ -50,6 +53,8 @@ class DurableMessage(MessageProxy):
         self.retry: tuple[Any, int] | None = None
         self.age_limit_ms: int | None = None
         self.began_s = delivery.claimed_s
+        self._waiting_since_s: float | None = None
+        self.window: PrefetchWindow | None = None
 
     @property
     def age_ms(self) -> int:
@@ -61,6 +66,22 @@ class DurableMessage(MessageProxy):
         if self.options.get("replayed"):
             return max(0, self.delivery.now_ms - self._message.message_timestamp)
         return self.delivery.age_ms
+
+    def begin_waiting(self) -> None:
+        """Note that its actor waits for another party: from now on it takes no thread from others."""
+        self._waiting_since_s = time.monotonic()
+
+    def end_waiting(self) -> None:
+        """Note that its actor goes on. Harmless when it did not wait."""
+        if self._waiting_since_s is not None:
+            self.began_s += time.monotonic() - self._waiting_since_s
+            self._waiting_since_s = None
+
+    @property
+    def busy_s(self) -> float:
+        """For how long it has taken a thread from others, in seconds: without the time that it waited."""
+        until_s = self._waiting_since_s  # read once: its own thread may change it
+        return (time.monotonic() if until_s is None else until_s) - self.began_s
 
     @property
     def exception(self) -> BaseException | None:

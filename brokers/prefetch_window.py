@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from .capacity import Capacity
-from .records import Delivery
+from .records import Delivery, Lease
 
 #: Hold as many messages as would be run in this time, in seconds: long enough to make claims rare,
 #: short enough that what waits here is never missed by an idle process elsewhere.
@@ -49,6 +49,7 @@ class PrefetchWindow:
         self._adaptive = adaptive
         self.to_release: list[Delivery] = []
         self._claimed = 0
+        self._waiting: set[Lease] = set()
         self._settled: deque[float | None] = deque()  # how long it took, in seconds; None: it did not run
         self._ran_since = 0
         self._took_since_s = 0.0
@@ -60,6 +61,11 @@ class PrefetchWindow:
 
     @property
     def held(self) -> int:
+        """How many messages are claimed and not settled, without those that wait for another party."""
+        return self.claimed - len(self._waiting)
+
+    @property
+    def claimed(self) -> int:
         """How many messages are claimed and not settled."""
         return self._claimed - len(self._settled)
 
@@ -110,6 +116,23 @@ class PrefetchWindow:
             self._settled.append(took_s)
         else:
             self._settled.extend([took_s] * count)
+        if self._capacity.waiting:
+            self._capacity.notify()
+
+    def begin_waiting(self, delivery: Delivery) -> None:
+        """Note that a message waits for another party: it takes no thread from others meanwhile.
+
+        An actor's thread calls this, and may be interrupted anywhere: so it takes no lock. Adding to a set is
+        atomic. Another thread has to call `notice_waiting` afterwards.
+        """
+        self._waiting.add(delivery.lease)
+
+    def end_waiting(self, delivery: Delivery) -> None:
+        """Note that a message goes on. Harmless for one that does not wait."""
+        self._waiting.discard(delivery.lease)
+
+    def notice_waiting(self) -> None:
+        """Wake this queue's consumer: there may be room now."""
         if self._capacity.waiting:
             self._capacity.notify()
 

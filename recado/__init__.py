@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SQLiteResultBackend,
         SQSBroker,
     )
+    from brokers.elastic_threads import ElasticThreads, waiting
     from ops.foundation.settings import Settings, SettingsError, load_settings
 
 #: Where each name comes from.
@@ -58,6 +59,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "SQLiteResultBackend",
         "SQSBroker",
     ),
+    "brokers.elastic_threads": ("ElasticThreads", "waiting"),
     "ops.foundation.settings": ("Settings", "SettingsError", "load_settings"),
 }
 
@@ -71,6 +73,7 @@ __all__ = [
     "Conversation",
     "DeliveryStatus",
     "EchoResponder",
+    "ElasticThreads",
     "InboundMessage",
     "InvalidMessage",
     "Location",
@@ -94,6 +97,7 @@ __all__ = [
     "Usage",
     "create_app",
     "load_settings",
+    "waiting",
 ]
 
 

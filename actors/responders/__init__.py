@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from .asking import Asked, Asking
 from .echo import EchoResponder
+from .limited import CallLimit, LimitedResponder
 from .observed import ObservedResponder
 from .responder import Responder, ResponderRefused, ResponderUnavailable, Response
 
 __all__ = [
     "Asked",
     "Asking",
+    "CallLimit",
     "EchoResponder",
+    "LimitedResponder",
     "ObservedResponder",
     "Responder",
     "ResponderRefused",

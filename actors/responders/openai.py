@@ -28,6 +28,10 @@ LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
 #: (https://platform.openai.com/docs/guides/error-codes). 403 is a key or a region that is not allowed.
 REFUSED = (400, 401, 403, 404, 405, 413, 415, 422)
 
+#: Statuses of an endpoint that has too much to do: too many requests, unavailable, overloaded (529, of
+#: Anthropic: https://docs.anthropic.com/en/api/errors).
+OVERLOADED = (429, 503, 529)
+
 
 class OpenAIResponder:
     """Asks a model, once: retries are the queue's affair, so that a restart does not lose them.
@@ -77,7 +81,10 @@ class OpenAIResponder:
         except openai.APIStatusError as error:
             raise _meaning_of(error) from None  # its text is in the note
         except openai.APIError as error:  # timeouts, broken connections, answers that are none
-            raise ResponderUnavailable(f"The model cannot be reached: {error}") from error
+            is_too_slow = isinstance(error, openai.APITimeoutError)
+            raise ResponderUnavailable(
+                f"The model cannot be reached: {error}", overloaded=is_too_slow
+            ) from error
         return _read(completion)
 
     def _complete(self, messages: Any) -> ChatCompletion:
@@ -123,7 +130,7 @@ def _meaning_of(error: openai.APIStatusError) -> Exception:
         meaning = ResponderRefused(message)
     else:
         pause_ms = retry_after_ms(error.response.headers.get("retry-after"))
-        meaning = ResponderUnavailable(message, delay=pause_ms)
+        meaning = ResponderUnavailable(message, pause_ms, overloaded=error.status_code in OVERLOADED)
     meaning.add_note(error.message)
     return meaning
 

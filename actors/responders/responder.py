@@ -20,7 +20,12 @@ class ResponderUnavailable(Retry):
     Parameters:
       message: what happened.
       delay: when to try again, in milliseconds, if the endpoint said so; else by backoff.
+      overloaded: it has too much to do: fewer calls at a time may help. With a delay, all calls pause.
     """
+
+    def __init__(self, message: str = "", delay: int | None = None, *, overloaded: bool = False) -> None:
+        super().__init__(message, delay)
+        self.overloaded = overloaded
 
 
 class ResponderRefused(Exception):

@@ -28,6 +28,9 @@ Milliseconds = Annotated[int, Field(ge=0)]
 #: The bounds of the number of threads in one worker process. A number beyond them is taken for a mistake.
 MIN_WORKER_THREADS, MAX_WORKER_THREADS = 1, 4096
 
+#: The most calls of one kind that one process has in flight: one connection each.
+MAX_CALLS = 1000
+
 
 class SettingsError(Exception):
     """Settings are wrong; the message lists every one of them, and what it should be."""
@@ -277,7 +280,14 @@ class Settings(BaseSettings):
         description="how long a client may take to send a whole request, in seconds; then it is hung up on",
     )
     worker_threads: Annotated[int, Field(ge=MIN_WORKER_THREADS, le=MAX_WORKER_THREADS)] = Field(
-        8, description="messages one worker process handles at a time, 1 to 4096"
+        8,
+        description="messages one worker process handles at a time, beside calls in flight, 1 to 4096",
+    )
+    ai_calls_per_worker: Annotated[int, Field(ge=1, le=MAX_CALLS)] = Field(
+        500, description="calls to the model that one worker process has in flight at most, 1 to 1000"
+    )
+    twilio_calls_per_worker: Annotated[int, Field(ge=1, le=MAX_CALLS)] = Field(
+        50, description="calls to Twilio that one worker process has in flight at most, 1 to 1000"
     )
     workers: PositiveInt = Field(2, description="worker processes `recado up` keeps running")
     workers_max: PositiveInt | None = Field(

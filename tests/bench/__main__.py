@@ -17,7 +17,20 @@ from typing import Any
 
 from rich.console import Console
 
-from . import dashboard, disk, enqueue, pickup, process, recovery, redis, scale, soak, supervisor, webhook
+from . import (
+    customers,
+    dashboard,
+    disk,
+    enqueue,
+    pickup,
+    process,
+    recovery,
+    redis,
+    scale,
+    soak,
+    supervisor,
+    webhook,
+)
 from .figures import Figure
 from .harness import WORK, Bench, apart
 from .machine import describe
@@ -28,6 +41,7 @@ THEMES: Mapping[str, ModuleType] = {
     "process": process,
     "enqueue": enqueue,
     "webhook": webhook,
+    "customers": customers,
     "pickup": pickup,
     "redis": redis,
     "scale": scale,

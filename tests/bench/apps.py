@@ -1,4 +1,4 @@
-"""The applications that are compared: Recado's own, and two that differ in what becomes of a message.
+"""The applications that are compared: Recado's own, and those that differ in what becomes of a message.
 
 Each runs in a child process, as `recado api` runs it. Imports that read the settings come after these are
 set.
@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import parse_qsl
 
+import aiohttp
+import openai
+import uvicorn
 from fastapi import APIRouter, BackgroundTasks, FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
 
 from brokers.clock import now_ms
 from ops.foundation.settings import Settings
 from ops.server import run_server
-from ops.webhook import MESSAGES_PATH
+from ops.webhook import DEMO_ACCOUNT, MESSAGES_PATH
 
 from .load import AUTH_TOKEN, PUBLIC_URL
 
@@ -146,3 +152,60 @@ def _routes(made: ContextVar[Any]) -> APIRouter:
     is_open = Opening(lambda: None)
     is_open.trouble = None
     return webhook_routes(cast(Any, Nowhere()), SignatureCheck(PUBLIC_URL, [AUTH_TOKEN], {}), is_open)
+
+
+def outside_settings(port: int) -> dict[str, str]:
+    """The settings that lead to the bench's model and Twilio. All others are as they come."""
+    return {
+        "TWILIO_ACCOUNT_SID": DEMO_ACCOUNT,
+        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+        "PUBLIC_BASE_URL": PUBLIC_URL,
+        "TWILIO_API_BASE_URL": f"http://127.0.0.1:{port}",
+        "AI_PROVIDER": "openai",
+        "AI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "AI_API_KEY": "bench",
+        "AI_MODEL": "bench",
+    }
+
+
+def serve_plain(channel: Connection, directory: Path, outside_port: int) -> None:
+    """Run the application that people write first, on a free port, which is told through the channel.
+
+    It checks the signature, answers Twilio, and then awaits the model and the send in the same process. It
+    stores nothing: neither the message, nor what was said before, nor whether the answer was sent.
+    """
+    configure(directory, log="api.log")
+    validator = RequestValidator(AUTH_TOKEN)
+    settings = outside_settings(outside_port)
+    twilio: aiohttp.ClientSession  # what Twilio's own asynchronous client sends with
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        nonlocal twilio
+        async with aiohttp.ClientSession(settings["TWILIO_API_BASE_URL"], raise_for_status=True) as twilio:
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    model = openai.AsyncOpenAI(base_url=settings["AI_BASE_URL"], api_key=settings["AI_API_KEY"])
+
+    async def answer(contact: str, address: str, text: str) -> None:
+        completion = await model.chat.completions.create(
+            model=settings["AI_MODEL"], messages=[{"role": "user", "content": text}]
+        )
+        message = {"To": contact, "From": address, "Body": completion.choices[0].message.content}
+        path = f"/2010-04-01/Accounts/{DEMO_ACCOUNT}/Messages.json"
+        async with twilio.post(path, data=message, auth=aiohttp.BasicAuth(DEMO_ACCOUNT, AUTH_TOKEN)):
+            pass
+
+    @app.post(MESSAGES_PATH)
+    async def messages(request: Request, tasks: BackgroundTasks) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        signature = request.headers.get(SIGNATURE_HEADER, "")
+        if not validator.validate(PUBLIC_URL + MESSAGES_PATH, form, signature):
+            return Response(status_code=403)
+        tasks.add_task(answer, form["From"], form["To"], form["Body"])
+        return Response("<Response/>", media_type="text/xml")
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    channel.send(listener.getsockname()[1])
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])

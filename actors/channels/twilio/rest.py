@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -124,7 +124,8 @@ class TwilioChannel:
         self._keywords = keywords
         self._api_base_url = api_base_url
         self._timeout_s = timeout_s
-        self._thread = threading.local()  # a requests session is not made for several threads
+        # Idle ones, by account: a requests session is not made for several threads at once.
+        self._idle: defaultdict[str, list[Any]] = defaultdict(list)
 
     def read(self, payload: Payload) -> InboundMessage:
         return inbound.read(payload, self._keywords)
@@ -160,20 +161,23 @@ class TwilioChannel:
         Raises:
           NotSentYet, NotSentEver, PerhapsSent: what a failure means for the reply.
         """
-        client = self._client(account)
+        client = self._take_client(account)
         try:
             yield client
         except (TwilioException, requests.RequestException) as error:
-            raise _explained(error, client.http_client) from error
+            explained = _explained(error, client.http_client)
+            self._idle[account].append(client)
+            raise explained from error
+        self._idle[account].append(client)  # not after an interrupt in the middle of a call
 
-    def _client(self, account: str) -> Any:
-        """Return this thread's client for an account."""
-        clients = self._thread.__dict__.setdefault("clients", {})
-        if account not in clients:
+    def _take_client(self, account: str) -> Any:
+        """Return a client for an account, with its open connection. The caller gives it back."""
+        try:
+            return self._idle[account].pop()  # list.pop is atomic
+        except IndexError:
             http_client = _HttpClient(self._api_base_url, timeout=self._timeout_s)
             user, password = self._credentials.of(account)
-            clients[account] = Client(user, password, account_sid=account, http_client=http_client)
-        return clients[account]
+            return Client(user, password, account_sid=account, http_client=http_client)
 
     def _validity_s(self, reply: Reply) -> int:
         """Return for how long Twilio may try: until the reply is too old; anew when a person replayed it."""

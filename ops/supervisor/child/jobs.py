@@ -9,6 +9,8 @@ from typing import Any
 
 from dramatiq import Broker, MessageProxy, Middleware
 
+from brokers.durable_message import DurableMessage
+
 from ..protocol.heartbeat import Job
 
 
@@ -18,8 +20,8 @@ class _ThreadCounts:
     def __init__(self) -> None:
         self.done = 0
         self.busy_s = 0.0
-        #: The message's id, its actor, when it began, and its time limit in seconds.
-        self.current: tuple[str, str, float, float | None] | None = None
+        #: The message, when it began, and its time limit in seconds.
+        self.current: tuple[MessageProxy, float, float | None] | None = None
 
 
 class Jobs(Middleware):
@@ -44,7 +46,7 @@ class Jobs(Middleware):
             "time_limit", self._default_limit_ms
         )
         limit_s = None if limit_ms == float("inf") else limit_ms / 1000
-        counts.current = (message.message_id, message.actor_name, time.monotonic(), limit_s)
+        counts.current = (message, time.monotonic(), limit_s)
         self._on_begin()
 
     def after_process_message(
@@ -64,14 +66,16 @@ class Jobs(Middleware):
         counts = self._by_thread[threading.get_ident()]
         if counts.current is not None:
             counts.done += 1
-            counts.busy_s += time.monotonic() - counts.current[2]
+            counts.busy_s += _busy_s(*counts.current[:2])
             counts.current = None
 
     def running(self) -> list[Job]:
         """Return the messages that run now; the one that has been running longest is the first."""
         now = time.monotonic()
-        current = [counts.current for counts in list(self._by_thread.values())]
-        jobs = [Job(one[0], one[1], now - one[2], one[3]) for one in current if one is not None]
+        jobs = [
+            Job(message.message_id, message.actor_name, now - began_s, limit_s)
+            for message, began_s, limit_s in self._current()
+        ]
         return sorted(jobs, key=lambda job: job.running_s, reverse=True)
 
     def stuck(self, jobs: list[Job]) -> list[Job]:
@@ -80,8 +84,19 @@ class Jobs(Middleware):
             job for job in jobs if job.limit_s is not None and job.running_s > job.limit_s + self._grace_s
         ]
 
-    def totals(self, running: list[Job]) -> tuple[int, float]:
-        """Return how many messages were finished, and the seconds spent on these and on those that run."""
+    def totals(self) -> tuple[int, float]:
+        """Return how many messages were finished, and the seconds spent on these and on those that run.
+
+        The time that an actor waited for another party, and gave its thread to others, is not counted.
+        """
         threads = list(self._by_thread.values())
-        so_far_s = sum(job.running_s for job in running)
+        so_far_s = sum(_busy_s(message, began_s) for message, began_s, _ in self._current())
         return sum(counts.done for counts in threads), so_far_s + sum(counts.busy_s for counts in threads)
+
+    def _current(self) -> list[tuple[MessageProxy, float, float | None]]:
+        current = [counts.current for counts in list(self._by_thread.values())]
+        return [one for one in current if one is not None]
+
+
+def _busy_s(message: MessageProxy, began_s: float) -> float:
+    return message.busy_s if isinstance(message, DurableMessage) else time.monotonic() - began_s

@@ -69,7 +69,7 @@ class WorkerReporter:
         """Return the state of the worker."""
         running = self._jobs.running()
         stuck = self._jobs.stuck(running)
-        done, busy_s = self._jobs.totals(running)
+        done, busy_s = self._jobs.totals()
         threads, lost = _count_threads(self._worker)
         return Heartbeat(
             state=self._state,

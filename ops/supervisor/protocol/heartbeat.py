@@ -57,7 +57,8 @@ class Heartbeat:
       threads: how many threads for messages are alive; None for the API, which has none.
       lost_threads: how many threads died.
       done: how many messages, or requests, the child has finished.
-      busy_s: the time that all threads together have spent on messages, in seconds.
+      busy_s: the time that all threads together have spent on messages, in seconds, without what these
+        waited for another party while the thread was others'.
       backlog: what waits in each queue; None when the child has not counted it.
       queue_error: why the queue could not be read, or opened.
     """

@@ -16,6 +16,7 @@ from actors.conversation import Conversation
 from actors.conversations import ConversationStore, SQLiteConversationStore
 from actors.hold_policy import HoldPolicy, LookupPolicy
 from actors.reply import Reply
+from actors.responders import CallLimit
 from actors.services import Services
 from brokers import SQLiteBroker
 from brokers.records import State
@@ -166,6 +167,7 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             hold_policy=LookupPolicy(broker) if policy is None else policy,
             conversations=SQLiteConversationStore(tmp_path / "conversations.db"),
             responder=responder,
+            calls_limit=CallLimit(8),
             channels={"twilio": channel},
         )
         opened.append(services)
