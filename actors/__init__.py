@@ -13,6 +13,7 @@ from .services import broker
 dramatiq.set_broker(broker)  # before the actors are declared, which the imports below do
 
 from .deliveries import give_up_on_reply, reconcile_reply, record_delivery_status, send_reply  # noqa: E402
+from .people import say_by_hand  # noqa: E402
 from .replies import apologise, process_ai_response  # noqa: E402
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "process_ai_response",
     "reconcile_reply",
     "record_delivery_status",
+    "say_by_hand",
     "send_reply",
 ]

@@ -48,11 +48,14 @@ class Answer:
         silent, and what was unanswered counts as seen to.
       usage: what it cost.
       metadata: what to keep with the conversation from now on; None leaves it as it is.
+      hand_over: why a person is to answer from now on, for that person; None for the assistant. What is said
+        here is still sent.
     """
 
     text: str | Sequence[str] = ()
     usage: Usage | None = None
     metadata: Mapping[str, Any] | None = None
+    hand_over: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -86,6 +89,8 @@ def checked(answer: object) -> Answer:
             raise InvalidAnswer(f"A text of an answer is a str, and this one is {type(text).__name__}")
         if not text.strip():
             raise InvalidAnswer("An answer without a word in it cannot be sent; return None to keep silent")
+    if answer.hand_over is not None and not (isinstance(answer.hand_over, str) and answer.hand_over.strip()):
+        raise InvalidAnswer("An answer's hand_over says why a person is needed, in a few words")
     _check_metadata(answer.metadata)
     return answer
 

@@ -18,7 +18,7 @@ from .channels import NotSentEver, NotSentYet, OptedOut, PerhapsSent
 from .context import bind_contact, bind_reply
 from .keys import reconciling_id, sending_id, with_message_id
 from .metrics import metrics
-from .reply import Reply
+from .reply import WITHHELD, Reply
 from .services import services
 from .snooze import snooze
 
@@ -66,9 +66,9 @@ def send_reply(reply_id: str) -> None:
         _after_a_crash(reply_id)
         return
     bind_reply(reply)
-    if reply.mode == "nobody" and reply.kind != "notice":
-        conversations.record_cancelled(reply_id, opt_outs.OPTED_OUT)
-        logger.info("reply cancelled: the contact has opted out")
+    if reply.kind in WITHHELD[reply.mode]:
+        conversations.record_cancelled(reply_id, reply.mode_reason or reply.mode)
+        logger.info("reply cancelled: the assistant does not answer here any more", why=reply.mode_reason)
         send_next_reply(reply.conversation)
         return
     try:

@@ -52,6 +52,16 @@ def sending_id(reply_id: str) -> str:
     return f"send-{reply_id}"
 
 
+def saying_id(reply_id: str) -> str:
+    """The id of the queue message that carries what a person says."""
+    return f"say-{reply_id}"
+
+
+def noticing_id(message_id: str) -> str:
+    """The id of the reply that answers a keyword."""
+    return f"notice-{message_id}"
+
+
 def reconciling_id(reply_id: str, *, sending_at: int | None) -> str:
     """The id of the queue message that finds out whether a reply was sent.
 

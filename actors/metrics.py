@@ -72,6 +72,14 @@ class Metrics:
         )
         for source in ("keyword", "channel"):
             self.opt_outs.labels(source)
+        self.hand_overs = Counter(
+            "recado_hand_overs_total",
+            "Conversations given to a person, by who asked for that: the contact by a keyword, the "
+            "responder, or an operator who took over.",
+            ["asked_by"],
+        )
+        for asked_by in ("contact", "responder", "operator"):
+            self.hand_overs.labels(asked_by)
         self.worker_heartbeat = Gauge(
             "recado_worker_heartbeat_timestamp_seconds",
             "When a worker process last said that it is alive, in seconds since the epoch.",

@@ -14,6 +14,7 @@ from brokers.clock import now_ms
 from brokers.durable import current_message
 from brokers.elastic_threads import waiting
 
+from .answer import Answer
 from .channels import Channel, InboundMessage
 from .context import bind_contact
 from .conversation import Contact, Conversation, Message, Messages, decoded
@@ -21,7 +22,9 @@ from .conversations import Hold, HoldLost, Turn, Utterance
 from .deliveries import send_next_reply
 from .hold_policy import Uncertain
 from .keys import ConversationKey, with_message_id
-from .opt_outs import heed
+from .keywords import heed
+from .people import count_hand_over, hand_back_if_silent
+from .reply import ReplyKind
 from .responders import ResponderRefused
 from .services import services
 from .snooze import snooze
@@ -50,14 +53,15 @@ def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> Non
     bind_contact(inbound.contact.address, message_sid=inbound.external_id)
     message = current_message()
     _record_inbound(inbound, received_at=now_ms() if message is None else message.message_timestamp)
+    if inbound.keyword is not None:
+        heed(inbound)
+        return
     hold = _hold(inbound)
     if hold is None:
         return
     if inbound.takes_no_answer:
         logger.info("recorded and not answered: its sender takes no answer")
         _answer_until_caught_up(hold, _keep_silent)
-    elif inbound.keyword is not None:
-        _answer_until_caught_up(hold, heed(inbound), whatever_the_mode=True)
     elif not _waits_for_the_rest_of_a_burst():
         _answer_until_caught_up(hold, _answer_with_the_responder)
 
@@ -92,7 +96,8 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
 def _record_inbound(inbound: InboundMessage, *, received_at: int) -> None:
     """See that an inbound message is in its conversation, and that no other depends on this run."""
     conversations, message = services().conversations, current_message()
-    if not conversations.append(inbound, received_at=received_at):
+    is_new = conversations.append(inbound, received_at=received_at)
+    if not is_new and (message is None or not message.options.get("gathered")):
         logger.info("message is known already: a repeated webhook, or a second delivery")
     if message is not None and message.options.get("replayed"):
         conversations.restore(inbound)
@@ -174,15 +179,12 @@ def _waits_for_the_rest_of_a_burst() -> bool:
     return True
 
 
-def _answer_until_caught_up(
-    hold: Hold, answer: Callable[[Hold, Turn], None], *, whatever_the_mode: bool = False
-) -> None:
+def _answer_until_caught_up(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
     """Answer until nothing is unanswered, then let go.
 
     Parameters:
       hold: the right to do so.
       answer: writes the answer to a turn, where the assistant answers. Else nothing is said.
-      whatever_the_mode: the first turn is answered in any case: the contact has just set the mode.
     """
     conversations = services().conversations
     history_limit = services().settings.ai_history_messages
@@ -191,9 +193,7 @@ def _answer_until_caught_up(
         while not done:
             turn = conversations.turn(hold, history_limit=history_limit)
             if turn.unanswered:
-                speaks = turn.mode == "assistant" or whatever_the_mode
-                (answer if speaks else _keep_silent)(hold, turn)
-                whatever_the_mode = False
+                (answer if _assistant_answers(hold, turn) else _keep_silent)(hold, turn)
             # Also when nothing was unanswered: a crash may have come between a reply and its sending.
             send_next_reply(hold.conversation)
             done = conversations.release(hold, unless_more=True)
@@ -202,6 +202,13 @@ def _answer_until_caught_up(
     except BaseException:
         conversations.release(hold, unless_more=False)
         raise
+
+
+def _assistant_answers(hold: Hold, turn: Turn) -> bool:
+    if turn.mode == "assistant" or (turn.mode == "person" and hand_back_if_silent(hold.conversation)):
+        return True
+    logger.info("recorded and not answered: the assistant is silent in this conversation", mode=turn.mode)
+    return False
 
 
 def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
@@ -213,10 +220,19 @@ def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
         hold,
         turn,
         *(_parts(answer.texts, channel.max_characters) or ("",)),
-        kind="silence" if answer.is_silence else "answer",
+        kind=_kind(answer),
         tokens=None if answer.usage is None else answer.usage.tokens,
         metadata=answer.metadata,
+        hand_over=answer.hand_over,
     )
+    if answer.hand_over is not None:
+        count_hand_over(answer.hand_over, asked_by="responder")
+
+
+def _kind(answer: Answer) -> ReplyKind:
+    if answer.is_silence:
+        return "silence"
+    return "answer" if answer.hand_over is None else "hand_over"
 
 
 def _keep_silent(hold: Hold, turn: Turn) -> None:

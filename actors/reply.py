@@ -21,9 +21,16 @@ from .conversation import Mode
 
 ReplyState = Literal["pending", "sending", "sent", "failed", "unknown", "cancelled"]
 
-#: An `answer` of the responder, the `fallback` text, a `notice` about messages themselves, or `silence`: an
-#: answer that says nothing.
-ReplyKind = Literal["answer", "fallback", "notice", "silence"]
+#: An `answer` of the responder, what it says last before a person answers (`hand_over`), what that `person`
+#: says, the `fallback` text, a `notice` about messages themselves, or `silence`, which says nothing.
+ReplyKind = Literal["answer", "hand_over", "person", "fallback", "notice", "silence"]
+
+#: The replies that do not go out any more, by who answers in their conversation by then.
+WITHHELD: Mapping[Mode, frozenset[ReplyKind]] = {
+    "assistant": frozenset(),
+    "person": frozenset({"answer", "fallback"}),
+    "nobody": frozenset({"answer", "hand_over", "person", "fallback"}),
+}
 
 
 Tone = Literal["good", "bad", ""]
@@ -79,3 +86,5 @@ class Reply(NamedTuple):
     delivery_status: str | None  # the channel's last word
     error: str | None
     mode: Mode  # who answers in its conversation
+    mode_reason: str | None = None  # why it is not the assistant
+    written_by: str | None = None  # the person who wrote it, if one did

@@ -213,7 +213,12 @@ def _twilio(settings: Settings) -> Channel:
     keywords = Keywords(
         *(
             frozenset(words.upper() for words in _listed(names))
-            for names in (settings.opt_out_keywords, settings.opt_in_keywords, settings.help_keywords)
+            for names in (
+                settings.opt_out_keywords,
+                settings.opt_in_keywords,
+                settings.help_keywords,
+                settings.hand_over_keywords,
+            )
         )
     )
     if not settings.sends_through_twilio:

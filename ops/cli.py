@@ -7,8 +7,9 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from . import conversations
+from .console import out
 from .foundation.settings import SettingsError
 
 app = typer.Typer(
@@ -18,8 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-#: Where the output is no terminal, wide enough that nothing is cut.
-out = Console(width=None if sys.stdout.isatty() else 240)
 
 
 @app.command()
@@ -133,6 +132,10 @@ def doctor() -> None:
         if finding.remedy:
             out.print(f"     {finding.remedy}", markup=False, highlight=False)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+app.add_typer(conversations.app, name="conversations")
+app.command()(conversations.say)
 
 
 queues = typer.Typer(help="Queues: what waits, runs, and died; pause them and resume them.")

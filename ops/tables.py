@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from rich.markup import escape
 from rich.table import Table
 
+from actors.conversations.reader import Summary, ThreadEntry
+from actors.reply import REPLY_STATES
 from brokers.records import QueueStats, StoredMessage
 
 
@@ -57,6 +60,38 @@ def dead_letter_details(letter: StoredMessage) -> list[tuple[str, str]]:
         )
         for name, value in letter._asdict().items()
     ]
+
+
+def conversation_table(summaries: Sequence[Summary]) -> Table:
+    """Conversations, a line each."""
+    table = Table(title="Conversations")
+    for heading in ("contact", "at", "last (UTC)", "who answers", "waiting", "said last"):
+        table.add_column(heading)
+    for each in summaries:
+        who = each.mode + (f": {each.mode_reason}" if each.mode_reason else "")
+        said = f"{each.author}: {each.text}"
+        table.add_row(
+            *map(escape, (each.contact, each.address, _utc(each.last_at), who)),
+            str(each.unanswered),
+            escape(said),
+        )
+    return table
+
+
+def thread_table(summary: Summary, thread: Sequence[ThreadEntry]) -> Table:
+    """What was said, a line each, oldest first."""
+    answers = summary.mode + (f": {summary.mode_reason}" if summary.mode_reason else "")
+    table = Table(title=escape(f"{summary.contact} at {summary.address}, answered by {answers}"))
+    for heading in ("when (UTC)", "who", "said", "state"):
+        table.add_column(heading)
+    for entry in thread:
+        who = entry.written_by or ("contact" if entry.author == "contact" else "assistant")
+        state = "" if entry.state is None else REPLY_STATES[entry.state].label
+        if entry.delivery_status is not None:
+            state = f"{state}, {entry.delivery_status}"
+        if entry.text or entry.state != "cancelled":  # silence is nothing that was said
+            table.add_row(*map(escape, (_utc(entry.at), who, entry.text, state)))
+    return table
 
 
 def _utc(milliseconds: int | None) -> str:

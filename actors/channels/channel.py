@@ -13,8 +13,9 @@ from ..conversation import Button, Contact, Location, Media, Message
 from ..keys import ConversationKey, MessageId
 from ..reply import Reply
 
-#: What a contact may say to the channel rather than to the shop: no more messages; messages again; help.
-Keyword = Literal["stop", "start", "help"]
+#: What a contact may say to the channel rather than to the shop: no more messages; messages again; help; or
+#: that a person is to answer.
+Keyword = Literal["stop", "start", "help", "person"]
 
 #: Everything that a channel sent, unknown parameters included.
 Payload = Mapping[str, Any]

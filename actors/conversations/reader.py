@@ -21,6 +21,7 @@ class ThreadEntry(NamedTuple):
     state: ReplyState | None  # replies only, as the next two
     delivery_status: str | None  # the channel's last word
     error: str | None
+    written_by: str | None  # the person who wrote a reply, if one did
     in_quarantine: bool  # it could not be answered, and a person has its dead letter
 
 
@@ -39,6 +40,7 @@ class Summary(NamedTuple):
     delivery_status: str | None  # of that reply
     mode: Mode  # who answers
     mode_reason: str | None  # why it is not the assistant
+    channel: str  # its name
 
 
 class ConversationReader(Protocol):
@@ -49,12 +51,13 @@ class ConversationReader(Protocol):
         ...
 
     def conversations(
-        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
+        self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
     ) -> Sequence[Summary]:
         """Return a page of conversations, those in which something was said last first.
 
         Parameters:
           contact: a part of the contact's address, to the letter; None for all.
+          mode: who answers in them; None for all.
           limit, offset: the page.
         """
         ...

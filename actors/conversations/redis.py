@@ -17,12 +17,9 @@ from ..conversation import Mode, decoded
 from ..keys import ConversationKey, MessageId
 from ..reply import Reply, ReplyKind, ReplyState
 from . import scripts
-from .redis_calls import Scripts, author, exact, optional, text
+from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
 from .redis_reader import RedisConversationReader
 from .store import Hold, HoldLost, Turn, Utterance
-
-#: The channel of conversations that were begun before each of them noted its own.
-FIRST_CHANNEL = "twilio"
 
 
 class RedisConversationStore:
@@ -93,6 +90,7 @@ class RedisConversationStore:
         kind: ReplyKind,
         tokens: int | None = None,
         metadata: Mapping[str, Any] | None = None,
+        hand_over: str | None = None,
     ) -> Reply:
         kept = "" if metadata is None else json.dumps(dict(metadata), ensure_ascii=False)
         replies: list[Argument] = []
@@ -100,7 +98,7 @@ class RedisConversationStore:
             replies += (uuid.uuid4().hex, body)
         arguments = (
             *(hold.conversation, hold.fence, kind, "" if tokens is None else tokens, kept),
-            *(len(bodies), *replies),
+            *(hand_over or "", len(bodies), *replies),
             *(utterance.message_id for utterance in turn.unanswered),
         )
         reply = self._scripts.change(scripts.ANSWER, *arguments, read=_reply)
@@ -110,6 +108,22 @@ class RedisConversationStore:
 
     def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
         self._scripts.change(scripts.SET_MODE, conversation, mode, reason, read=_nothing)
+
+    def write(
+        self,
+        conversation: str,
+        reply_id: str,
+        text: str,
+        *,
+        kind: ReplyKind,
+        written_by: str | None = None,
+        answers: str | None = None,
+    ) -> Reply | None:
+        arguments = (conversation, reply_id, text, kind, written_by or "", answers or "")
+        return self._scripts.change(scripts.WRITE, *arguments, read=_reply)
+
+    def hand_back(self, conversation: str, *, silent_since: int) -> bool:
+        return self._scripts.change(scripts.HAND_BACK, conversation, silent_since, read=_is_one)
 
     def mode(self, conversation: str) -> Mode:
         return self._scripts.ask(scripts.MODE, conversation, read=_mode)
@@ -207,13 +221,13 @@ def _utterances(answer: Iterable[list[Any]]) -> list[Utterance]:
 def _reply(answer: list[Any] | None) -> Reply | None:
     if answer is None:
         return None
-    reply_id, conversation, channel, *texts, received_at, written_at, sending_at = answer[:-4]
-    sid, status, error, mode = answer[-4:]
+    reply_id, conversation, channel, *texts, received_at, written_at, sending_at = answer[:-6]
+    sid, status, error, mode, reason, written_by = answer[-6:]
     return Reply._make(
         (
             *(text(reply_id), text(conversation), text(channel) or FIRST_CHANNEL, *map(text, texts)),
             *(int(received_at), int(written_at), None if sending_at is None else int(sending_at)),
             *map(optional, (sid, status, error)),
-            _mode(mode),
+            *(_mode(mode), optional(reason), optional(written_by)),
         )
     )

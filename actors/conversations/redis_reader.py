@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from ..conversation import Mode
 from . import scripts
 from .reader import Summary, ThreadEntry
-from .redis_calls import Scripts, author, optional, text
+from .redis_calls import FIRST_CHANNEL, Scripts, author, optional, text
 
 #: Looking at so many conversations holds up the server for a millisecond or two.
 FIND_PAGE = 1_000
@@ -28,9 +29,9 @@ class RedisConversationReader:
         return self._scripts.ask(scripts.THREAD, conversation, "" if limit is None else limit, read=_thread)
 
     def conversations(
-        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
+        self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
     ) -> Sequence[Summary]:
-        page = list(islice(self._found(contact or ""), offset, offset + limit))
+        page = list(islice(self._found(contact or "", mode or ""), offset, offset + limit))
         return self._scripts.ask(scripts.SUMMARIES, *page, read=_summaries) if page else []
 
     def summary(self, conversation: str) -> Summary | None:
@@ -40,12 +41,12 @@ class RedisConversationReader:
     def conversation_of(self, message_id: str) -> str | None:
         return self._scripts.ask(scripts.CONVERSATION_OF, message_id, read=optional)
 
-    def _found(self, contact: str) -> Iterator[bytes]:
-        """Yield the keys of conversations with contacts like that, latest first."""
+    def _found(self, contact: str, mode: str) -> Iterator[bytes]:
+        """Yield the keys of conversations with contacts and a mode like that, latest first."""
         offset = 0
         while True:
             looked_at, *keys = self._scripts.ask(
-                scripts.FIND_CONVERSATIONS, offset, FIND_PAGE, contact, read=list
+                scripts.FIND_CONVERSATIONS, offset, FIND_PAGE, contact, mode, read=list
             )
             yield from keys
             offset += looked_at
@@ -65,10 +66,11 @@ def _summaries(answer: list[list[Any]]) -> list[Summary]:
 
 
 def _summary(fields: list[Any]) -> Summary:
-    key, contact, address, last_at, message_id, by, said, unanswered, *of_reply = fields
+    key, contact, address, last_at, message_id, by, said, unanswered, *of_reply, channel = fields
     return Summary._make(
         (
             *(text(key), text(contact), text(address), int(last_at), text(message_id)),
             *(author(by), text(said), unanswered, *map(optional, of_reply)),
+            text(channel) or FIRST_CHANNEL,
         )
     )

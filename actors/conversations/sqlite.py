@@ -15,7 +15,7 @@ from brokers.sqlite.storage import Database
 
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Mode, decoded
-from ..keys import ConversationKey
+from ..keys import ConversationKey, MessageId
 from ..reply import Reply, ReplyKind, ReplyState
 from . import statements
 from .sqlite_reader import SQLiteConversationReader
@@ -127,6 +127,7 @@ class SQLiteConversationStore:
         kind: ReplyKind,
         tokens: int | None = None,
         metadata: Mapping[str, Any] | None = None,
+        hand_over: str | None = None,
     ) -> Reply:
         now, key = self._clock(), hold.conversation
         state: ReplyState = "cancelled" if kind == "silence" else "pending"
@@ -149,12 +150,57 @@ class SQLiteConversationStore:
             connection.execute(statements.TOUCH, (now, key))
             if kept is not None:
                 connection.execute(statements.SET_METADATA, (kept, key))
-            return _reply(connection, first)
+            if hand_over is not None:
+                connection.execute(statements.SET_MODE, ("person", hand_over, now, key))
+            return _reply(connection, first)  # type: ignore[return-value]  # it was just written
 
         return self._database.write(apply)
 
     def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
-        self._database.write(lambda c: _run(c, statements.SET_MODE, (mode, reason, conversation)))
+        bindings = (mode, reason, self._clock(), conversation)
+        self._database.write(lambda c: _run(c, statements.SET_MODE, bindings))
+
+    def write(
+        self,
+        conversation: str,
+        reply_id: str,
+        text: str,
+        *,
+        kind: ReplyKind,
+        written_by: str | None = None,
+        answers: str | None = None,
+    ) -> Reply | None:
+        now = self._clock()
+        answered = MessageId.read(answers or "")
+        bindings = {
+            "reply_id": reply_id,
+            "key": conversation,
+            "body": text,
+            "kind": kind,
+            "state": "cancelled" if kind == "silence" else "pending",
+            "now": now,
+            "written_by": written_by,
+            "account": answered.account,
+            "id": answered.external_id,
+        }
+
+        def apply(connection: apsw.Connection) -> Reply | None:
+            connection.execute(statements.WRITE, bindings)
+            if connection.changes():
+                connection.execute(statements.ANSWERED_BY, (reply_id, *answered))
+                connection.execute(statements.TOUCH, (now, conversation))
+                if written_by is not None:
+                    connection.execute(statements.TAKE_PART, (now, conversation))
+            return _reply(connection, reply_id)
+
+        return self._database.write(apply)
+
+    def hand_back(self, conversation: str, *, silent_since: int) -> bool:
+        def apply(connection: apsw.Connection) -> bool:
+            connection.execute(statements.HAND_BACK, (conversation, silent_since))
+            return bool(connection.changes())
+
+        return self._database.write(apply)
 
     def mode(self, conversation: str) -> Mode:
         row = self._read_one(statements.MODE, (conversation,))
@@ -255,9 +301,9 @@ def _utterances(rows: Sequence[Any]) -> Sequence[Utterance]:
     return [Utterance("contact", *row[1:]) for row in rows]
 
 
-def _reply(connection: apsw.Connection, reply_id: str) -> Reply:
+def _reply(connection: apsw.Connection, reply_id: str) -> Reply | None:
     row: Any = connection.execute(statements.REPLY, (reply_id,)).fetchone()
-    return Reply._make(row)
+    return None if row is None else Reply._make(row)
 
 
 def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:

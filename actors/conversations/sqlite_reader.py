@@ -7,6 +7,7 @@ from typing import Any
 
 from brokers.sqlite.storage import Database
 
+from ..conversation import Mode
 from ..keys import MessageId
 from . import statements
 from .reader import Summary, ThreadEntry
@@ -28,9 +29,9 @@ class SQLiteConversationReader:
         return [ThreadEntry._make((*fields, bool(aside))) for *fields, aside in reversed(rows)]
 
     def conversations(
-        self, *, contact: str | None = None, limit: int = 50, offset: int = 0
+        self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
     ) -> Sequence[Summary]:
-        bindings = {"contact": contact, "limit": limit, "offset": offset}
+        bindings = {"contact": contact, "mode": mode, "limit": limit, "offset": offset}
         return [Summary._make(row) for row in self._read(statements.CONVERSATIONS, bindings)]
 
     def summary(self, conversation: str) -> Summary | None:

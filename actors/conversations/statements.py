@@ -115,7 +115,13 @@ CREATE INDEX reply_unsent ON reply (conversation, id) WHERE state IN ('pending',
 CREATE INDEX reply_by_sid ON reply (sid) WHERE sid IS NOT NULL;
 """
 
-SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2, _VERSION_3))
+_VERSION_4 = """
+ALTER TABLE conversation ADD COLUMN mode_at INTEGER NOT NULL DEFAULT 0;  -- when a person last took part
+ALTER TABLE reply ADD COLUMN written_by TEXT;                            -- the person who wrote it
+CREATE INDEX conversation_with_person ON conversation (last_at) WHERE mode = 'person';
+"""
+
+SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4))
 
 KNOW_CONVERSATION = """
 INSERT INTO conversation (key, channel, account_sid, address, contact, created_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -157,7 +163,15 @@ ABOUT = "SELECT channel, metadata, mode FROM conversation WHERE key = ?"
 
 MODE = "SELECT mode FROM conversation WHERE key = ?"
 
-SET_MODE = "UPDATE conversation SET mode = ?, mode_reason = ? WHERE key = ?"
+SET_MODE = "UPDATE conversation SET mode = ?, mode_reason = ?, mode_at = ? WHERE key = ?"
+
+#: Let the assistant answer again, where a person was to and has done nothing since then.
+HAND_BACK = """
+UPDATE conversation SET mode = 'assistant', mode_reason = '' WHERE key = ? AND mode = 'person' AND mode_at < ?
+"""
+
+#: Note that a person took part.
+TAKE_PART = "UPDATE conversation SET mode_at = ? WHERE key = ?"
 
 SET_METADATA = "UPDATE conversation SET metadata = ? WHERE key = ?"
 
@@ -179,15 +193,17 @@ ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 
 #: The end of it, newest first, unanswered messages before all. A limit of -1 is none.
 THREAD = """
-SELECT author, body, at, reply_id, message_id, sid, state, delivery_status, error, set_aside FROM (
+SELECT author, body, at, reply_id, message_id, sid, state, delivery_status, error, written_by, set_aside
+FROM (
     SELECT 'contact' AS author, m.body AS body, m.received_at AS at, m.reply_id AS reply_id,
            m.account_sid || '.' || m.message_sid AS message_id, m.message_sid AS sid, NULL AS state,
-           NULL AS delivery_status, NULL AS error,
+           NULL AS delivery_status, NULL AS error, NULL AS written_by,
            m.set_aside AND m.reply_id IS NULL AS set_aside, coalesce(r.id, 1e18) AS turn, 0 AS place,
            m.received_at AS id
     FROM inbound_message m LEFT JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
-    SELECT 'us', body, written_at, reply_id, NULL, sid, state, delivery_status, error, 0, id, 1, id
+    SELECT 'us', body, written_at, reply_id, NULL, sid, state, delivery_status, error, written_by, 0, id, 1,
+           id
     FROM reply WHERE conversation = :key
 )
 ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
@@ -201,7 +217,7 @@ SELECT c.key, c.contact, c.address, c.last_at, m.account_sid || '.' || m.message
                                  ORDER BY received_at DESC, id DESC LIMIT 1)),
        (SELECT count(*) FROM inbound_message
         WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside),
-       r.state, r.delivery_status, c.mode, c.mode_reason
+       r.state, r.delivery_status, c.mode, c.mode_reason, c.channel
 FROM conversation c
 JOIN inbound_message m ON m.id = (SELECT max(id) FROM inbound_message WHERE conversation = c.key)
 LEFT JOIN reply r ON r.id = (SELECT max(id) FROM reply WHERE conversation = c.key)
@@ -214,7 +230,8 @@ SUMMARY = _SUMMARY + "WHERE c.key = ?"
 
 #: The index finds the page, and only of its conversations more is read.
 _PAGE = """
-WHERE c.key IN (SELECT key FROM conversation WHERE :contact IS NULL OR instr(contact, :contact)
+WHERE c.key IN (SELECT key FROM conversation
+                WHERE (:contact IS NULL OR instr(contact, :contact)) AND (:mode IS NULL OR mode = :mode)
                 ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
 ORDER BY c.last_at DESC, c.key DESC
 """
@@ -228,11 +245,28 @@ INSERT INTO reply (reply_id, conversation, body, kind, tokens, state, received_a
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+#: Add a reply outside of a turn, once.
+WRITE = """
+INSERT INTO reply (reply_id, conversation, body, kind, state, received_at, written_at, written_by)
+SELECT :reply_id, key, :body, :kind, :state,
+       coalesce(
+           (SELECT received_at FROM inbound_message WHERE account_sid = :account AND message_sid = :id), :now
+       ),
+       :now, :written_by
+FROM conversation WHERE key = :key
+ON CONFLICT (reply_id) DO NOTHING
+"""
+
+ANSWERED_BY = """
+UPDATE inbound_message SET reply_id = ? WHERE account_sid = ? AND message_sid = ? AND reply_id IS NULL
+"""
+
 MARK_ANSWERED = "UPDATE inbound_message SET reply_id = ? WHERE id IN (SELECT value FROM json_each(?))"
 
 _REPLY = """
 SELECT reply_id, r.conversation, c.channel, c.account_sid, c.contact, c.address, r.body, r.kind, r.state,
-       r.received_at, r.written_at, r.sending_at, r.sid, r.delivery_status, r.error, c.mode
+       r.received_at, r.written_at, r.sending_at, r.sid, r.delivery_status, r.error, c.mode, c.mode_reason,
+       r.written_by
 FROM reply r JOIN conversation c ON c.key = r.conversation
 """
 

@@ -100,6 +100,7 @@ class ConversationStore(Protocol):
         kind: ReplyKind,
         tokens: int | None = None,
         metadata: Mapping[str, Any] | None = None,
+        hand_over: str | None = None,
     ) -> Reply:
         """Write the replies to a turn and mark what they answer, in one. Returns the first of them.
 
@@ -111,6 +112,7 @@ class ConversationStore(Protocol):
           kind: what they are.
           tokens: paid for all of it.
           metadata: what to keep with the conversation from now on; None leaves it as it is.
+          hand_over: why a person answers from now on; None leaves the mode as it is.
 
         Raises:
           HoldLost: and nothing was written.
@@ -124,6 +126,39 @@ class ConversationStore(Protocol):
           conversation: its key. One that is not there is left alone.
           mode: who answers.
           reason: why, for people, such as `opted out`.
+        """
+        ...
+
+    def write(
+        self,
+        conversation: str,
+        reply_id: str,
+        text: str,
+        *,
+        kind: ReplyKind,
+        written_by: str | None = None,
+        answers: str | None = None,
+    ) -> Reply | None:
+        """Write a reply outside of a turn, without a hold; a second time changes nothing.
+
+        Parameters:
+          conversation: its key.
+          reply_id: chosen by the caller, so that repeating the call is harmless.
+          text: what is said.
+          kind: what it is. A `silence` is cancelled from the beginning.
+          written_by: the person who says it; None where none does.
+          answers: the id of the inbound message that it answers, which no turn shows as unanswered any more.
+
+        Returns None when there is no such conversation.
+        """
+        ...
+
+    def hand_back(self, conversation: str, *, silent_since: int) -> bool:
+        """Let the assistant answer again, if a person was to and took no part since then.
+
+        Parameters:
+          conversation: its key.
+          silent_since: in milliseconds since the epoch. A person takes part by taking over and by writing.
         """
         ...
 

@@ -197,6 +197,17 @@ class Settings(BaseSettings):
         "Para não receber mais mensagens, responda PARAR.",
         description="what a contact is told who asks for help; empty: nothing",
     )
+    hand_over_keywords: str = Field(
+        "ATENDENTE,HUMANO,HUMAN", description="messages by which a contact asks for a person to answer"
+    )
+    hand_over_text: str | None = Field(
+        "Vou chamar uma pessoa para atender você. Aguarde um momento, por favor.",
+        description="what a contact is told who asks for a person; empty: nothing",
+    )
+    hand_back_after_hours: PositiveFloat | None = Field(
+        24.0,
+        description="the assistant answers again when no person took part for so many hours; empty: never",
+    )
     reply_unknown_policy: Literal["at_most_once", "resend"] = Field(
         "at_most_once", description="for a reply of which Twilio does not know whether it was sent"
     )

@@ -41,6 +41,7 @@ class Keywords(NamedTuple):
     stop: frozenset[str]
     start: frozenset[str]
     help: frozenset[str]
+    person: frozenset[str] = frozenset()
 
 
 #: The keywords when no setting has others.
@@ -48,6 +49,7 @@ KEYWORDS = Keywords(
     stop=frozenset({"STOP", "PARAR", "SAIR", "CANCELAR"}),
     start=frozenset({"START", "VOLTAR"}),
     help=frozenset({"HELP", "AJUDA"}),
+    person=frozenset({"ATENDENTE", "HUMANO", "HUMAN"}),
 )
 
 #: What Twilio answers itself on SMS and MMS, where an account has set up no others. On WhatsApp and the like
@@ -106,7 +108,7 @@ def _keyword(payload: Payload, contact: str, keywords: Keywords) -> tuple[Keywor
 
 
 def _named(said: str, keywords: Keywords) -> Keyword | None:
-    names: tuple[Keyword, ...] = ("stop", "start", "help")
+    names: tuple[Keyword, ...] = ("stop", "start", "help", "person")
     return next((name for name, words in zip(names, keywords, strict=True) if said in words), None)
 
 

@@ -1,10 +1,10 @@
 -- Write the replies to a turn, and mark what they answer. ARGV: again, time, keep, conversation, fence, kind, tokens
--- ('' for unknown), metadata ('' to leave it), how many replies, the id and body of each, and the names of what its
--- turn showed.
+-- ('' for unknown), metadata ('' to leave it), why a person answers from now on ('' to leave that), how many replies,
+-- the id and body of each, and the names of what its turn showed.
 -- Returns what show() gives of the first of them, or nothing when the hold was lost.
 
-local conversation, kind, tokens, metadata, count = ARGV[4], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
-local first = ARGV[10]
+local conversation, kind, tokens, metadata, hand_over = ARGV[4], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local count, first = tonumber(ARGV[10]), ARGV[11]
 if again and redis.call('EXISTS', key('reply', first)) == 1 then
   although_memory_is_full()
   return show(first)
@@ -12,7 +12,7 @@ end
 if not is_held(conversation, ARGV[5]) then return false end
 
 local shown, received_at = {}, digits(now)
-for i = 10 + 2 * count, #ARGV do shown[ARGV[i]] = true end
+for i = 11 + 2 * count, #ARGV do shown[ARGV[i]] = true end
 local members, names = {}, {}
 for _, member in ipairs(waiting(conversation)) do
   if shown[name_of(member)] then
@@ -23,18 +23,21 @@ end
 if #names > 0 then received_at = redis.call('HGET', key('inbound', names[1]), 'received_at') end
 
 for i = 1, count do
-  local id, seq = ARGV[8 + 2 * i], next_in_sequence()
-  redis.call('HSET', key('reply', id), 'conversation', conversation, 'body', ARGV[9 + 2 * i], 'kind', kind,
+  local id, seq = ARGV[9 + 2 * i], next_in_sequence()
+  redis.call('HSET', key('reply', id), 'conversation', conversation, 'body', ARGV[10 + 2 * i], 'kind', kind,
     'received_at', received_at, 'written_at', digits(now), 'seq', seq)
   redis.call('ZADD', key('replies', conversation), seq, id)
 end
 if tokens ~= '' then redis.call('HSET', key('reply', first), 'tokens', tokens) end
 if metadata ~= '' then redis.call('HSET', key('conversation', conversation), 'metadata', metadata) end
+if hand_over ~= '' then
+  redis.call('HSET', key('conversation', conversation), 'mode', 'person', 'mode_reason', hand_over, 'mode_at', digits(now))
+end
 for i, name in ipairs(names) do
   redis.call('ZREM', key('unanswered', conversation), members[i])
   redis.call('RPUSH', key('answers', first), name)
   keep(false, key('inbound', name))
 end
-for i = 1, count do move(ARGV[8 + 2 * i], kind == 'silence' and 'cancelled' or 'pending') end
+for i = 1, count do move(ARGV[9 + 2 * i], kind == 'silence' and 'cancelled' or 'pending') end
 was_said(conversation)
 return show(first)

@@ -3,7 +3,8 @@
 -- milliseconds.
 --
 --   {ns}:conversation:<key>  hash    channel, account_sid, contact, address, created_at; metadata: the responder's
---                                    own, as JSON; mode, mode_reason: who answers, and why; fence: of the last hold; holder: the queue message on whose
+--                                    own, as JSON; mode, mode_reason, mode_at: who answers, why, and when a person
+--                                    last took part; fence: of the last hold; holder: the queue message on whose
 --                                    behalf it is held, while it is
 --   {ns}:inbound:<name>      hash    a message from a contact, named <account sid>.<message sid>:
 --                                    conversation, message_sid, body, payload (all that the channel
@@ -13,7 +14,8 @@
 --   {ns}:set-aside:<key>     zset    the same of what could not be answered; a person has its dead letter
 --   {ns}:reply:<id>          hash    conversation, body, kind, tokens, state, received_at (of the oldest
 --                                    message it answers), written_at, sending_at, sent_at, sid,
---                                    delivery_status, delivery_rank, error, seq; begun_by: the call that
+--                                    delivery_status, delivery_rank, error, seq; written_by: the person who
+--                                    wrote it; begun_by: the call that
 --                                    began to send it; attempt: the caller's name for that
 --   {ns}:answers:<id>        list    the names of what it answers, oldest first
 --   {ns}:replies:<key>       zset    a conversation's replies. Score: seq. Member: id

@@ -1,12 +1,13 @@
--- Find conversations, latest first. ARGV: again, time, keep, how many to pass over, how many to look at, and a
--- part of the contact's address, '' for all.
+-- Find conversations, latest first. ARGV: again, time, keep, how many to pass over, how many to look at, a part of
+-- the contact's address, '' for all, and who answers in them, '' for all.
 -- Returns how many were looked at, and the key of each that matches.
 
-local first, text = tonumber(ARGV[4]), ARGV[6]
+local first, text, mode = tonumber(ARGV[4]), ARGV[6], ARGV[7]
 local page = redis.call('ZREVRANGE', base .. ':conversations', first, first + ARGV[5] - 1)
 local answer = {#page}
 for _, conversation in ipairs(page) do
-  local contact = redis.call('HGET', key('conversation', conversation), 'contact')
-  if contact and string.find(contact, text, 1, true) then answer[#answer + 1] = conversation end
+  local about = redis.call('HMGET', key('conversation', conversation), 'contact', 'mode')
+  local is_meant = mode == '' or mode == (about[2] or 'assistant')
+  if about[1] and is_meant and string.find(about[1], text, 1, true) then answer[#answer + 1] = conversation end
 end
 return answer

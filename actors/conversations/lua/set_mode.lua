@@ -2,4 +2,6 @@
 
 although_memory_is_full()
 local about = key('conversation', ARGV[4])
-if redis.call('EXISTS', about) == 1 then redis.call('HSET', about, 'mode', ARGV[5], 'mode_reason', ARGV[6]) end
+if redis.call('EXISTS', about) == 1 then
+  redis.call('HSET', about, 'mode', ARGV[5], 'mode_reason', ARGV[6], 'mode_at', digits(now))
+end

@@ -1,7 +1,7 @@
 -- Conversations in a few words. ARGV: again, time, keep, keys.
 -- Returns of each that there is its key, contact and address, when something was last said, the name of its
 -- newest message, who spoke last and what, how many messages wait, the state and delivery status of its newest
--- reply, who answers, and why.
+-- reply, who answers, why, and the channel ('' for the first there was).
 
 -- How many replies are looked at for a message whose record is still there.
 local LOOK_AT = 20
@@ -21,7 +21,8 @@ end
 local function body_of(name) return redis.call('HGET', key('inbound', name), 'body') end
 
 local function summary(conversation)
-  local about = redis.call('HMGET', key('conversation', conversation), 'contact', 'address', 'mode', 'mode_reason')
+  local about = redis.call('HMGET', key('conversation', conversation), 'contact', 'address', 'mode', 'mode_reason',
+    'channel')
   if not about[1] then return end
   local waiting, aside = last_of('unanswered', conversation), last_of('set-aside', conversation)
   local message = waiting or last_answered(conversation) or aside
@@ -33,7 +34,7 @@ local function summary(conversation)
   if not text then return end
   return {conversation, about[1], about[2], redis.call('ZSCORE', base .. ':conversations', conversation),
     message, author, text, redis.call('ZCARD', key('unanswered', conversation)), reply[2], reply[3],
-    about[3] or 'assistant', about[4]}
+    about[3] or 'assistant', about[4], about[5] or ''}
 end
 
 local answer = {}

@@ -647,3 +647,108 @@ def test_who_answers_is_remembered(store: ConversationStore) -> None:
     [summary] = store.reader.conversations()
     assert (summary.mode, summary.mode_reason) == ("nobody", "opted out")
     assert store.mode("no|such|conversation") == "assistant"
+
+
+# -- a person answers ----------------------------------------------------------------------------------
+
+
+def test_a_responder_hands_over_together_with_its_answer(store: ConversationStore) -> None:
+    append(store, inbound("Quero falar com o gerente"))
+    hold = held(store)
+    turn = store.turn(hold, history_limit=5)
+
+    reply = store.answer(
+        hold, turn, "Um momento", "Já chamo", kind="hand_over", hand_over="wants the manager"
+    )
+
+    assert (reply.body, reply.kind, reply.mode, reply.mode_reason) == (
+        "Um momento",
+        "hand_over",
+        "person",
+        "wants the manager",
+    )
+    assert store.mode(CONVERSATION) == "person"
+
+
+def test_what_a_person_says_is_written_once_and_is_history(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    hold = held(store)
+    store.answer(hold, store.turn(hold, history_limit=5), "", kind="silence")
+
+    for _ in range(2):
+        reply = store.write(CONVERSATION, "by-hand", "Aqui é a Ana", kind="person", written_by="Ana")
+        assert reply is not None
+        assert (reply.body, reply.kind, reply.state, reply.written_by) == (
+            "Aqui é a Ana",
+            "person",
+            "pending",
+            "Ana",
+        )
+
+    next_reply = store.next_to_send(CONVERSATION)
+    assert next_reply is not None
+    assert next_reply.reply_id == "by-hand"
+    history = [(line.author, line.text) for line in store.turn(hold, history_limit=5).history]
+    assert history == [("contact", "Oi"), ("us", "Aqui é a Ana")]
+    thread = store.reader.thread(CONVERSATION)
+    assert [entry.written_by for entry in thread if entry.text == "Aqui é a Ana"] == ["Ana"]
+
+
+def test_a_notice_answers_its_message_and_no_other(store: ConversationStore) -> None:
+    first, stop = inbound("Oi"), inbound("PARAR")
+    store.append(first, received_at=1_000)
+    store.append(stop, received_at=2_000)
+    hold = held(store)
+
+    for _ in range(2):
+        reply = store.write(CONVERSATION, "notice", "Feito", kind="notice", answers=stop.message_id)
+        assert reply is not None
+        assert (reply.kind, reply.state, reply.received_at) == ("notice", "pending", 2_000)
+
+    assert unanswered(store, hold) == ["Oi"]
+    assert [line.text for line in store.turn(hold, history_limit=5).history] == ["PARAR", "Feito"]
+
+
+def test_a_message_that_was_answered_keeps_its_answer(store: ConversationStore) -> None:
+    stop = inbound("PARAR")
+    append(store, stop)
+    hold = held(store)
+    store.answer(hold, store.turn(hold, history_limit=5), "A", kind="answer")
+
+    store.write(CONVERSATION, "silent", "", kind="silence", answers=stop.message_id)
+
+    reply = store.reply("silent")
+    assert reply is not None
+    assert reply.state == "cancelled"
+    assert [line.text for line in store.turn(hold, history_limit=5).history] == ["PARAR", "A"]
+
+
+def test_a_person_writes_to_no_conversation_that_is_not_there(store: ConversationStore) -> None:
+    assert store.write("no|such|conversation", "by-hand", "Oi", kind="person") is None
+    assert store.reply("by-hand") is None
+
+
+def test_the_assistant_answers_again_when_no_person_took_part(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    later = 10**15
+
+    assert not store.hand_back(CONVERSATION, silent_since=later), "the assistant answers anyway"
+    store.set_mode(CONVERSATION, "person", "taken over by Ana")
+    assert not store.hand_back(CONVERSATION, silent_since=1)
+    assert store.mode(CONVERSATION) == "person"
+    assert store.hand_back(CONVERSATION, silent_since=later)
+    assert store.mode(CONVERSATION) == "assistant"
+
+    store.set_mode(CONVERSATION, "nobody", "opted out")
+    assert not store.hand_back(CONVERSATION, silent_since=later)
+
+
+def test_conversations_are_found_by_who_answers(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+
+    assert len(store.reader.conversations(mode="assistant")) == 1
+    assert store.reader.conversations(mode="person") == []
+    store.set_mode(CONVERSATION, "person", "taken over by Ana")
+    [summary] = store.reader.conversations(mode="person")
+    assert summary.conversation == CONVERSATION
+    assert store.reader.conversations(mode="assistant") == []

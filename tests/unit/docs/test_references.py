@@ -47,7 +47,7 @@ def test_named_paths_exist(document: Path) -> None:
 def test_commands_exist(document: Path) -> None:
     commands = getattr(typer.main.get_command(app), "commands", {})
     for name, sub in re.findall(
-        r"(?:`|bin/|^)recado\s+([a-z]+)(?:\s+([a-z]+))?", document.read_text(), re.MULTILINE
+        r"(?:`|bin/|^)recado\s+([a-z]+)(?:\s+([a-z-]+))?", document.read_text(), re.MULTILINE
     ):
         assert name in commands, name
         subcommands = getattr(commands[name], "commands", {})

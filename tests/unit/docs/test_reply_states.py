@@ -28,7 +28,5 @@ def test_the_diagram_shows_each_step_there_is() -> None:
 def test_the_index_has_the_states_that_are_owed() -> None:
     listed = ", ".join(f"'{state}'" for state in OWED)
 
-    assert (
-        f"CREATE INDEX reply_unsent ON reply (conversation, id) WHERE state IN ({listed})"
-        in (statements.SCHEMA.steps[-1])
-    )
+    [*_, made] = [step for step in statements.SCHEMA.steps if "CREATE INDEX reply_unsent" in step]
+    assert f"CREATE INDEX reply_unsent ON reply (conversation, id) WHERE state IN ({listed})" in made

@@ -1,0 +1,57 @@
+"""What contacts say to the channel rather than to the shop: STOP, START, HELP, and a call for a person."""
+
+from __future__ import annotations
+
+import structlog
+
+from . import opt_outs
+from .channels import InboundMessage
+from .deliveries import send_next_reply
+from .keys import noticing_id
+from .people import note_hand_over
+from .services import services
+
+logger = structlog.get_logger(__name__)
+
+#: Why a person answers whom the contact asked for, for that person.
+ASKED_FOR = "the contact asked for a person"
+
+
+def heed(inbound: InboundMessage) -> None:
+    """Do what a keyword asks for, and answer it. Doing it again changes nothing.
+
+    It waits for no hold: a contact who writes STOP while an answer to something else is being made has opted
+    out at that moment. Where the channel answers a keyword itself, nothing of ours is sent.
+    """
+    notice = _do(inbound)
+    if inbound.is_answered_by_channel:
+        logger.info("keyword: the channel answers it", keyword=inbound.keyword)
+        notice = None
+    services().conversations.write(
+        inbound.conversation,
+        noticing_id(inbound.message_id),
+        notice or "",
+        kind="silence" if notice is None else "notice",
+        answers=inbound.message_id,
+    )
+    send_next_reply(inbound.conversation)
+
+
+def _do(inbound: InboundMessage) -> str | None:
+    """Do what a keyword asks for; return what its contact is told."""
+    settings, conversations = services().settings, services().conversations
+    match inbound.keyword:
+        case "stop":
+            opt_outs.remember(inbound.conversation, source="keyword")
+            return settings.opt_out_text
+        case "start":
+            if conversations.mode(inbound.conversation) == "nobody":
+                conversations.set_mode(inbound.conversation, "assistant", "")
+                logger.info("the contact wants messages again")
+            return settings.opt_in_text
+        case "help":
+            return settings.help_text
+        case "person" if conversations.mode(inbound.conversation) != "nobody":
+            note_hand_over(inbound.conversation, ASKED_FOR, asked_by="contact")
+            return settings.hand_over_text
+    return None

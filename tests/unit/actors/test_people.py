@@ -1,0 +1,196 @@
+"""A person answers in place of the assistant."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+import actors.people
+from actors import people
+from actors.answer import Answer
+from actors.people import OptedOutContact, UnknownConversation
+from tests.support.conversations import CONVERSATION
+
+from .conftest import World
+from .test_actors import sent, write
+
+
+def through(world: World) -> None:
+    """Run all that is to be sent."""
+    while any(each in {"send_reply", "say_by_hand"} for each in world.enqueued):
+        world.run_next("replies")
+
+
+def states(world: World) -> list[tuple[str, str | None]]:
+    thread = world.conversations.reader.thread(CONVERSATION)
+    return [(entry.text, entry.state) for entry in thread if entry.author == "us" and entry.text]
+
+
+def test_the_model_is_silent_while_a_person_answers(world: World) -> None:
+    write(world, "Oi")
+    through(world)
+    people.take_over(CONVERSATION, by="Ana")
+    write(world, "Tem vaga?")
+
+    people.say(CONVERSATION, "Tem sim!", by="Ana")
+    through(world)
+
+    assert world.responder.asked == [["Oi"]]
+    assert sent(world) == ["answer to Oi", "Tem sim!"]
+    [summary] = world.conversations.reader.conversations()
+    assert (summary.mode, summary.mode_reason) == ("person", "taken over by Ana")
+
+
+def test_the_model_sees_what_was_said_meanwhile(world: World) -> None:
+    write(world, "Oi")
+    through(world)
+    people.take_over(CONVERSATION, by="Ana")
+    write(world, "Tem vaga?")
+    people.say(CONVERSATION, "Tem sim!", by="Ana")
+    through(world)
+    people.hand_back(CONVERSATION, by="Ana")
+
+    write(world, "Obrigado")
+
+    assert world.responder.asked == [["Oi"], ["Obrigado"]]
+    history = [message.text for message in world.responder.conversations[-1].history]
+    assert history == ["Oi", "answer to Oi", "Tem vaga?", "Tem sim!"]
+
+
+def test_what_the_assistant_had_not_sent_yet_is_withheld(world: World) -> None:
+    write(world, "Oi")
+    people.take_over(CONVERSATION, by="Ana")
+    people.say(CONVERSATION, "Aqui é a Ana", by="Ana")
+    through(world)
+
+    assert sent(world) == ["Aqui é a Ana"]
+    assert states(world) == [("answer to Oi", "cancelled"), ("Aqui é a Ana", "sent")]
+
+
+def test_a_contact_asks_for_a_person(world: World) -> None:
+    write(world, "atendente")
+    through(world)
+    write(world, "Alguém?")
+
+    assert sent(world) == [world.services.settings.hand_over_text]
+    assert world.responder.asked == []
+    [summary] = world.conversations.reader.conversations(mode="person")
+    assert summary.mode_reason == "the contact asked for a person"
+
+
+@pytest.mark.parametrize(
+    ("word", "mode", "notice"),
+    [("PARAR", "nobody", "opt_out_text"), ("atendente", "person", "hand_over_text")],
+)
+def test_a_word_that_comes_while_an_answer_is_made_is_heeded_at_once(
+    world: World, word: str, mode: str, notice: str
+) -> None:
+    def meanwhile() -> None:
+        write(world, word)
+
+    world.responder.meanwhile = meanwhile
+    write(world, "Oi")
+
+    assert world.conversations.mode(CONVERSATION) == mode
+    assert sent(world) == [getattr(world.services.settings, notice)]
+    assert world.responder.asked == [["Oi"]]
+
+
+def test_a_contact_who_opted_out_stays_so(world: World) -> None:
+    write(world, "SAIR")
+    write(world, "ATENDENTE")
+
+    assert world.conversations.mode(CONVERSATION) == "nobody"
+    with pytest.raises(OptedOutContact):
+        people.take_over(CONVERSATION, by="Ana")
+    with pytest.raises(OptedOutContact):
+        people.say(CONVERSATION, "Oi", by="Ana")
+
+
+def test_a_responder_hands_over_and_what_it_says_is_sent(world: World) -> None:
+    world.responder.answer = Answer(["Um momento.", "Já chamo alguém."], hand_over="wants the manager")
+    write(world, "Quero o gerente")
+    through(world)
+    write(world, "E aí?")
+
+    assert sent(world) == ["Um momento.", "Já chamo alguém."]
+    assert world.responder.asked == [["Quero o gerente"]]
+    [summary] = world.conversations.reader.conversations(mode="person")
+    assert summary.mode_reason == "wants the manager"
+
+
+def test_the_assistant_answers_again_after_hours_without_a_person(world: World) -> None:
+    write(world, "Oi")
+    people.take_over(CONVERSATION, by="Ana")
+    world.services.settings.__dict__["hand_back_after_hours"] = 1e-9
+    write(world, "Ainda está aí?")
+
+    assert world.responder.asked == [["Oi"], ["Ainda está aí?"]]
+    assert world.conversations.mode(CONVERSATION) == "assistant"
+
+
+def test_said_twice_under_one_key_it_is_sent_once(world: World) -> None:
+    write(world, "Oi")
+    through(world)
+
+    ids = {people.say(CONVERSATION, "Chegou!", by="Ana", key="order 7") for _ in range(2)}
+    through(world)
+    ids.add(people.say(CONVERSATION, "Chegou!", by="Ana", key="order 7"))
+    through(world)
+
+    assert len(ids) == 1
+    assert sent(world) == ["answer to Oi", "Chegou!"]
+
+
+def test_a_crash_after_the_text_was_written_sends_it_once(world: World) -> None:
+    write(world, "Oi")
+    through(world)
+    people.say(CONVERSATION, "Chegou!", by="Ana", takes_over=True)
+
+    world.run_next("replies")
+    world.forget_enqueued()
+    actors.people.say_by_hand.fn(CONVERSATION, reply_of_ana(world), "Chegou!", "Ana", True)
+    through(world)
+
+    assert sent(world) == ["answer to Oi", "Chegou!"]
+    assert world.conversations.mode(CONVERSATION) == "person"
+
+
+def reply_of_ana(world: World) -> str:
+    [reply_id] = [
+        entry.reply_id
+        for entry in world.conversations.reader.thread(CONVERSATION)
+        if entry.written_by == "Ana" and entry.reply_id is not None
+    ]
+    return reply_id
+
+
+def test_a_long_text_goes_out_in_parts(world: World) -> None:
+    write(world, "Oi")
+    through(world)
+    world.sender.max_characters = 22
+    people.say(CONVERSATION, "Primeira frase aqui. Segunda frase ali.", by="Ana")
+    through(world)
+
+    assert sent(world)[1:] == ["Primeira frase aqui.", "Segunda frase ali."]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 100_000])
+def test_a_text_that_cannot_be_sent_is_refused(world: World, text: str) -> None:
+    write(world, "Oi")
+    with pytest.raises(ValueError, match="text"):
+        people.say(CONVERSATION, text, by="Ana")
+
+
+def test_nobody_is_written_to_in_a_conversation_that_is_not_there(world: World) -> None:
+    with pytest.raises(UnknownConversation):
+        people.say("no|such|conversation", "Oi", by="Ana")
+
+
+def test_whoever_is_needed_is_told_in_the_log(world: World) -> None:
+    structlog.reset_defaults()
+    with capture_logs() as logs:
+        write(world, "humano")
+    [line] = [line for line in logs if line["event"].startswith("a person is needed")]
+    assert line["why"] == "the contact asked for a person"
