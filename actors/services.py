@@ -108,7 +108,7 @@ def services() -> Services:
       SettingsError: listing every wrong or missing setting.
     """
     settings = load_settings()
-    calls_limit = CallLimit(settings.ai_calls_per_worker)
+    calls_limit = CallLimit(settings.ai_calls_per_worker, max_age_ms=settings.message_max_age_ms)
     return Services(
         settings=settings,
         broker=broker,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from . import conversations
-from .console import out
+from .commands import conversations, dead, queues
+from .commands.console import out
 from .foundation.settings import SettingsError
 
 app = typer.Typer(
@@ -19,6 +19,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("recado"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version, and no more."
+        ),
+    ] = False,
+) -> None:
+    """Twilio webhooks in, AI replies out, and not one message lost between."""
 
 
 @app.command()
@@ -136,147 +156,8 @@ def doctor() -> None:
 
 app.add_typer(conversations.app, name="conversations")
 app.command()(conversations.say)
-
-
-queues = typer.Typer(help="Queues: what waits, runs, and died; pause them and resume them.")
-app.add_typer(queues, name="queues")
-
-
-@queues.callback(invoke_without_command=True)
-def queues_show(context: typer.Context) -> None:
-    """Show every queue, or pause or resume one."""
-    from actors.services import boot
-    from ops.tables import queue_table
-
-    if context.invoked_subcommand is None:
-        out.print(queue_table(boot().broker.backend.stats()))
-
-
-@queues.command("pause")
-def queues_pause(name: str) -> None:
-    """Stop handing out a queue's messages, in every process. They go on being accepted."""
-    from actors.services import boot
-
-    boot().broker.backend.pause(name)
-    out.print(f"{name} is paused: `recado queues resume {name}` ends that.")
-
-
-@queues.command("resume")
-def queues_resume(name: str) -> None:
-    """Hand out a paused queue's messages again."""
-    from actors.services import boot
-
-    boot().broker.backend.resume(name)
-    out.print(f"{name} runs.")
-
-
-@queues.command("move")
-def queues_move(
-    source: Annotated[str, typer.Option("--from", help="The engine to leave: sqlite or redis.")],
-    patience_s: Annotated[
-        float, typer.Option("--wait", help="Seconds that running messages may take to finish.")
-    ] = 60.0,
-) -> None:
-    """Move what is queued on another engine to the one that is set now. Conversations stay where they are."""
-    from actors.engines import queue_backend
-    from actors.services import boot
-    from ops.moving import StillRunning, move_messages, stop
-
-    settings, target = boot().settings, boot().broker.backend
-    if not target.capabilities.moves:
-        target.adopt([])  # which says why not, and what to do
-    if source not in {"sqlite", "redis"} or source == settings.queue_backend:
-        out.print(
-            f"QUEUE_BACKEND is {settings.queue_backend}: set it to the engine to go to, and name the one to "
-            "leave with --from."
-        )
-        raise typer.Exit(2)
-    if settings.conversations_on != source:
-        out.print(
-            "What is queued needs its conversations, which are not moved: set "
-            f"CONVERSATIONS_BACKEND={source} for the API, the workers and this command."
-        )
-        raise typer.Exit(2)
-    backend = queue_backend(settings, source)
-    try:
-        stop(backend, patience_s=patience_s)
-        moved = move_messages(backend, target, say=out.print)
-    except StillRunning as error:
-        out.print(str(error), markup=False)
-        raise typer.Exit(1) from error
-    out.print(f"{moved} message(s) are in {settings.queue_backend} now.")
-    backend.close()
-    target.close()
-
-
-dead = typer.Typer(help="Dead letters: look at them, run them again, or discard them.", no_args_is_help=True)
-app.add_typer(dead, name="dead")
-
-Queue = Annotated[str | None, typer.Option(help="Only of this queue.")]
-Actor = Annotated[str | None, typer.Option(help="Only of this actor.")]
-Ids = Annotated[list[str] | None, typer.Argument(help="Message ids.")]
-
-
-@dead.command("list")
-def dead_list(queue: Queue = None, actor: Actor = None, limit: int = 50) -> None:
-    """List dead letters, newest first."""
-    from actors.services import boot
-    from brokers.records import DeadLetterFilter
-    from ops.tables import dead_letter_table
-
-    which = DeadLetterFilter(queue=queue, actor=actor)
-    out.print(dead_letter_table(boot().broker.backend.dead_letters(which, limit=limit)))
-
-
-@dead.command("show")
-def dead_show(message_id: str) -> None:
-    """Show one dead letter, with its traceback."""
-    from actors.services import boot
-    from ops.tables import dead_letter_details
-
-    stored = boot().broker.backend.get(message_id)
-    if stored is None or stored.state != "dead":
-        out.print(f"There is no dead letter {message_id}.")
-        raise typer.Exit(1)
-    for name, value in dead_letter_details(stored):
-        out.print(f"{name:>12}  {value}", markup=False, highlight=False, soft_wrap=True)
-
-
-@dead.command("replay")
-def dead_replay(
-    message_ids: Ids = None,
-    every: Annotated[bool, typer.Option("--all")] = False,
-    queue: Queue = None,
-    actor: Actor = None,
-) -> None:
-    """Run dead letters again, with a fresh record: those named, or with --all every one that matches."""
-    from actors.services import boot
-    from ops.dead_letters import select
-
-    broker = boot().broker
-    ids = select(broker.backend, message_ids, every=every, queue=queue, actor=actor)
-    replayed = sum(broker.replay(message_id) for message_id in ids)
-    out.print(f"{replayed} of {len(ids)} replayed.")
-    broker.close()
-    raise typer.Exit(0 if replayed == len(ids) else 1)
-
-
-@dead.command("discard")
-def dead_discard(
-    message_ids: Ids = None,
-    every: Annotated[bool, typer.Option("--all")] = False,
-    queue: Queue = None,
-    actor: Actor = None,
-) -> None:
-    """Delete dead letters for good: those named, or with --all every one that matches."""
-    from actors.services import boot
-    from brokers.records import DeadLetterFilter
-    from ops.dead_letters import select
-
-    broker = boot().broker
-    ids = select(broker.backend, message_ids, every=every, queue=queue, actor=actor)
-    out.print(f"{broker.backend.discard(DeadLetterFilter(message_ids=ids))} discarded.")
-    broker.close()
+app.add_typer(dead.app, name="dead")
+app.add_typer(queues.app, name="queues")
 
 
 def main() -> None:

@@ -23,6 +23,9 @@ GROWTH_PER_S = 0.004
 #: The longest pause of all calls that one answer can ask for, in seconds. After it one call finds out more.
 LONGEST_PAUSE_S = 30.0
 
+#: No pause takes a larger share of a message's time: what it was to be answered with would be too late.
+LARGEST_SHARE = 0.1
+
 
 class CallLimit:
     """How many calls this process may have in flight, found out by what becomes of them.
@@ -32,11 +35,17 @@ class CallLimit:
 
     Parameters:
       most: how many at most.
+      max_age_ms: how old a message may be when it is answered, in milliseconds; None for no limit.
       clock: in seconds.
     """
 
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int, *, max_age_ms: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most = most
+        self._longest_pause_s = (
+            LONGEST_PAUSE_S if not max_age_ms else min(LONGEST_PAUSE_S, LARGEST_SHARE * max_age_ms / 1000)
+        )
         self._clock = clock
         self._limit = float(most)
         self._calls: set[object] = set()
@@ -68,7 +77,7 @@ class CallLimit:
         # The others in flight are not refused, or will say so themselves, and then fewer are left.
         self._limit = max(1.0, min(self._limit, LEFT * len(self._calls)))
         self._refused_s = self._clock()
-        pause_s = min((pause_ms or 0) / 1000, LONGEST_PAUSE_S)
+        pause_s = min((pause_ms or 0) / 1000, self._longest_pause_s)
         self._paused_until_s = max(self._paused_until_s, self._refused_s + pause_s)
 
     def _grow(self) -> None:

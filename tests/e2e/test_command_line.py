@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
 from llmock.pytest_plugin import LLMock
 
+from tests.fakes.twilio import FakeTwilio
 from tests.support.ports import free_port
 from tests.support.system import ADDRESS, SMS_ADDRESS, System
 from tests.support.waiting import eventually
@@ -190,7 +193,7 @@ def test_dead_letters_can_be_seen_replayed_and_discarded(front: System) -> None:
     assert "21211" in listed
     shown = front.run("dead", "show", first).stdout
     assert "NotSentEver" in shown
-    assert '"actor_name":"send_reply"' in shown, "the payload can be read"
+    assert '"actor_name": "send_reply"' in shown, "the payload can be read"
     assert re.search(r"died_at  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d$", shown, re.MULTILINE)
 
     assert front.run("dead", "replay", first).stdout == "1 of 1 replayed.\n"
@@ -215,8 +218,62 @@ def test_a_paused_queue_keeps_its_messages_until_it_is_resumed(front: System) ->
     assert len(front.twilio.sent_to(contact)) == 1
 
 
-def test_a_dead_letter_that_is_not_there_is_a_failure(front: System) -> None:
-    assert front.run("dead", "replay", "nothing").returncode == 1
+@pytest.mark.parametrize("command", ["replay", "discard", "show"])
+def test_a_dead_letter_that_is_not_there_is_a_failure(front: System, command: str) -> None:
+    ended = front.run("dead", command, "nothing")
+
+    assert ended.returncode == 1
+    assert ended.stderr == "There is no dead letter nothing.\n"
+
+
+def test_dead_letters_say_whom_they_are_about(front: System) -> None:
+    contact = front.contact()
+    front.twilio.refuse(400, 21211)
+    front.worker()
+    front.write("Cadê o meu pedido?", sender=contact)
+    front.settle()
+
+    assert contact in front.run("dead", "list").stdout
+    [letter] = json.loads(front.run("dead", "list", "--json").stdout)
+    assert (letter["contact"], letter["actor"]) == (contact, "send_reply")
+    assert json.loads(front.run("dead", "show", letter["message_id"], "--json").stdout)["queue"] == "replies"
+
+    refused = front.run("dead", "discard", "--all")
+    assert refused.returncode == 1
+    assert refused.stderr == "This would delete 1 dead letter(s) for good: say --yes.\n"
+    assert front.run("dead", "discard", "--all", "--yes").stdout == "1 discarded.\n"
+
+
+def test_a_queue_that_is_not_there_is_not_made_by_pausing_it(front: System) -> None:
+    for command in ("pause", "resume"):
+        ended = front.run("queues", command, "mesages")
+
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("There is no queue mesages. The queues are ")
+        assert "messages" in ended.stderr
+    assert "mesages" not in front.run("queues").stdout
+    queues = json.loads(front.run("queues", "--json").stdout)
+    assert "messages" in [queue["queue"] for queue in queues]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("queues",), ("dead", "list"), ("dead", "discard", "--all", "--yes"), ("conversations", "list")],
+)
+def test_looking_in_a_directory_where_nothing_runs_creates_nothing(
+    tmp_path: Path, twilio: FakeTwilio, command: tuple[str, ...]
+) -> None:
+    with System(tmp_path, twilio) as system:
+        before = sorted(tmp_path.rglob("*"))
+        ended = system.run(*command)
+
+        assert ended.returncode == 1
+        assert "nothing has run here yet" in ended.stderr
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_it_says_its_version(front: System) -> None:
+    assert front.run("--version").stdout.strip() == version("recado")
 
 
 def test_all_or_some_dead_letters_have_to_be_named(front: System) -> None:
@@ -267,6 +324,7 @@ def test_an_engine_that_is_away_is_a_message_and_no_traceback(
 ) -> None:
     system = make_system()
     (tmp_path / "broken.db").write_bytes(b"no database " * 1_000)
+    (tmp_path / "conversations.db").touch()
     away = {
         "sqlite": {"QUEUE_SQLITE_DB_PATH": str(tmp_path / "broken.db")},
         "redis": {"REDIS_URL": nowhere()},

@@ -103,6 +103,14 @@ def test_no_answer_stops_all_calls_for_long(limit: CallLimit, clock: Clock) -> N
     assert limit() == 45
 
 
+def test_no_pause_takes_much_of_a_messages_time(clock: Clock) -> None:
+    limit = CallLimit(100, max_age_ms=2_000, clock=clock)
+    refuse(limit, others=50, delay=86_400_000)
+    assert limit() == 0
+    clock.now_s += 0.2
+    assert limit() == 45
+
+
 @pytest.mark.parametrize("error", [ResponderUnavailable("500"), ResponderRefused("400"), ValueError()])
 def test_other_failures_change_nothing(limit: CallLimit, error: Exception) -> None:
     with pytest.raises(type(error)), limit.call():

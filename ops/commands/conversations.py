@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import json
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .console import out
+from .console import AsJson, failed, installed, out, print_json
 
 if TYPE_CHECKING:
     from actors.conversations.reader import Summary
@@ -22,7 +21,6 @@ Contact = Annotated[
     str, typer.Argument(help="The contact's number, or so much of it that it is the only one.")
 ]
 By = Annotated[str | None, typer.Option(help="Who you are, for others; your login name otherwise.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @app.command("list")
@@ -35,12 +33,11 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List conversations, those in which something was said last first."""
-    from actors.services import boot
-    from ops.tables import conversation_table
+    from .tables import conversation_table
 
-    found = boot().conversations.reader.conversations(mode=mode, limit=limit)
+    found = installed().conversations.reader.conversations(mode=mode, limit=limit)
     if as_json:
-        _print_json([summary._asdict() for summary in found])
+        print_json([summary._asdict() for summary in found])
     else:
         out.print(conversation_table(found))
 
@@ -48,13 +45,12 @@ def list_(
 @app.command()
 def show(contact: Contact, limit: int = 50, as_json: AsJson = False) -> None:
     """Show the end of a conversation."""
-    from actors.services import boot
-    from ops.tables import thread_table
+    from .tables import thread_table
 
     found = _find(contact)
-    thread = boot().conversations.reader.thread(found.conversation, limit=limit)
+    thread = installed().conversations.reader.thread(found.conversation, limit=limit)
     if as_json:
-        _print_json({**found._asdict(), "thread": [entry._asdict() for entry in thread]})
+        print_json({**found._asdict(), "thread": [entry._asdict() for entry in thread]})
     else:
         out.print(thread_table(found, thread))
 
@@ -68,7 +64,7 @@ def take(contact: Contact, by: By = None) -> None:
     try:
         people.take_over(found.conversation, by=by or getpass.getuser())
     except people.OptedOutContact as error:
-        raise _failed(str(error)) from error
+        raise failed(str(error)) from error
     out.print(
         f"You answer {found.contact} now. `recado conversations hand-back {contact}` ends that.", markup=False
     )
@@ -81,7 +77,7 @@ def hand_back(contact: Contact, by: By = None) -> None:
 
     found = _find(contact)
     if found.mode == "nobody":
-        raise _failed(f"{found.contact} has opted out: only they can undo that.")
+        raise failed(f"{found.contact} has opted out: only they can undo that.")
     people.hand_back(found.conversation, by=by or getpass.getuser())
     out.print(f"The assistant answers {found.contact}.", markup=False)
 
@@ -98,35 +94,23 @@ def say(
 ) -> None:
     """Say something to a contact who has written before. It is sent with the promises that an answer has."""
     from actors import people
-    from actors.services import boot
 
     found = _find(contact)
     try:
         people.say(found.conversation, text, by=by or getpass.getuser(), key=key, takes_over=take)
     except (people.OptedOutContact, ValueError) as error:
-        raise _failed(str(error)) from error
-    boot().broker.close()
+        raise failed(str(error)) from error
+    installed().broker.close()
     out.print(f"It is in the queue, and goes to {found.contact}.", markup=False)
 
 
 def _find(contact: str) -> Summary:
     """Return the one conversation of a contact, or end with the reason why there is no such one."""
-    from actors.services import boot
-
-    found = boot().conversations.reader.conversations(contact=contact, limit=10)
+    found = installed().conversations.reader.conversations(contact=contact, limit=10)
     exact = [summary for summary in found if summary.contact == contact]
     if len(exact) == 1 or len(found) == 1:
         return (exact or list(found))[0]
     if not found:
-        raise _failed(f"No contact's number has {contact!r} in it.")
+        raise failed(f"No contact's number has {contact!r} in it.")
     names = "\n".join(f"  {summary.contact} at {summary.address}" for summary in found)
-    raise _failed(f"{contact!r} is in several contacts' numbers:\n{names}")
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
-
-
-def _failed(why: str) -> typer.Exit:
-    typer.echo(why, err=True)
-    return typer.Exit(1)
+    raise failed(f"{contact!r} is in several contacts' numbers:\n{names}")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
-import ops.dead_letters
+import ops.commands.selection
 from brokers.sqlite import SQLiteBackend
-from ops.dead_letters import select
+from ops.commands.selection import select
 from tests.support.messages import buried
 
 
@@ -22,7 +22,7 @@ def test_some_have_to_be_named_or_all_and_not_both(tmp_path: Path) -> None:
 
 
 def test_all_that_match_are_found_over_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ops.dead_letters, "PAGE", 2)
+    monkeypatch.setattr(ops.commands.selection, "PAGE", 2)
     with closing(SQLiteBackend(tmp_path / "queue.db")) as backend:
         wanted = {buried(backend, actor="send_reply") for _ in range(5)}
         buried(backend, actor="another")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,7 +11,11 @@ from rich.table import Table
 
 from actors.conversations.reader import Summary, ThreadEntry
 from actors.reply import REPLY_STATES
+from actors.subject import Subject
 from brokers.records import QueueStats, StoredMessage
+
+#: So much of a text is shown where there is a line for it, in characters.
+MOST_SHOWN = 160
 
 
 def queue_table(stats: Sequence[QueueStats]) -> Table:
@@ -27,39 +32,41 @@ def queue_table(stats: Sequence[QueueStats]) -> Table:
     return table
 
 
-def dead_letter_table(letters: Sequence[StoredMessage]) -> Table:
-    """Dead letters, a line each."""
-    table = Table(title="Dead letters")
-    table.add_column("id", overflow="fold", min_width=36)  # whole, to be pasted into the next command
-    for heading in ("queue", "actor", "reason", "died (UTC)", "error"):
-        table.add_column(heading)
-    for letter in letters:
-        last_line = (letter.last_error or "").strip().rpartition("\n")[2]
-        table.add_row(
-            letter.message_id,
-            letter.queue,
-            letter.actor,
-            letter.reason,
-            _utc(letter.died_at),
-            last_line,
-        )
-    return table
+def dead_letter_lines(letter: StoredMessage, subject: Subject | None) -> list[str]:
+    """One dead letter in a few lines: its id whole, to be pasted into the next command."""
+    last_line = (letter.last_error or "").strip().rpartition("\n")[2]
+    lines = [
+        letter.message_id,
+        f"  {_utc(letter.died_at)} UTC, queue {letter.queue}, {letter.actor}: {letter.reason}",
+        f"  {last_line}",
+    ]
+    if subject is not None:
+        lines.insert(1, f"  {subject.contact}: {_short(subject.text)}")
+    return lines
 
 
 def dead_letter_details(letter: StoredMessage) -> list[tuple[str, str]]:
     """All that is known of one dead letter, by name."""
     times = {"enqueued_at", "due_at", "died_at"}
     return [
-        (
-            name,
-            _utc(value)
-            if name in times
-            else value.decode(errors="replace")
-            if name == "payload"
-            else str(value),
-        )
+        (name, _utc(value) if name in times else _payload(value) if name == "payload" else str(value))
         for name, value in letter._asdict().items()
     ]
+
+
+def _payload(payload: bytes) -> str:
+    """Write a payload as people read it. Its traceback is left out: `last_error` is the same."""
+    try:
+        message = json.loads(payload)
+        message.get("options", {}).pop("traceback", None)
+        return json.dumps(message, ensure_ascii=False, indent=1)
+    except (ValueError, AttributeError, RecursionError):  # any program may have enqueued it
+        return payload.decode(errors="replace")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 1] + "…"
 
 
 def conversation_table(summaries: Sequence[Summary]) -> Table:

@@ -1,0 +1,56 @@
+"""Tells whom a queue message is about, and what was said: for people who have to decide about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .channels import InvalidMessage
+from .keys import ConversationKey
+from .services import UnknownChannel, services
+
+
+class Subject(NamedTuple):
+    """What a queue message is about."""
+
+    contact: str  # their address
+    text: str  # what the contact wrote, or what was to be sent to them
+
+
+def subject_of(payload: bytes) -> Subject | None:
+    """Return what a queue message is about; None where it is of no actor of ours, or cannot be read.
+
+    Parameters:
+      payload: of the queue message, whatever is in it.
+    """
+    try:
+        message = json.loads(payload)
+        return _subject(message["actor_name"], message["args"], message["kwargs"])
+    except (ValueError, TypeError, LookupError, RecursionError, UnknownChannel, InvalidMessage):
+        return None  # any program may have enqueued it
+
+
+def _subject(actor: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Subject | None:
+    match actor:
+        case "process_ai_response":
+            return _inbound(*args, **kwargs)
+        case "apologise":
+            return _inbound(*args[0]["args"], **args[0]["kwargs"])
+        case "send_reply" | "reconcile_reply":
+            return _reply(args[0])
+        case "give_up_on_reply":
+            return _reply(args[0]["args"][0])
+        case "say_by_hand":
+            return Subject(ConversationKey.read(args[0]).contact, args[2])
+    return None
+
+
+def _inbound(payload: Mapping[str, Any], channel: str = "twilio") -> Subject:
+    inbound = services().channel(channel).read(payload)
+    return Subject(inbound.contact.address, inbound.text)
+
+
+def _reply(reply_id: str) -> Subject | None:
+    reply = services().conversations.reply(reply_id)
+    return None if reply is None else Subject(reply.contact, reply.body)
