@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from dramatiq import Middleware
 from prometheus_client import REGISTRY
 
@@ -18,9 +19,10 @@ from brokers.backend import QueueBackend
 from brokers.durable import DurableBroker
 from brokers.elastic_threads import ElasticThreads
 from brokers.middleware import AgeLimit, Metrics, Retries, TimeLimit, default_middleware
+from ops.foundation.dotenv_check import misspelt
 from ops.foundation.logging import configure_logging
 from ops.foundation.metrics import keep_metrics_in
-from ops.foundation.settings import Settings, SettingsError, load_settings
+from ops.foundation.settings import DOTENV, Settings, SettingsError, load_settings
 from ops.foundation.tracing import configure_tracing
 
 from . import spans
@@ -33,6 +35,8 @@ from .exposition import Exposition
 from .hold_policy import HoldPolicy
 from .responders import Asked, Asking, CallLimit, EchoResponder, LimitedResponder, ObservedResponder
 from .startup import Startup
+
+logger = structlog.get_logger(__name__)
 
 #: The queues whose actors wait for the model, and for the channel. Each has threads of its own, so that
 #: neither keeps the other, or an actor of one's own, waiting.
@@ -131,6 +135,8 @@ def boot() -> Services:
     """
     settings = load_settings()
     configure_logging(settings)
+    for name, meant in misspelt(Path(DOTENV), {name.upper() for name in Settings.model_fields}):
+        logger.warning("a line of .env has no effect: there is no such setting", name=name, meant=meant)
     configure_tracing(settings)
     return services()
 

@@ -275,7 +275,6 @@ def keep_running() -> int:
     directory.mkdir(exist_ok=True)
     auth_token = "recado-development"  # noqa: S105  known to all, for a server on loopback
     settings = {**_settings(8000, auth_token), "PUBLIC_BASE_URL": "http://127.0.0.1:8000"}
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Processes(directory, settings) as processes:
         try:
             demo = _start(processes, 8000, auth_token)
@@ -311,6 +310,8 @@ def _show_replies(demo: Demo) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Show Recado at work.")
     parser.add_argument("--keep-running", action="store_true", help="keep the system up until Ctrl-C")
+    for number in (signal.SIGTERM, signal.SIGHUP):  # and what was started is stopped
+        signal.signal(number, lambda *_: sys.exit(0))
     return keep_running() if parser.parse_args().keep_running else run_demo()
 
 

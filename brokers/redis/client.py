@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # The first connection of a process would import the two that are not used here. When the process forks while
-# a thread of it imports them, the child inherits the lock of that import, and no thread that could release it:
-# at its own first connection the child would wait for that lock for ever.
+# a thread of it imports them, the child inherits the lock of that import, and no thread that could release
+# it: at its own first connection the child would wait for that lock for ever.
 import email.parser  # noqa: F401
 import encodings.idna  # noqa: F401
 import logging

@@ -28,6 +28,9 @@ Milliseconds = Annotated[int, Field(ge=0)]
 #: The bounds of the number of threads in one worker process. A number beyond them is taken for a mistake.
 MIN_WORKER_THREADS, MAX_WORKER_THREADS = 1, 4096
 
+#: The file beside the environment, in the current directory.
+DOTENV = ".env"
+
 #: The most calls of one kind that one process has in flight: one connection each.
 MAX_CALLS = 1000
 
@@ -40,7 +43,7 @@ class Settings(BaseSettings):
     """All settings. Each field's environment variable is its name in capitals."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=DOTENV,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -612,6 +615,9 @@ def load_settings(*, serving: bool = False) -> Settings:
         return kind()
     except ValidationError as error:
         raise SettingsError(_listed(_all_problems(kind, error))) from None
+    except UnicodeDecodeError as error:
+        problem = f"{DOTENV} is no UTF-8 text: {error.reason} at byte {error.start}. Save it as UTF-8"
+        raise SettingsError(_listed([problem])) from None
 
 
 def _all_problems(kind: type[Settings], error: ValidationError) -> list[str]:

@@ -66,6 +66,30 @@ def test_a_queue_that_no_actor_is_declared_on_is_refused(make_system: MakeSystem
     assert "Traceback" not in ended.stderr
 
 
+def test_a_misspelt_line_of_the_file_of_settings_is_warned_of(
+    make_system: MakeSystem, tmp_path: Path
+) -> None:
+    system = make_system()
+    (tmp_path / ".env").write_text("REPLY_GATHR_MS=10\nPOSTGRES_PASSWORD=x\n")
+
+    worker = system.worker()
+
+    assert "there is no such setting" in worker.log
+    assert "REPLY_GATHER_MS" in worker.log
+    assert "POSTGRES_PASSWORD" not in worker.log
+
+
+def test_a_file_of_settings_that_is_no_utf_8_is_named(make_system: MakeSystem, tmp_path: Path) -> None:
+    system = make_system()
+    (tmp_path / ".env").write_bytes("OPT_OUT_TEXT=Até\n".encode("latin-1"))
+
+    ended = system.run("worker")
+
+    assert ended.returncode == 2
+    assert ".env is no UTF-8 text" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_every_missing_setting_is_named_at_once(make_system: MakeSystem) -> None:
     system = make_system(AI_PROVIDER="openai", TWILIO_AUTH_TOKEN="", PUBLIC_BASE_URL="")
 
