@@ -75,10 +75,10 @@ class Metrics:
         self.hand_overs = Counter(
             "recado_hand_overs_total",
             "Conversations given to a person, by who asked for that: the contact by a keyword, the "
-            "responder, or an operator who took over.",
+            "responder, an operator who took over, or a limit.",
             ["asked_by"],
         )
-        for asked_by in ("contact", "responder", "operator"):
+        for asked_by in ("contact", "responder", "operator", "limit"):
             self.hand_overs.labels(asked_by)
         self.worker_heartbeat = Gauge(
             "recado_worker_heartbeat_timestamp_seconds",

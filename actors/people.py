@@ -81,7 +81,7 @@ def note_hand_over(conversation: str, why: str, *, asked_by: str) -> None:
     Parameters:
       conversation: its key.
       why: for that person.
-      asked_by: for the metrics: `contact`, `responder` or `operator`.
+      asked_by: for the metrics: `contact`, `responder`, `operator`, or a `limit`.
     """
     services().conversations.set_mode(conversation, "person", why)
     count_hand_over(why, asked_by=asked_by)

@@ -23,7 +23,8 @@ from .deliveries import send_next_reply
 from .hold_policy import Uncertain
 from .keys import ConversationKey, with_message_id
 from .keywords import heed
-from .people import count_hand_over, hand_back_if_silent
+from .limits import over_a_limit
+from .people import count_hand_over, hand_back_if_silent, note_hand_over
 from .reply import ReplyKind
 from .responders import ResponderRefused
 from .services import services
@@ -59,8 +60,8 @@ def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> Non
     hold = _hold(inbound)
     if hold is None:
         return
-    if inbound.takes_no_answer:
-        logger.info("recorded and not answered: its sender takes no answer")
+    if inbound.takes_no_answer or services().is_blocked(inbound.contact.address):
+        logger.info("recorded and not answered: its sender takes no answer, or is blocked")
         _answer_until_caught_up(hold, _keep_silent)
     elif not _waits_for_the_rest_of_a_burst():
         _answer_until_caught_up(hold, _answer_with_the_responder)
@@ -81,7 +82,8 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     inbound = services().channel(*message["args"][1:], **message["kwargs"]).read(message["args"][0])
     bind_contact(inbound.contact.address, message_sid=inbound.external_id)
     _record_inbound(inbound, received_at=message["message_timestamp"])
-    takes_fallback = not (inbound.takes_no_answer or inbound.keyword)
+    is_blocked = services().is_blocked(inbound.contact.address)
+    takes_fallback = not (inbound.takes_no_answer or inbound.keyword or is_blocked)
     has_fallback = services().settings.reply_fallback_text is not None and takes_fallback
     if not has_fallback:
         services().conversations.quarantine(inbound)
@@ -212,6 +214,10 @@ def _assistant_answers(hold: Hold, turn: Turn) -> bool:
 
 
 def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
+    if (why := over_a_limit(hold, turn)) is not None:
+        note_hand_over(hold.conversation, why, asked_by="limit")
+        _keep_silent(hold, turn)
+        return
     channel = services().channel(turn.channel)
     conversation = as_conversation(hold, turn, channel)
     with waiting():

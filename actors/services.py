@@ -69,6 +69,12 @@ class Services:
     calls_limit: CallLimit
     channels: Mapping[str, Channel]
 
+    def is_blocked(self, contact: str) -> bool:
+        """Return whether a contact is never answered. In a channel with a name before the number, too."""
+        return bool(self.settings.blocked_addresses) and contact.rpartition(":")[2] in {
+            address.rpartition(":")[2] for address in _listed(self.settings.blocked_addresses)
+        }
+
     def channel(self, channel: str = "twilio") -> Channel:
         """Return a channel by its name.
 

@@ -125,6 +125,9 @@ class RedisConversationStore:
     def hand_back(self, conversation: str, *, silent_since: int) -> bool:
         return self._scripts.change(scripts.HAND_BACK, conversation, silent_since, read=_is_one)
 
+    def answers_since(self, conversation: str, since: int) -> tuple[int, int]:
+        return self._scripts.ask(scripts.ANSWERS_SINCE, conversation, since, read=_counts)
+
     def mode(self, conversation: str) -> Mode:
         return self._scripts.ask(scripts.MODE, conversation, read=_mode)
 
@@ -191,6 +194,11 @@ def _nothing(_: Any) -> None:
 
 def _is_one(answer: int | bytes) -> bool:
     return int(answer) == 1
+
+
+def _counts(answer: list[int]) -> tuple[int, int]:
+    answers, tokens = answer
+    return answers, tokens
 
 
 def _mode(value: bytes) -> Mode:

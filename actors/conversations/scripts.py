@@ -23,6 +23,7 @@ def _rules() -> str:
 _load = partial(scripts.load, directory=Path(__file__).with_name("lua"), rules=_rules())
 
 ANSWER = _load("show", "answer")
+ANSWERS_SINCE = _load("answers_since")
 APPEND = _load("append")
 BEGIN_SENDING = _load("show", "begin_sending")
 CONVERSATION_OF = _load("conversation_of")

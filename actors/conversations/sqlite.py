@@ -202,6 +202,10 @@ class SQLiteConversationStore:
 
         return self._database.write(apply)
 
+    def answers_since(self, conversation: str, since: int) -> tuple[int, int]:
+        answers, tokens = self._read_one(statements.ANSWERS_SINCE, (conversation, since))
+        return answers, tokens
+
     def mode(self, conversation: str) -> Mode:
         row = self._read_one(statements.MODE, (conversation,))
         mode: Mode = "assistant" if row is None else row[0]

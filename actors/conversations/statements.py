@@ -170,6 +170,13 @@ HAND_BACK = """
 UPDATE conversation SET mode = 'assistant', mode_reason = '' WHERE key = ? AND mode = 'person' AND mode_at < ?
 """
 
+#: How many answers, and what they cost. The assistant's latest thousand are looked at.
+ANSWERS_SINCE = """
+SELECT count(*), coalesce(sum(tokens), 0) FROM (
+    SELECT kind, tokens, written_at FROM reply WHERE conversation = ? ORDER BY id DESC LIMIT 1000
+) WHERE written_at >= ? AND kind IN ('answer', 'hand_over')
+"""
+
 #: Note that a person took part.
 TAKE_PART = "UPDATE conversation SET mode_at = ? WHERE key = ?"
 

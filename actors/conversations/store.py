@@ -162,6 +162,15 @@ class ConversationStore(Protocol):
         """
         ...
 
+    def answers_since(self, conversation: str, since: int) -> tuple[int, int]:
+        """Return how many answers the assistant wrote since then, of its latest thousand, and their tokens.
+
+        Parameters:
+          conversation: its key.
+          since: in milliseconds since the epoch.
+        """
+        ...
+
     def mode(self, conversation: str) -> Mode:
         """Return who answers in a conversation."""
         ...

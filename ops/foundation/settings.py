@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -210,6 +211,19 @@ class Settings(BaseSettings):
     hand_back_after_hours: PositiveFloat | None = Field(
         24.0,
         description="the assistant answers again when no person took part for so many hours; empty: never",
+    )
+    blocked_addresses: str = Field(
+        "",
+        description="contacts whose messages are recorded and never answered, numbers separated by commas",
+    )
+    contact_replies_per_hour: PositiveInt | None = Field(
+        60, description="replies that one contact gets in an hour; then a person answers; empty: no limit"
+    )
+    contact_tokens_per_day: PositiveInt | None = Field(
+        300_000, description="tokens that one contact's answers may cost in a day, likewise; empty: no limit"
+    )
+    contact_same_text_limit: NonNegativeInt = Field(
+        5, description="the same text more often than this in a row: a person answers; 0: no limit"
     )
     reply_unknown_policy: Literal["at_most_once", "resend"] = Field(
         "at_most_once", description="for a reply of which Twilio does not know whether it was sent"

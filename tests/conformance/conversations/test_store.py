@@ -752,3 +752,15 @@ def test_conversations_are_found_by_who_answers(store: ConversationStore) -> Non
     [summary] = store.reader.conversations(mode="person")
     assert summary.conversation == CONVERSATION
     assert store.reader.conversations(mode="assistant") == []
+
+
+def test_answers_of_the_assistant_are_counted_with_their_tokens(store: ConversationStore) -> None:
+    for kind, tokens in (("answer", 10), ("answer", None), ("hand_over", 5), ("fallback", None)):
+        append(store, inbound("Oi"))
+        hold = held(store)
+        store.answer(hold, store.turn(hold, history_limit=5), "A", kind=kind, tokens=tokens)  # type: ignore[arg-type]
+    store.write(CONVERSATION, "by-hand", "Oi", kind="person", written_by="Ana")
+
+    assert store.answers_since(CONVERSATION, 0) == (3, 15)
+    assert store.answers_since(CONVERSATION, 10**15) == (0, 0)
+    assert store.answers_since("no|such|conversation", 0) == (0, 0)

@@ -171,7 +171,7 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             channels={"twilio": channel},
         )
         opened.append(services)
-        for module in ("deliveries", "keywords", "opt_outs", "people", "snooze", "replies"):
+        for module in ("deliveries", "keywords", "limits", "opt_outs", "people", "snooze", "replies"):
             monkeypatch.setattr(f"actors.{module}.services", lambda: services)
         return World(services, responder, channel)
 
