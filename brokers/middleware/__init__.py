@@ -9,6 +9,7 @@ that variable when a process boots.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,12 @@ def __getattr__(name: str) -> Any:
         from .metrics import Metrics  # noqa: PLC0415
 
         return Metrics
-    raise AttributeError(name)
+    if name == "stack":
+        warnings.warn(
+            "brokers.middleware.stack is called default_middleware now", DeprecationWarning, stacklevel=2
+        )
+        return default_middleware
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = ["AgeLimit", "Metrics", "Retries", "TimeLimit", "default_middleware"]

@@ -62,3 +62,11 @@ def test_metrics_are_there_for_those_who_want_them() -> None:
     from brokers.middleware.metrics import Metrics as TheSame
 
     assert Metrics is TheSame
+
+
+def test_the_old_name_of_the_middleware_goes_on_working_with_a_warning() -> None:
+    import brokers.middleware
+
+    with pytest.warns(DeprecationWarning, match="default_middleware"):
+        stack = brokers.middleware.stack
+    assert stack is brokers.middleware.default_middleware
