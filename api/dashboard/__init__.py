@@ -14,16 +14,16 @@ from brokers.spool import SpooledBackend
 
 from ..supervision import Supervisor
 from .access import Access
-from .audit import AuditLog
+from .audit_log import AuditLog
+from .context import DashboardContext
 from .csrf import Csrf
-from .desk import Desk
-from .events import Streams
-from .measures import Collects
+from .event_streams import EventStreams
+from .metric_source import MetricSource
 from .routes import Routes
 from .sessions import Sessions
+from .sign_in import SignInPage
 from .sign_outs import SignOuts
-from .signing_in import SigningIn
-from .watch import Watch
+from .status_sampler import StatusSampler
 
 #: How many pages may wait for the engine at a time. Threads of their own: webhooks never wait for pages.
 THREADS = 8
@@ -34,22 +34,22 @@ class Dashboard:
     """The application to mount at /dashboard, and what has to be started and ended with the API."""
 
     app: Starlette
-    desk: Desk
+    context: DashboardContext
     sign_outs: SignOuts
 
     def start(self) -> None:
         """Begin to look at the queues: charts want a history."""
-        self.desk.watch.start()
+        self.context.sampler.start()
 
     def drain(self) -> None:
         """The server is about to end: it would wait for open streams."""
-        self.desk.streams.close()
+        self.context.streams.close()
 
     def close(self) -> None:
-        self.desk.streams.close()
-        self.desk.watch.close()
-        self.desk.threads.shutdown()
-        self.desk.audit.close()
+        self.context.streams.close()
+        self.context.sampler.close()
+        self.context.threads.shutdown()
+        self.context.audit.close()
         self.sign_outs.close()
 
 
@@ -61,7 +61,7 @@ def dashboard(
     checks: Checks | None = None,
     spool: SpooledBackend | None = None,
     supervisor: Supervisor | None = None,
-    metrics: Collects | None = None,
+    metrics: MetricSource | None = None,
 ) -> Dashboard:
     """Build the dashboard.
 
@@ -76,12 +76,12 @@ def dashboard(
     """
     settings = parts.settings
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recado-dashboard")
-    desk = Desk(
+    context = DashboardContext(
         settings=settings,
         broker=parts.broker,
         conversations=parts.conversations,
-        counts=counts,
-        watch=Watch(
+        cached_stats=counts,
+        sampler=StatusSampler(
             parts.broker.backend,
             counts,
             costly=parts.broker.backend.capabilities.costs,
@@ -91,7 +91,7 @@ def dashboard(
             metrics=metrics,
         ),
         audit=audit,
-        streams=Streams(threads),
+        streams=EventStreams(threads),
         threads=threads,
     )
     sign_outs = SignOuts(settings.dashboard_audit_path)
@@ -99,8 +99,8 @@ def dashboard(
     access = Access(settings, sessions)
     csrf = Csrf(sessions, settings.public_base_url)
     https_only = (settings.public_base_url or "").startswith("https://")
-    signing_in = SigningIn(access, sessions, csrf, desk.audit, https_only=https_only)
-    return Dashboard(Routes(desk, access, csrf, signing_in).app(), desk, sign_outs)
+    sign_in_page = SignInPage(access, sessions, csrf, context.audit, https_only=https_only)
+    return Dashboard(Routes(context, access, csrf, sign_in_page).app(), context, sign_outs)
 
 
 __all__ = ["AuditLog", "Dashboard", "dashboard"]

@@ -1,4 +1,4 @@
-"""Decides which requests may look, and which may act. Closed, unless something says otherwise."""
+"""Decides which requests may look, and which may act. AccessDenied, unless something says otherwise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class User:
     """Names a user of the dashboard.
 
     Attributes:
@@ -40,15 +40,15 @@ class Visitor:
     signed_in: bool = False
 
     @property
-    def may_act(self) -> bool:
+    def is_operator(self) -> bool:
         return self.role == "operator"
 
 
-class SignInFirst(Exception):
+class SignInRequired(Exception):
     """Refuses a request without a session: a password would open the dashboard."""
 
 
-class Closed(Exception):
+class AccessDenied(Exception):
     """Refuses a request that no password would help. The text says how to open the dashboard.
 
     Attributes:
@@ -58,14 +58,14 @@ class Closed(Exception):
     status = 403
 
 
-class NotReadable(Closed):
+class SessionsUnreadable(AccessDenied):
     """Refuses a request because the file of ended sessions has not been read yet, and cannot be."""
 
     status = 503
 
 
 class Access:
-    """Decides which visitor a request is from.
+    """Decides which user a request is from.
 
     Parameters:
       settings: the passwords, or the header and from whom it is believed.
@@ -86,36 +86,36 @@ class Access:
     def has_passwords(self) -> bool:
         return self._operator is not None or self._viewer is not None
 
-    def visitor(self, request: HTTPConnection) -> Visitor:
-        """Return the visitor that a request is from. It may wait for a file.
+    def user(self, request: HTTPConnection) -> User:
+        """Return the user that a request is from. It may wait for a file.
 
         Raises:
-          SignInFirst: somebody who has to sign in.
-          Closed: somebody who may not look at all.
-          NotReadable: a password is set, and the sessions that were ended are not known.
+          SignInRequired: somebody who has to sign in.
+          AccessDenied: somebody who may not look at all.
+          SessionsUnreadable: a password is set, and the sessions that were ended are not known.
         """
         if self._header is not None and (user := self._named_by_a_proxy(request)) is not None:
             is_operator = not self._operators or user in self._operators
-            return Visitor(user, "operator" if is_operator else "viewer")
+            return User(user, "operator" if is_operator else "viewer")
         if self.has_passwords:
             try:
                 session = self._sessions.read(request.cookies.get(SESSION_COOKIE, ""))
             except EngineError as error:
-                raise NotReadable(
+                raise SessionsUnreadable(
                     f"The sessions that were ended cannot be read, so no cookie is accepted: {error}. "
                     "Repair DASHBOARD_AUDIT_PATH as docs/operations.md says. Meanwhile `recado queues` and "
                     "`recado dead` work."
                 ) from error
             if session is None:
-                raise SignInFirst
-            return Visitor(session.role, session.role, signed_in=True)
+                raise SignInRequired
+            return User(session.role, session.role, signed_in=True)
         if self._header is not None:
-            raise Closed(
+            raise AccessDenied(
                 f"Come through the proxy that signs users in: this request has no header {self._header}, or "
                 "did not come from an address in DASHBOARD_TRUSTED_PROXIES."
             )
         self._check_that_it_is_local(request)
-        return Visitor("local", "operator")
+        return User("local", "operator")
 
     def role_of(self, password: str) -> Role | None:
         """Return the role of a password. It is compared with both, whatever the first comparison says."""
@@ -143,14 +143,14 @@ class Access:
 
     def _check_that_it_is_local(self, request: HTTPConnection) -> None:
         if not is_direct(request):
-            raise Closed(
+            raise AccessDenied(
                 "No password is set, so the dashboard answers only browsers on the machine that the API runs "
                 "on, and directly. To open it to others, set DASHBOARD_PASSWORD, or DASHBOARD_AUTH_HEADER "
                 "behind a proxy that signs users in."
             )
         host = _hostname(request.headers.get("host", ""))
         if host not in self._own_hosts and not _is_in(host, _LOOPBACK):
-            raise Closed(
+            raise AccessDenied(
                 f"No password is set, and the address {host!r} may be anybody's that was made to lead here. "
                 "Open http://localhost, with the API's port, instead."
             )

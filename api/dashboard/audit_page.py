@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from .desk import Desk
-from .visits import PAGE, Visit
+from .context import DashboardContext
+from .page_request import PAGE, PageRequest
 
 
-def audit(desk: Desk, visit: Visit) -> Response:
-    start = visit.number("from")
-    entries = desk.audit.list(limit=PAGE + 1, offset=start)
-    return desk.page(
-        visit, "audit.html", active="audit", entries=entries[:PAGE], start=start, at_end=len(entries) <= PAGE
+def audit(context: DashboardContext, request: PageRequest) -> Response:
+    start = request.number("from")
+    entries = context.audit.list(limit=PAGE + 1, offset=start)
+    return context.render_page(
+        request,
+        "audit.html",
+        active="audit",
+        entries=entries[:PAGE],
+        start=start,
+        at_end=len(entries) <= PAGE,
     )

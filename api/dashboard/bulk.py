@@ -6,8 +6,8 @@ import time
 
 from brokers.records import DeadLetterFilter
 
-from .audit import Entry
-from .desk import Desk
+from .audit_log import AuditEntry
+from .context import DashboardContext
 
 #: How long one request may work, in seconds. A replay is a commit of its own.
 BUDGET_S = 0.3
@@ -17,7 +17,7 @@ BUDGET_S = 0.3
 STEP = 100
 
 
-def go_on(desk: Desk, entry: Entry) -> Entry:
+def go_on(context: DashboardContext, entry: AuditEntry) -> AuditEntry:
     """Do more of what an entry of the audit log says; return the entry as it is then.
 
     What was discarded or replayed is gone from the list, so the next are always at its head, after those that
@@ -28,22 +28,22 @@ def go_on(desk: Desk, entry: Entry) -> Entry:
     until = time.monotonic() + BUDGET_S
     failed = entry.failed
     while time.monotonic() < until:
-        letters = desk.backend.dead_letters(which, limit=STEP, offset=failed)
+        letters = context.backend.dead_letters(which, limit=STEP, offset=failed)
         ids = [letter.message_id for letter in letters]
-        done = act(desk, ids) if ids else 0
+        done = act(context, ids) if ids else 0
         failed += len(ids) - done
         at_end = len(ids) < STEP
-        desk.audit.count(
+        context.audit.record_progress(
             entry.entry_id, done=done, failed=len(ids) - done, outcome="done" if at_end else "begun"
         )
         if at_end:
             break
-    return desk.audit.get(entry.entry_id) or entry
+    return context.audit.get(entry.entry_id) or entry
 
 
-def _replay(desk: Desk, ids: list[str]) -> int:
-    return sum(desk.broker.replay(message_id) for message_id in ids)
+def _replay(context: DashboardContext, ids: list[str]) -> int:
+    return sum(context.broker.replay(message_id) for message_id in ids)
 
 
-def _discard(desk: Desk, ids: list[str]) -> int:
-    return desk.backend.discard(DeadLetterFilter(message_ids=ids))
+def _discard(context: DashboardContext, ids: list[str]) -> int:
+    return context.backend.discard(DeadLetterFilter(message_ids=ids))

@@ -9,67 +9,67 @@ from starlette.responses import Response
 
 from actors.conversations import Summary
 
-from .desk import Desk
-from .events import Event
+from .context import DashboardContext
+from .event_streams import StreamEvent
 from .masking import SEPARATORS
 from .overview import common_events
+from .page_request import PAGE, NotAllowed, NotFound, PageRequest
 from .render import part
-from .visits import PAGE, NotAllowed, NotFound, Visit
 
 #: How much of a conversation's end is shown at first, and at most.
 SHOWN, MOST_SHOWN = 100, 10_000
 
 
-def conversations(desk: Desk, visit: Visit) -> Response:
-    contact = _contact(visit)
-    start = visit.number("from")
-    found = desk.conversations.reader.conversations(contact=contact or None, limit=PAGE + 1, offset=start)
-    return desk.page(
-        visit,
+def conversations(context: DashboardContext, request: PageRequest) -> Response:
+    contact = _contact(request)
+    start = request.number("from")
+    found = context.conversations.reader.conversations(contact=contact or None, limit=PAGE + 1, offset=start)
+    return context.render_page(
+        request,
         "conversations.html",
         active="conversations",
         summaries=found[:PAGE],
-        contact=visit.get("contact"),
+        contact=request.get("contact"),
         start=start,
         at_end=len(found) <= PAGE,
     )
 
 
-def conversation(desk: Desk, visit: Visit) -> Response:
-    return _show(desk, visit, reveal=False)
+def conversation(context: DashboardContext, request: PageRequest) -> Response:
+    return _show(context, request, reveal=False)
 
 
-def reveal(desk: Desk, visit: Visit) -> Response:
+def reveal(context: DashboardContext, request: PageRequest) -> Response:
     """The conversation with its numbers, in the answer to a POST."""
-    entry = desk.acting(visit, "reveal conversation", visit.parts["message_id"])
-    answer = _show(desk, visit, reveal=True)
-    desk.audit.count(entry, done=1, outcome="done")
+    entry = context.record_action(request, "reveal conversation", request.parts["message_id"])
+    answer = _show(context, request, reveal=True)
+    context.audit.record_progress(entry, done=1, outcome="done")
     return answer
 
 
-def events(desk: Desk, message_id: str) -> list[Event]:
+def events(context: DashboardContext, message_id: str) -> list[StreamEvent]:
     """What changes on the page of a conversation."""
-    thread = part("parts/thread.html", **_thread(desk, message_id, SHOWN), revealed=False)
-    return [*common_events(desk, desk.watch.facts()), ("thread", thread)]
+    thread = part("parts/thread.html", **_thread(context, message_id, SHOWN), revealed=False)
+    return [*common_events(context, context.sampler.snapshot()), ("thread", thread)]
 
 
-def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
-    message_id = visit.parts["message_id"]
-    shown = visit.number("show", SHOWN, most=MOST_SHOWN) or SHOWN
+def _show(context: DashboardContext, request: PageRequest, *, reveal: bool) -> Response:
+    message_id = request.parts["message_id"]
+    shown = request.number("show", SHOWN, most=MOST_SHOWN) or SHOWN
     is_live = not reveal and shown == SHOWN
-    return desk.page(
-        visit,
+    return context.render_page(
+        request,
         "conversation.html",
         active="conversations",
         live=f"of=conversation&id={message_id}" if is_live else "",
         revealed=reveal,
-        **_thread(desk, message_id, shown),
+        **_thread(context, message_id, shown),
     )
 
 
-def _thread(desk: Desk, message_id: str, shown: int) -> dict[str, Any]:
-    summary = _summary(desk, message_id)
-    thread = desk.conversations.reader.thread(summary.conversation, limit=shown + 1)
+def _thread(context: DashboardContext, message_id: str, shown: int) -> dict[str, Any]:
+    summary = _summary(context, message_id)
+    thread = context.conversations.reader.thread(summary.conversation, limit=shown + 1)
     return {
         "summary": summary,
         "message_id": message_id,
@@ -79,22 +79,22 @@ def _thread(desk: Desk, message_id: str, shown: int) -> dict[str, Any]:
     }
 
 
-def _summary(desk: Desk, message_id: str) -> Summary:
-    key = desk.conversations.reader.conversation_of(message_id)
-    summary = None if key is None else desk.conversations.reader.summary(key)
+def _summary(context: DashboardContext, message_id: str) -> Summary:
+    key = context.conversations.reader.conversation_of(message_id)
+    summary = None if key is None else context.conversations.reader.summary(key)
     if summary is None:
         raise NotFound(f"There is no conversation with the message {message_id}.")
     return summary
 
 
-def _contact(visit: Visit) -> str:
+def _contact(request: PageRequest) -> str:
     """What is searched for, as addresses are written: without what people put between digits.
 
     Raises:
       NotAllowed: a viewer searches, and so could find out a number that is masked.
     """
-    wanted = visit.get("contact")
-    if wanted and not visit.visitor.may_act:
+    wanted = request.get("contact")
+    if wanted and not request.user.is_operator:
         raise NotAllowed("Viewers cannot search for contacts: that would tell them masked numbers.")
     is_number = re.fullmatch(rf"[\d+{SEPARATORS}]+", wanted) is not None
     return re.sub(rf"[{SEPARATORS}]", "", wanted) if is_number else wanted

@@ -15,7 +15,7 @@ from .sessions import Sessions
 BROWSER_COOKIE = "recado_browser"
 
 
-class NotFromHere(Exception):
+class CsrfError(Exception):
     """The request did not come from a page of the dashboard."""
 
 
@@ -36,20 +36,20 @@ class Csrf:
         return secrets.token_urlsafe(18)
 
     def token(self, browser: str, who: str) -> str:
-        """What every form of a page has in it: good in this browser only, and for this visitor."""
+        """What every form of a page has in it: good in this browser only, and for this user."""
         return self._sessions.sign("csrf", f"{browser}\0{who}")
 
     def check(self, request: HTTPConnection, *, token: str, who: str) -> None:
         """Check a request that would change something.
 
         Raises:
-          NotFromHere: it has no good token, or its browser says that it comes from another site.
+          CsrfError: it has no good token, or its browser says that it comes from another site.
         """
         if not self._is_same_origin(request):
-            raise NotFromHere("the browser says that the request comes from another site")
+            raise CsrfError("the browser says that the request comes from another site")
         browser = request.cookies.get(BROWSER_COOKIE, "")
         if not browser or not hmac.compare_digest(token.encode(), self.token(browser, who).encode()):
-            raise NotFromHere("the page it comes from is too old, or of another visitor")
+            raise CsrfError("the page it comes from is too old, or of another visitor")
 
     def _is_same_origin(self, request: HTTPConnection) -> bool:
         """Browsers send Sec-Fetch-Site where they trust the connection, and Origin with every form."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from brokers.records import QueueStats
 
-from .measures import Measures, quantile
+from .metric_source import MetricTotals, quantile
 
 #: How far back it goes, in seconds.
 SPAN_S = 3_600
@@ -27,7 +27,7 @@ class Sample(NamedTuple):
       waiting: ready messages of all queues.
       oldest_s: how long the oldest of them has waited, in seconds.
       restarts: by the name of a child of the supervisor, how often it was restarted.
-      measures: what the metrics said.
+      totals: what the metrics said.
     """
 
     at_s: float
@@ -35,7 +35,7 @@ class Sample(NamedTuple):
     waiting: int
     oldest_s: float
     restarts: Mapping[str, int]
-    measures: Measures
+    totals: MetricTotals
 
 
 class Point(NamedTuple):
@@ -62,7 +62,7 @@ class History:
         self._samples: deque[Sample] = deque(maxlen=int(SPAN_S / every_s) + 1)
 
     def add(
-        self, at_s: float, stats: Sequence[QueueStats], restarts: Mapping[str, int], measures: Measures
+        self, at_s: float, stats: Sequence[QueueStats], restarts: Mapping[str, int], totals: MetricTotals
     ) -> None:
         """Remember a look at the queues."""
         dues_s = [queue.seconds_since(queue.oldest_due_at) for queue in stats]
@@ -72,7 +72,7 @@ class History:
             waiting=sum(queue.ready for queue in stats),
             oldest_s=max((due_s for due_s in dues_s if due_s is not None), default=0.0),
             restarts=restarts,
-            measures=measures,
+            totals=totals,
         )
         with self._changing:
             self._samples.append(sample)
@@ -87,7 +87,7 @@ class History:
         first = next((at for at, sample in enumerate(samples) if sample.at_s > since_s), len(samples))
         return [self._point(samples, at) for at in range(first, len(samples))]
 
-    def still_s(self, queue: str) -> float:
+    def stalled_s(self, queue: str) -> float:
         """For how long no message of a queue was finished, as far as is known, in seconds."""
         samples = self._all()
         last = samples[-1].done.get(queue) if samples else None
@@ -106,7 +106,7 @@ class History:
 
     def webhooks(self, *, within_s: float) -> Mapping[str, int]:
         """How many webhooks came in lately, by what became of them."""
-        return self._increase(within_s, lambda sample: sample.measures.webhooks)
+        return self._increase(within_s, lambda sample: sample.totals.webhooks)
 
     def _increase(self, within_s: float, of: Callable[[Sample], Mapping[str, int]]) -> Mapping[str, int]:
         samples = self._all()
@@ -123,8 +123,8 @@ class History:
     def _point(self, samples: Sequence[Sample], at: int) -> Point:
         sample = samples[at]
         look_back = max(1, round(WAITS_OVER_S / self.every_s))
-        before = samples[max(0, at - look_back)].measures.waits if at else sample.measures.waits
-        waits = [quantile(share, before, sample.measures.waits) for share in (0.5, 0.95)]
+        before = samples[max(0, at - look_back)].totals.waits if at else sample.totals.waits
+        waits = [quantile(share, before, sample.totals.waits) for share in (0.5, 0.95)]
         return Point(
             int(sample.at_s),
             _rate(samples[at - 1], sample) if at else None,

@@ -12,21 +12,21 @@ from actors.channels.twilio.inbound import text_of
 from actors.conversations import Summary, ThreadEntry
 from brokers.records import StoredMessage
 
-from .desk import Desk
+from .context import DashboardContext
 from .masking import mask, mask_text
+from .page_request import NotFound, PageRequest
 from .payloads import message_of, readable
-from .reply_words import look_of
-from .visits import NotFound, Visit
+from .reply_labels import label_of
 
 #: How much of a conversation's end is looked at for what answered a message.
-LOOK_BACK = 200
+SEARCHED_ENTRIES = 200
 
 
 #: So many arguments are tried for being a reply's id.
-ENOUGH = 5
+MAX_REPLY_ID_CANDIDATES = 5
 
 
-class Event(NamedTuple):
+class TimelineEvent(NamedTuple):
     """A line of the timeline. `at` is None where nobody noted when."""
 
     at: int | None
@@ -34,33 +34,33 @@ class Event(NamedTuple):
     tone: str = ""
 
 
-def message(desk: Desk, visit: Visit) -> Response:
-    return _show(desk, visit, reveal=False)
+def message(context: DashboardContext, request: PageRequest) -> Response:
+    return _show(context, request, reveal=False)
 
 
-def reveal(desk: Desk, visit: Visit) -> Response:
+def reveal(context: DashboardContext, request: PageRequest) -> Response:
     """The message as it is, in the answer to a POST: no address leads here a second time."""
-    message_id = visit.parts["message_id"]
-    entry = desk.acting(visit, "reveal message", message_id)
-    answer = _show(desk, visit, reveal=True)
-    desk.audit.count(entry, done=1, outcome="done")
+    message_id = request.parts["message_id"]
+    entry = context.record_action(request, "reveal message", message_id)
+    answer = _show(context, request, reveal=True)
+    context.audit.record_progress(entry, done=1, outcome="done")
     return answer
 
 
-def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
-    message_id = visit.parts["message_id"]
-    summary = _conversation(desk, message_id, None)
-    stored = desk.backend.get(message_id)
+def _show(context: DashboardContext, request: PageRequest, *, reveal: bool) -> Response:
+    message_id = request.parts["message_id"]
+    summary = _conversation(context, message_id, None)
+    stored = context.backend.get(message_id)
     if stored is None:
         if summary is None:
             raise NotFound(f"There is no message {message_id}: it never was, or it is done.")
-        return desk.page(visit, "done.html", message_id=message_id, summary=summary)
+        return context.render_page(request, "done.html", message_id=message_id, summary=summary)
     body = message_of(stored.payload)
-    summary = summary or _conversation(desk, message_id, body)
-    answer = None if summary is None else _answer(desk, summary, message_id, body)
+    summary = summary or _conversation(context, message_id, body)
+    answer = None if summary is None else _reply_to(context, summary, message_id, body)
     options = body.get("options", {})
-    return desk.page(
-        visit,
+    return context.render_page(
+        request,
         "message.html",
         message=stored,
         revealed=reveal,
@@ -73,50 +73,52 @@ def _show(desk: Desk, visit: Visit, *, reveal: bool) -> Response:
     )
 
 
-def _timeline(stored: StoredMessage, body: dict[str, Any], answer: ThreadEntry | None) -> Iterator[Event]:
+def _timeline(
+    stored: StoredMessage, body: dict[str, Any], answer: ThreadEntry | None
+) -> Iterator[TimelineEvent]:
     sent_at = body.get("message_timestamp")
     if isinstance(sent_at, int) and 0 <= sent_at < stored.enqueued_at - 1_000:
-        yield Event(sent_at, "Made")
-    yield Event(stored.enqueued_at, f"Stored in {stored.queue}")
+        yield TimelineEvent(sent_at, "Made")
+    yield TimelineEvent(stored.enqueued_at, f"Stored in {stored.queue}")
     yield from _deliveries(stored, body)
     if stored.state == "dead":
-        yield Event(stored.died_at, f"Dead letter: {stored.reason}", "bad")
+        yield TimelineEvent(stored.died_at, f"Dead letter: {stored.reason}", "bad")
     elif stored.state == "delayed":
-        yield Event(stored.due_at, "Due to run")
+        yield TimelineEvent(stored.due_at, "Due to run")
     elif stored.state == "running":
-        yield Event(None, "Running now", "good")
+        yield TimelineEvent(None, "Running now", "good")
     elif stored.due_at > stored.enqueued_at:
-        yield Event(stored.due_at, "Became due")
+        yield TimelineEvent(stored.due_at, "Became due")
     if answer is not None:
-        look = look_of(answer.state, answer.delivery_status, answer.error)
-        yield Event(answer.at, f"Reply written; now: {look.word}", look.tone or "good")
+        label = label_of(answer.state, answer.delivery_status, answer.error)
+        yield TimelineEvent(answer.at, f"Reply written; now: {label.text}", label.tone or "good")
 
 
-def _deliveries(stored: StoredMessage, body: dict[str, Any]) -> Iterator[Event]:
+def _deliveries(stored: StoredMessage, body: dict[str, Any]) -> Iterator[TimelineEvent]:
     if stored.deliveries:
         times = "once" if stored.deliveries == 1 else f"{stored.deliveries} times"
-        yield Event(None, f"Handed to a worker {times}")
+        yield TimelineEvent(None, f"Handed to a worker {times}")
     retries = body.get("options", {}).get("retries")
     if isinstance(retries, int) and retries > 0:
-        yield Event(
+        yield TimelineEvent(
             None, f"Failed, and put back for a retry, {retries} times" if retries > 1 else "Retried once"
         )
     if stored.crashes:
         times = "once" if stored.crashes == 1 else f"{stored.crashes} times"
-        yield Event(None, f"Its worker died under it {times}", "bad")
+        yield TimelineEvent(None, f"Its worker died under it {times}", "bad")
 
 
-def _conversation(desk: Desk, message_id: str, body: dict[str, Any] | None) -> Summary | None:
+def _conversation(context: DashboardContext, message_id: str, body: dict[str, Any] | None) -> Summary | None:
     """The conversation a message belongs to: by its own id, or by the reply or the message it carries."""
     names = [message_id] if body is None else list(_inbound_ids(body))
     for name in names:
-        key = desk.conversations.reader.conversation_of(name)
+        key = context.conversations.reader.conversation_of(name)
         if key is not None:
-            return desk.conversations.reader.summary(key)
-    for argument in islice(_strings(body or {}), ENOUGH):
-        reply = desk.conversations.reply(argument)
+            return context.conversations.reader.summary(key)
+    for argument in islice(_strings(body or {}), MAX_REPLY_ID_CANDIDATES):
+        reply = context.conversations.reply(argument)
         if reply is not None:
-            return desk.conversations.reader.summary(reply.conversation)
+            return context.conversations.reader.summary(reply.conversation)
     return None
 
 
@@ -144,8 +146,10 @@ def _strings(body: dict[str, Any]) -> Iterator[str]:
             yield from _strings(argument)
 
 
-def _answer(desk: Desk, summary: Summary, message_id: str, body: dict[str, Any]) -> ThreadEntry | None:
+def _reply_to(
+    context: DashboardContext, summary: Summary, message_id: str, body: dict[str, Any]
+) -> ThreadEntry | None:
     """The reply that answers a message, or that it is about."""
-    thread = desk.conversations.reader.thread(summary.conversation, limit=LOOK_BACK)
+    thread = context.conversations.reader.thread(summary.conversation, limit=SEARCHED_ENTRIES)
     reply_ids = set(_strings(body)) | {entry.reply_id for entry in thread if entry.message_id == message_id}
     return next((entry for entry in thread if entry.author == "us" and entry.reply_id in reply_ids), None)

@@ -8,54 +8,61 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from .desk import Desk
-from .events import Event
+from .context import DashboardContext
+from .event_streams import StreamEvent
 from .history import Point
-from .problems import Facts
+from .page_request import PageRequest
+from .problems import Snapshot
 from .render import part
-from .visits import Visit
 
 
-def overview(desk: Desk, visit: Visit) -> Response:
-    facts = desk.watch.facts()
-    return desk.page(
-        visit, "overview.html", active="overview", live="of=overview", facts=facts, **_shown(desk, facts)
+def overview(context: DashboardContext, request: PageRequest) -> Response:
+    snapshot = context.sampler.snapshot()
+    return context.render_page(
+        request,
+        "overview.html",
+        active="overview",
+        live="of=overview",
+        snapshot=snapshot,
+        **_shown(context, snapshot),
     )
 
 
-def history(desk: Desk, visit: Visit) -> Response:  # noqa: ARG001
+def history(context: DashboardContext, request: PageRequest) -> Response:  # noqa: ARG001
     """The charts' hour, as columns."""
-    return JSONResponse(_columns(desk.watch.history.points()))
+    return JSONResponse(_columns(context.sampler.history.points()))
 
 
-def events(desk: Desk) -> Sequence[Event]:
+def events(context: DashboardContext) -> Sequence[StreamEvent]:
     """What changes on the overview."""
-    facts = desk.watch.facts()
-    context = {**desk.common(facts), **_shown(desk, facts)}
+    snapshot = context.sampler.snapshot()
+    variables = {**context.common_variables(snapshot), **_shown(context, snapshot)}
     fragments = ("problems", "figures", "queues", "processes", "door")
-    latest = desk.watch.history.points(since_s=facts.now_ms / 1000 - 3 * desk.watch.history.every_s)[-1:]
+    latest = context.sampler.history.points(
+        since_s=snapshot.now_ms / 1000 - 3 * context.sampler.history.every_s
+    )[-1:]
     return [
-        *common_events(desk, facts),
-        *((name, part(f"parts/{name}.html", **context)) for name in fragments),
+        *common_events(context, snapshot),
+        *((name, part(f"parts/{name}.html", **variables)) for name in fragments),
         *(("sample", json.dumps(_columns([point]))) for point in latest),
     ]
 
 
-def common_events(desk: Desk, facts: Facts) -> Sequence[Event]:
+def common_events(context: DashboardContext, snapshot: Snapshot) -> Sequence[StreamEvent]:
     """What changes on every page."""
-    return [("menu", part("parts/menu_state.html", **desk.common(facts)))]
+    return [("menu", part("parts/menu_state.html", **context.common_variables(snapshot)))]
 
 
-def _shown(desk: Desk, facts: Facts) -> dict[str, Any]:
-    points = desk.watch.history.points(since_s=facts.now_ms / 1000 - 60)
+def _shown(context: DashboardContext, snapshot: Snapshot) -> dict[str, Any]:
+    points = context.sampler.history.points(since_s=snapshot.now_ms / 1000 - 60)
     rates = [point.done_per_s for point in points if point.done_per_s is not None]
-    waits_s = [queue.seconds_since(queue.waits_since) for queue in facts.queues]
+    waits_s = [queue.seconds_since(queue.waits_since) for queue in snapshot.queues]
     p95 = [point.wait_p95_s for point in points if point.wait_p95_s is not None]
     return {
         "rate_per_min": sum(rates) / len(rates) * 60 if rates else None,
         "oldest_s": max((wait_s for wait_s in waits_s if wait_s is not None), default=None),
         "wait_p95_s": p95[-1] if p95 else None,
-        "webhooks": desk.watch.webhooks,
+        "webhooks": context.sampler.webhooks,
     }
 
 

@@ -12,13 +12,13 @@ from starlette.responses import RedirectResponse, Response
 from brokers.clock import now_ms
 from brokers.records import QueueStats, State, StoredMessage
 
-from .desk import Desk
-from .events import Event
+from .context import DashboardContext
+from .event_streams import StreamEvent
 from .listing import listing
 from .overview import common_events
+from .page_request import NotFound, PageRequest
 from .render import html, part
-from .search import Wanted
-from .visits import NotFound, Visit
+from .search import MessageFilter
 
 STATES: tuple[State, ...] = get_args(State)
 
@@ -26,9 +26,9 @@ STATES: tuple[State, ...] = get_args(State)
 PERIODS_MS = {"15m": 900_000, "1h": 3_600_000, "24h": 86_400_000, "7d": 604_800_000}
 
 
-def since_ms(visit: Visit) -> int | None:
+def since_ms(request: PageRequest) -> int | None:
     """The time that was picked, or typed as a date and time of UTC."""
-    wanted = visit.get("since")
+    wanted = request.get("since")
     if wanted in PERIODS_MS:
         return now_ms() - PERIODS_MS[wanted]
     return moment_ms(wanted)
@@ -43,73 +43,73 @@ def moment_ms(text: str) -> int | None:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def queue(desk: Desk, visit: Visit) -> Response:
-    name = visit.parts["queue"]
-    if message_id := visit.get("id"):
+def queue(context: DashboardContext, request: PageRequest) -> Response:
+    name = request.parts["queue"]
+    if message_id := request.get("id"):
         return RedirectResponse(f"/dashboard/messages/{quote(message_id, safe='')}", 303)
-    stats, state = _stats(desk, name), _state(visit)
+    stats, state = _stats(context, name), _state(request)
     shown = listing(
-        partial(_page, desk, name, state),
-        Wanted(
-            actor=visit.get("actor"),
-            text=visit.text(),
-            since_ms=since_ms(visit),
-            before_ms=moment_ms(visit.get("before")),
+        partial(_page, context, name, state),
+        MessageFilter(
+            actor=request.get("actor"),
+            text=request.text(),
+            since_ms=since_ms(request),
+            before_ms=moment_ms(request.get("before")),
         ),
-        visit,
+        request,
         base=f"/dashboard/queues/{quote(name, safe='')}",
         names=("state", "actor", "text", "since", "before"),
         state=state,
         total=getattr(stats, state),
-        step=desk.step,
+        step=context.lookup_page,
     )
-    if visit.in_part:
-        return html("parts/found.html", {**shown.context, "visit": visit})
+    if request.in_part:
+        return html("parts/found.html", {**shown.variables, "request": request})
     live = urlencode({"of": "queue", "queue": name, "state": state})
-    return desk.page(visit, "queue.html", live=live, stats=stats, **shown.context)
+    return context.render_page(request, "queue.html", live=live, stats=stats, **shown.variables)
 
 
-def events(desk: Desk, name: str, state: str) -> list[Event]:
+def events(context: DashboardContext, name: str, state: str) -> list[StreamEvent]:
     """What changes on a queue's page: its numbers. The list stays as it was opened."""
-    facts = desk.watch.facts()
-    stats = [each for each in facts.queues if each.queue == name]
+    snapshot = context.sampler.snapshot()
+    stats = [each for each in snapshot.queues if each.queue == name]
     numbers = [("states", part("parts/states.html", stats=each, state=state)) for each in stats]
-    return [*common_events(desk, facts), *numbers]
+    return [*common_events(context, snapshot), *numbers]
 
 
-def pause(desk: Desk, visit: Visit) -> Response:
-    return _switch(desk, visit, "pause queue", desk.backend.pause)
+def pause(context: DashboardContext, request: PageRequest) -> Response:
+    return _switch(context, request, "pause queue", context.backend.pause)
 
 
-def resume(desk: Desk, visit: Visit) -> Response:
-    return _switch(desk, visit, "resume queue", desk.backend.resume)
+def resume(context: DashboardContext, request: PageRequest) -> Response:
+    return _switch(context, request, "resume queue", context.backend.resume)
 
 
-def _switch(desk: Desk, visit: Visit, action: str, switch: Any) -> Response:
-    name = visit.parts["queue"]
-    _stats(desk, name)
-    entry = desk.acting(visit, action, name)
+def _switch(context: DashboardContext, request: PageRequest, action: str, switch: Any) -> Response:
+    name = request.parts["queue"]
+    _stats(context, name)
+    entry = context.record_action(request, action, name)
     try:
         switch(name)
     except Exception:
-        desk.audit.count(entry, failed=1, outcome="failed")
+        context.audit.record_progress(entry, failed=1, outcome="failed")
         raise
-    desk.audit.count(entry, done=1, outcome="done")
-    desk.counts.invalidate()
+    context.audit.record_progress(entry, done=1, outcome="done")
+    context.cached_stats.invalidate()
     return RedirectResponse(f"/dashboard/queues/{quote(name, safe='')}", 303)
 
 
-def _stats(desk: Desk, name: str) -> QueueStats:
-    for stats in desk.watch.queues():
+def _stats(context: DashboardContext, name: str) -> QueueStats:
+    for stats in context.sampler.queue_stats():
         if stats.queue == name:
             return stats
     raise NotFound(f"There is no queue {name!r}.")
 
 
-def _state(visit: Visit) -> State:
-    state = visit.get("state")
+def _state(request: PageRequest) -> State:
+    state = request.get("state")
     return next((each for each in STATES if each == state), "ready")
 
 
-def _page(desk: Desk, name: str, state: State, limit: int, offset: int) -> list[StoredMessage]:
-    return list(desk.backend.list(name, state, limit=limit, offset=offset))
+def _page(context: DashboardContext, name: str, state: State, limit: int, offset: int) -> list[StoredMessage]:
+    return list(context.backend.list(name, state, limit=limit, offset=offset))

@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse
 from api.bodies import HALF_A_PAIR
 from brokers.clock import now_ms
 
-from . import words
+from . import humanize
 from .masking import mask_address, mask_text
-from .reply_words import look_of
+from .reply_labels import label_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,19 +37,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "ago": lambda at_ms: words.ago(at_ms, now_ms()),
-        "iso": words.iso,
-        "utc": words.utc,
-        "span": words.span,
-        "size": words.size,
-        "counted": words.counted,
+        "ago": lambda at_ms: humanize.ago(at_ms, now_ms()),
+        "iso": humanize.iso,
+        "utc": humanize.utc,
+        "duration": humanize.duration,
+        "size": humanize.size,
+        "quantity": humanize.quantity,
         "mask_address": mask_address,
         "mask_text": mask_text,
-        "channel": words.channel,
-        "short_id": words.short_id,
+        "channel": humanize.channel,
+        "short_id": humanize.short_id,
         "number": lambda number: "–" if number is None else f"{number:,}",
     }
-    environment.globals |= {"static": static_url, "reply_look": look_of}
+    environment.globals |= {"static": static_url, "reply_label": label_of}
     return environment
 
 
@@ -60,11 +60,13 @@ def static_url(name: str) -> str:
     return f"/dashboard/static/{name}?{digest}"
 
 
-def part(template: str, **context: Any) -> str:
+def part(template: str, **variables: Any) -> str:
     """A part of a page, or a whole one, of characters that UTF-8 has. What is shown may have been JSON."""
-    return HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", _environment().get_template(template).render(context))
+    return HALF_A_PAIR.sub(
+        "\N{REPLACEMENT CHARACTER}", _environment().get_template(template).render(variables)
+    )
 
 
-def html(template: str, context: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
+def html(template: str, variables: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
     """An answer with a page."""
-    return HTMLResponse(part(template, **context), status)
+    return HTMLResponse(part(template, **variables), status)

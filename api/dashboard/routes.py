@@ -19,19 +19,19 @@ from api.bodies import BrokenBody, ClientGone
 from brokers.errors import Unsupported
 
 from . import audit_page, conversations, dead_letters, messages, overview, queues
-from .access import Access, Closed, SignInFirst, Visitor
-from .csrf import BROWSER_COOKIE, Csrf, NotFromHere
-from .desk import Desk
-from .events import Event, Over
+from .access import Access, AccessDenied, SignInRequired, User
+from .context import DashboardContext
+from .csrf import BROWSER_COOKIE, Csrf, CsrfError
+from .event_streams import StreamEnded, StreamEvent
 from .headers import SafeHeaders
+from .page_request import NotAllowed, NotFound, PageRequest, form_of
 from .render import STATIC, html
-from .signing_in import LOGIN, SigningIn, safe_target
-from .visits import NotAllowed, NotFound, Visit, form_of
+from .sign_in import LOGIN, SignInPage, safe_target
 
 logger = structlog.get_logger(__name__)
 
 #: Makes a page. Called in a thread: it may wait for the engine.
-Handler = Callable[[Desk, Visit], Response]
+Handler = Callable[[DashboardContext, PageRequest], Response]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -40,17 +40,19 @@ class Routes:
     """Ties pages to addresses.
 
     Parameters:
-      desk: what pages work with.
+      context: what pages work with.
       access: who may look.
       csrf: where changes may come from.
-      signing_in: the page for those who are nobody yet.
+      sign_in_page: the page for those who are nobody yet.
     """
 
-    def __init__(self, desk: Desk, access: Access, csrf: Csrf, signing_in: SigningIn) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: DashboardContext, access: Access, csrf: Csrf, sign_in_page: SignInPage
+    ) -> None:
+        self._context = context
         self._access = access
         self._csrf = csrf
-        self._signing_in = signing_in
+        self._sign_in_page = sign_in_page
 
     def app(self) -> Starlette:
         """The dashboard, to be mounted."""
@@ -88,36 +90,36 @@ class Routes:
     def _page(self, path: str, handler: Handler, *, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
             browser = self._browser(request)
-            visitor = await self._visitor(request)
-            visit = await self._visit(request, visitor, browser)
-            answer = await self._desk.aside(partial(self._handled, handler, visit))
-            self._signing_in.know_browser(request, answer, browser)
+            user = await self._user(request)
+            page_request = await self._page_request(request, user, browser)
+            answer = await self._context.run_in_thread(partial(self._handled, handler, page_request))
+            self._sign_in_page.know_browser(request, answer, browser)
             return answer
 
         return Route(path, self._guarded(endpoint), methods=[method])
 
-    async def _visit(self, request: Request, visitor: Visitor, browser: str) -> Visit:
+    async def _page_request(self, request: Request, user: User, browser: str) -> PageRequest:
         fields = parse_qsl(request.url.query, keep_blank_values=True)
         if request.method == "POST":
             form = await form_of(request)
-            self._csrf.check(request, token=dict(form).get("token", ""), who=visitor.name)
+            self._csrf.check(request, token=dict(form).get("token", ""), who=user.name)
             fields = form
-        return Visit(
-            visitor=visitor,
+        return PageRequest(
+            user=user,
             path=request.url.path,
             query=request.url.query,
             fields=fields,
             parts={name: str(value) for name, value in request.path_params.items()},
-            token=self._csrf.token(browser, visitor.name),
+            token=self._csrf.token(browser, user.name),
             address=self._access.address_of(request),
             in_part="hx-request" in request.headers,
         )
 
-    def _handled(self, handler: Handler, visit: Visit) -> Response:
+    def _handled(self, handler: Handler, page_request: PageRequest) -> Response:
         """The page, or why there is none, on a page all the same."""
-        say = partial(self._desk.page, visit, "notice.html")
+        say = partial(self._context.render_page, page_request, "notice.html")
         try:
-            return handler(self._desk, visit)
+            return handler(self._context, page_request)
         except NotFound as nothing:
             return say(status=404, title="Not found", text=str(nothing))
         except NotAllowed as refusal:
@@ -134,11 +136,11 @@ class Routes:
         async def guarded(request: Request) -> Response:
             try:
                 return await endpoint(request)
-            except SignInFirst:
+            except SignInRequired:
                 return _to_sign_in(request)
-            except Closed as closed:
+            except AccessDenied as closed:
                 return await self._notice(closed.status, "Closed", str(closed))
-            except NotFromHere as error:
+            except CsrfError as error:
                 text = f"Nothing was done: {error}. Open the page anew and try again."
                 return await self._notice(403, "Nothing was done", text)
             except ClientGone:
@@ -148,9 +150,9 @@ class Routes:
 
         return guarded
 
-    async def _visitor(self, request: Request) -> Visitor:
-        """Look up the visitor in a thread: whether a session was ended is read from a file."""
-        return await self._desk.aside(partial(self._access.visitor, request))
+    async def _user(self, request: Request) -> User:
+        """Look up the user in a thread: whether a session was ended is read from a file."""
+        return await self._context.run_in_thread(partial(self._access.user, request))
 
     def _browser(self, request: Request) -> str:
         return request.cookies.get(BROWSER_COOKIE) or self._csrf.new_browser()
@@ -158,78 +160,78 @@ class Routes:
     # -- what is no page ----------------------------------------------------------------------------
 
     async def _events(self, request: Request) -> Response:
-        await self._visitor(request)
+        await self._user(request)
         look = self._look(request)
         if look is None:
             return PlainTextResponse("There is no such stream.\n", 404)
 
-        def guarded() -> Sequence[Event]:
+        def guarded() -> Sequence[StreamEvent]:
             try:
-                self._access.visitor(request)  # not for longer than the visitor is signed in
+                self._access.user(request)  # not for longer than the user is signed in
                 return look()
-            except (SignInFirst, Closed, NotFound) as error:
-                raise Over from error
+            except (SignInRequired, AccessDenied, NotFound) as error:
+                raise StreamEnded from error
             except BrokerError:
                 return []  # the overview says so; other pages stay as they are until it is back
 
-        return self._desk.streams.stream(guarded)
+        return self._context.streams.respond(guarded)
 
-    def _look(self, request: Request) -> Callable[[], Sequence[Event]] | None:
+    def _look(self, request: Request) -> Callable[[], Sequence[StreamEvent]] | None:
         """What the page shows that asks."""
-        desk, asked = self._desk, request.query_params
+        context, asked = self._context, request.query_params
         match asked.get("of"):
             case "overview":
-                return partial(overview.events, desk)
+                return partial(overview.events, context)
             case "queue":
-                return partial(queues.events, desk, asked.get("queue", ""), asked.get("state", ""))
+                return partial(queues.events, context, asked.get("queue", ""), asked.get("state", ""))
             case "dead":
-                return partial(dead_letters.events, desk)
+                return partial(dead_letters.events, context)
             case "conversation":
-                return partial(conversations.events, desk, asked.get("id", ""))
+                return partial(conversations.events, context, asked.get("id", ""))
             case "nothing":
-                return lambda: overview.common_events(desk, desk.watch.facts())
+                return lambda: overview.common_events(context, context.sampler.snapshot())
         return None
 
     async def _login(self, request: Request) -> Response:
         browser = self._browser(request)
         if not self._access.has_passwords:
-            await self._visitor(request)
+            await self._user(request)
             return RedirectResponse("/dashboard/", 303)
         if request.method == "POST":
             form = dict(await form_of(request))
-            answer = await self._desk.aside(partial(self._signed_in, request, form, browser))
+            answer = await self._context.run_in_thread(partial(self._signed_in, request, form, browser))
         else:
             next_ = safe_target(request.query_params.get("next", ""))
-            answer = await self._desk.aside(partial(self._signing_in.page, browser, next_=next_))
-        self._signing_in.know_browser(request, answer, browser)
+            answer = await self._context.run_in_thread(partial(self._sign_in_page.form, browser, next_=next_))
+        self._sign_in_page.know_browser(request, answer, browser)
         return answer
 
     def _signed_in(self, request: Request, form: dict[str, str], browser: str) -> Response:
         try:
-            return self._signing_in.sign_in(request, form, browser)
+            return self._sign_in_page.sign_in(request, form, browser)
         except BrokerError as error:
-            context = {"title": "Not signed in", "text": f"It cannot be written down who signs in: {error}"}
-            return html("closed.html", context, status=503)
+            variables = {"title": "Not signed in", "text": f"It cannot be written down who signs in: {error}"}
+            return html("closed.html", variables, status=503)
 
     def _signed_out(self, request: Request) -> Response:
         try:
-            return self._signing_in.sign_out(request)
+            return self._sign_in_page.sign_out(request)
         except BrokerError as error:
             text = f"It cannot be written down that this session is over, so it goes on: {error}"
             return html("closed.html", {"title": "Not signed out", "text": text}, status=503)
 
     async def _logout(self, request: Request) -> Response:
-        await self._visit(request, await self._visitor(request), self._browser(request))
-        return await self._desk.aside(partial(self._signed_out, request))
+        await self._page_request(request, await self._user(request), self._browser(request))
+        return await self._context.run_in_thread(partial(self._signed_out, request))
 
     async def _notice(self, status: int, title: str, text: str) -> Response:
         """For those who may see nothing else."""
-        return await self._desk.aside(
+        return await self._context.run_in_thread(
             partial(html, "closed.html", {"title": title, "text": text}, status=status)
         )
 
     async def _nothing(self, request: Request) -> Response:
-        await self._visitor(request)
+        await self._user(request)
         return await self._notice(404, "Not found", "There is no such page.")
 
 

@@ -13,11 +13,11 @@ from brokers.records import StoredMessage
 BUDGET_S = 0.1
 
 #: Returns so many messages, after so many others.
-Page = Callable[[int, int], Sequence[StoredMessage]]
+FetchPage = Callable[[int, int], Sequence[StoredMessage]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MessageFilter:
     """What is looked for. What is left empty does not narrow.
 
     Attributes:
@@ -56,29 +56,29 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Found:
+class ScanResult:
     """What one request found.
 
     Attributes:
       messages: those that match.
-      looked_through: how many were looked at so far, those of earlier requests included.
+      scanned: how many were looked at so far, those of earlier requests included.
       at_end: there are no more.
     """
 
     messages: list[StoredMessage] = field(default_factory=list)
-    looked_through: int = 0
+    scanned: int = 0
     at_end: bool = False
 
 
-def look_through(
-    page: Page,
+def scan(
+    page: FetchPage,
     matches: Callable[[StoredMessage], bool],
     *,
     start: int,
     limit: int,
     step: int,
     clock: Callable[[], float] = time.monotonic,
-) -> Found:
+) -> ScanResult:
     """Look until enough was found, all was looked through, or there is no time for another step.
 
     Parameters:
@@ -89,12 +89,12 @@ def look_through(
       step: how many to look at together.
       clock: seconds, monotonic.
     """
-    found, began, took_s = Found(looked_through=start), clock(), 0.0
+    found, began, took_s = ScanResult(scanned=start), clock(), 0.0
     while not found.at_end and clock() - began + took_s <= BUDGET_S:
         step_began = clock()
-        messages = page(step, found.looked_through)
+        messages = page(step, found.scanned)
         for message in messages:
-            found.looked_through += 1
+            found.scanned += 1
             if matches(message):
                 found.messages.append(message)
                 if len(found.messages) == limit:

@@ -26,7 +26,7 @@ Counted = tuple[Literal["browser", "viewers", "address", "all"], str]
 
 
 class Throttle:
-    """CachedStats failures by address, and by browser where a password was right from it before.
+    """Counts failures by address, and by browser where a password was right from it before.
 
     The failures of strangers, from one address or from all, do not keep a known browser waiting. A browser of
     an operator waits for its own failures only. Viewers could make their browsers known again and again, to

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.dashboard.access import SESSION_COOKIE, Access, Closed, SignInFirst, Visitor
+from api.dashboard.access import SESSION_COOKIE, Access, AccessDenied, SignInRequired, User
 from api.dashboard.sessions import SESSION_S, Sessions
 from ops.foundation.settings import Settings
 
@@ -27,44 +27,44 @@ def access(**values: Any) -> tuple[Access, Sessions]:
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
 def test_without_a_password_this_machine_gets_in(client: str) -> None:
-    assert access()[0].visitor(a_request(client=client)) == Visitor("local", "operator")
+    assert access()[0].user(a_request(client=client)) == User("local", "operator")
 
 
 @pytest.mark.parametrize(
     "client", ["10.0.0.1", "192.168.0.7", "2001:db8::1", "::ffff:10.0.0.1", "nowhere", None]
 )
 def test_without_a_password_others_do_not(client: str | None) -> None:
-    with pytest.raises(Closed, match="DASHBOARD_PASSWORD"):
-        access()[0].visitor(a_request(client=client))
+    with pytest.raises(AccessDenied, match="DASHBOARD_PASSWORD"):
+        access()[0].user(a_request(client=client))
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "Via"])
 def test_without_a_password_a_proxy_on_this_machine_lets_nobody_in(header: str) -> None:
-    with pytest.raises(Closed, match="DASHBOARD_PASSWORD"):
-        access()[0].visitor(a_request(headers={header: "127.0.0.1"}))
+    with pytest.raises(AccessDenied, match="DASHBOARD_PASSWORD"):
+        access()[0].user(a_request(headers={header: "127.0.0.1"}))
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example:8000", "[::2]"]
 )
 def test_without_a_password_a_name_that_was_made_to_lead_here_is_no_way_in(host: str) -> None:
-    with pytest.raises(Closed, match="localhost"):
-        access()[0].visitor(a_request(host=host))
+    with pytest.raises(AccessDenied, match="localhost"):
+        access()[0].user(a_request(host=host))
 
 
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "box.lan:8000"]
 )
 def test_without_a_password_the_api_is_known_by_its_own_names(host: str) -> None:
-    assert access(api_host="box.lan")[0].visitor(a_request(host=host)).may_act
+    assert access(api_host="box.lan")[0].user(a_request(host=host)).is_operator
 
 
 # -- passwords -------------------------------------------------------------------------------------------
 
 
 def test_with_a_password_even_this_machine_has_to_sign_in() -> None:
-    with pytest.raises(SignInFirst):
-        access(**PASSWORDS)[0].visitor(a_request())
+    with pytest.raises(SignInRequired):
+        access(**PASSWORDS)[0].user(a_request())
 
 
 def test_a_password_says_who_it_is() -> None:
@@ -84,21 +84,21 @@ def test_a_password_that_is_not_set_is_nobodys() -> None:
 def test_who_signed_in_gets_in_from_anywhere(role: Any) -> None:
     who, sessions = access(**PASSWORDS)
     cookie = {SESSION_COOKIE: sessions.issue(role)}
-    found = who.visitor(a_request(client="203.0.113.9", host="any.example", cookies=cookie))
+    found = who.user(a_request(client="203.0.113.9", host="any.example", cookies=cookie))
     assert (found.name, found.role, found.signed_in) == (role, role, True)
-    assert found.may_act is (role == "operator")
+    assert found.is_operator is (role == "operator")
 
 
 @pytest.mark.parametrize("changed", ["dashboard_password", "dashboard_readonly_password"])
 def test_a_changed_password_signs_everybody_out(changed: str) -> None:
     cookie = {SESSION_COOKIE: access(**PASSWORDS)[1].issue("operator")}
-    with pytest.raises(SignInFirst):
-        access(**{**PASSWORDS, changed: "another one"})[0].visitor(a_request(cookies=cookie))
+    with pytest.raises(SignInRequired):
+        access(**{**PASSWORDS, changed: "another one"})[0].user(a_request(cookies=cookie))
 
 
 def test_processes_with_the_same_passwords_read_each_others_cookies() -> None:
     cookie = {SESSION_COOKIE: access(**PASSWORDS)[1].issue("viewer")}
-    assert access(**PASSWORDS)[0].visitor(a_request(cookies=cookie)).role == "viewer"
+    assert access(**PASSWORDS)[0].user(a_request(cookies=cookie)).role == "viewer"
 
 
 def test_a_cookie_cannot_be_made_into_anothers() -> None:
@@ -114,8 +114,8 @@ def test_a_cookie_cannot_be_made_into_anothers() -> None:
         "é",
     ]
     for each in forged:
-        with pytest.raises(SignInFirst):
-            who.visitor(a_request(cookies={SESSION_COOKIE: each}))
+        with pytest.raises(SignInRequired):
+            who.user(a_request(cookies={SESSION_COOKIE: each}))
 
 
 def test_a_session_ends() -> None:
@@ -133,35 +133,35 @@ def test_a_session_ends() -> None:
 
 def test_a_trusted_proxy_names_the_user() -> None:
     request = a_request(client="10.1.2.3", host="any", headers={"x-forwarded-user": " maria "})
-    assert access(**PROXIED)[0].visitor(request) == Visitor("maria", "operator")
+    assert access(**PROXIED)[0].user(request) == User("maria", "operator")
 
 
 def test_only_named_users_are_operators() -> None:
     who = access(**PROXIED, dashboard_operators="maria, joana")[0]
-    for name, may_act in (("maria", True), ("joana", True), ("Maria", False), ("jose", False)):
+    for name, is_operator in (("maria", True), ("joana", True), ("Maria", False), ("jose", False)):
         request = a_request(client="10.1.2.3", headers={"X-Forwarded-User": name})
-        assert who.visitor(request).may_act is may_act
+        assert who.user(request).is_operator is is_operator
 
 
 @pytest.mark.parametrize("client", ["192.168.0.1", "11.0.0.1", None])
 def test_the_header_is_worth_nothing_from_elsewhere(client: str | None) -> None:
-    with pytest.raises(Closed, match="DASHBOARD_TRUSTED_PROXIES"):
-        access(**PROXIED)[0].visitor(a_request(client=client, headers={"X-Forwarded-User": "maria"}))
+    with pytest.raises(AccessDenied, match="DASHBOARD_TRUSTED_PROXIES"):
+        access(**PROXIED)[0].user(a_request(client=client, headers={"X-Forwarded-User": "maria"}))
 
 
 @pytest.mark.parametrize("names", [[], [""], ["a\tb"], ["maria", "root"], ["x" * 201]])
 def test_a_header_that_names_nobody_lets_nobody_in(names: list[str]) -> None:
     headers = [("X-Forwarded-User", name) for name in names]
-    with pytest.raises(Closed):
-        access(**PROXIED)[0].visitor(a_request(client="127.0.0.1", headers=headers))
+    with pytest.raises(AccessDenied):
+        access(**PROXIED)[0].user(a_request(client="127.0.0.1", headers=headers))
 
 
 def test_beside_a_proxy_a_password_works_too() -> None:
     who, sessions = access(**PROXIED, **PASSWORDS)
-    with pytest.raises(SignInFirst):
-        who.visitor(a_request(client="192.168.0.1", headers={"X-Forwarded-User": "maria"}))
+    with pytest.raises(SignInRequired):
+        who.user(a_request(client="192.168.0.1", headers={"X-Forwarded-User": "maria"}))
     cookie = {SESSION_COOKIE: sessions.issue("viewer")}
-    assert who.visitor(a_request(client="192.168.0.1", cookies=cookie)).role == "viewer"
+    assert who.user(a_request(client="192.168.0.1", cookies=cookie)).role == "viewer"
 
 
 def test_where_a_request_is_from_is_what_a_trusted_proxy_says() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from api.dashboard.csrf import BROWSER_COOKIE, Csrf, NotFromHere
+from api.dashboard.csrf import BROWSER_COOKIE, Csrf, CsrfError
 from api.dashboard.sessions import Sessions
-from api.dashboard.signing_in import safe_target
+from api.dashboard.sign_in import safe_target
 
 from .requests import a_request
 
@@ -51,7 +51,7 @@ def test_a_form_of_ours_is_taken(headers: dict[str, str]) -> None:
     ],
 )
 def test_a_form_of_another_site_is_not(headers: dict[str, str]) -> None:
-    with pytest.raises(NotFromHere, match="another site"):
+    with pytest.raises(CsrfError, match="another site"):
         check(headers=headers)
 
 
@@ -66,7 +66,7 @@ def test_a_token_is_good_in_its_browser_and_for_its_visitor() -> None:
         {"who": "joao"},
         {"token": CSRF.token(other, "maria")},
     ):
-        with pytest.raises(NotFromHere, match="too old"):
+        with pytest.raises(CsrfError, match="too old"):
             check(headers=SAME_SITE, **wrong)
 
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from api.dashboard.history import SPAN_S, History
-from api.dashboard.measures import NOTHING, Measures, quantile, read
+from api.dashboard.metric_source import NO_TOTALS, MetricTotals, quantile, read_totals
 from brokers.records import QueueStats
 
 EVERY_S = 5
@@ -24,7 +24,7 @@ def stats(
 def test_throughput_is_what_was_done_between_two_looks() -> None:
     history = History(EVERY_S)
     for number, done in enumerate((100, 150, 150, 160)):
-        history.add(1_000 + number * EVERY_S, stats(done), {}, NOTHING)
+        history.add(1_000 + number * EVERY_S, stats(done), {}, NO_TOTALS)
 
     assert [point.done_per_s for point in history.points()] == [None, 10.0, 0.0, 2.0]
     assert [point.at_s for point in history.points(since_s=1_005)] == [1_010, 1_015]
@@ -33,15 +33,15 @@ def test_throughput_is_what_was_done_between_two_looks() -> None:
 
 def test_a_queue_that_was_made_meanwhile_was_not_worked_off_at_once() -> None:
     history = History(EVERY_S)
-    history.add(0, stats(10), {}, NOTHING)
-    history.add(5, [*stats(20), QueueStats("new", 0, 0, 0, 0, 5_000, None, False)], {}, NOTHING)
+    history.add(0, stats(10), {}, NO_TOTALS)
+    history.add(5, [*stats(20), QueueStats("new", 0, 0, 0, 0, 5_000, None, False)], {}, NO_TOTALS)
 
     assert history.points()[-1].done_per_s == 2.0
 
 
 def test_what_waits_and_for_how_long() -> None:
     history = History(EVERY_S)
-    history.add(1_000, stats(0, ready=7, oldest_s=42, at_s=1_000), {}, NOTHING)
+    history.add(1_000, stats(0, ready=7, oldest_s=42, at_s=1_000), {}, NO_TOTALS)
 
     assert (history.points()[0].waiting, history.points()[0].oldest_s) == (7, 42.0)
 
@@ -49,26 +49,26 @@ def test_what_waits_and_for_how_long() -> None:
 def test_an_engine_that_does_not_count_has_no_throughput() -> None:
     history = History(EVERY_S)
     for at in (0, 5):
-        history.add(at, stats(None), {}, NOTHING)
+        history.add(at, stats(None), {}, NO_TOTALS)
 
     assert history.points()[-1].done_per_s is None
-    assert history.still_s("messages") == 0.0
+    assert history.stalled_s("messages") == 0.0
 
 
 def test_since_when_nothing_was_done() -> None:
     history = History(EVERY_S)
-    assert history.still_s("messages") == 0.0
+    assert history.stalled_s("messages") == 0.0
     for number, done in enumerate((1, 2, 2, 2)):
-        history.add(number * EVERY_S, stats(done), {}, NOTHING)
+        history.add(number * EVERY_S, stats(done), {}, NO_TOTALS)
 
-    assert history.still_s("messages") == 2 * EVERY_S
-    assert history.still_s("another") == 0.0
+    assert history.stalled_s("messages") == 2 * EVERY_S
+    assert history.stalled_s("another") == 0.0
 
 
 def test_an_hour_is_kept() -> None:
     history = History(EVERY_S)
     for number in range(2_000):
-        history.add(number * EVERY_S, stats(number), {}, NOTHING)
+        history.add(number * EVERY_S, stats(number), {}, NO_TOTALS)
 
     points = history.points()
     assert points[-1].at_s - points[0].at_s == SPAN_S
@@ -79,7 +79,7 @@ def test_what_went_up_lately() -> None:
     assert history.restarts(within_s=60) == {}
     for number in range(5):
         counted: Mapping[str, int] = {"bad_signature": number}
-        history.add(number * 60, stats(0), {"worker-1": number}, Measures({}, counted))
+        history.add(number * 60, stats(0), {"worker-1": number}, MetricTotals({}, counted))
 
     assert history.restarts(within_s=120) == {"worker-1": 2}
     assert history.webhooks(within_s=10_000) == {"bad_signature": 4}
@@ -97,11 +97,11 @@ def test_measures_are_read_from_a_registry() -> None:
     webhooks.labels("messages", "accepted").inc(3)
     webhooks.labels("status", "accepted").inc()
 
-    found = read(registry)
+    found = read_totals(registry)
 
     assert found.waits == {0.1: 1, 1.0: 3, 10.0: 3, float("inf"): 4}
     assert found.webhooks == {"accepted": 4}
-    assert read(None) == NOTHING
+    assert read_totals(None) == NO_TOTALS
 
 
 @pytest.mark.parametrize(

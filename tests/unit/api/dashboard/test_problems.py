@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 
-from api.dashboard.problems import OFTEN, SILENT_S, SLOW_S, STILL_S, TRIED_S, Facts, Problem, problems
+from api.dashboard.problems import (
+    MANY_RESTARTS,
+    RETRIED_S,
+    SILENT_S,
+    SLOW_S,
+    STALLED_S,
+    Problem,
+    Snapshot,
+    problems,
+)
 from brokers.records import QueueStats
 from brokers.spool import SpoolDepth
 
 NOW = 1_700_000_000_000
 QUEUE = QueueStats("messages", 0, 0, 0, 0, 100, None, False, counted_at=NOW)
 WORKER = {"name": "worker-1", "kind": "worker", "state": "ready"}
-CALM = Facts(NOW, [QUEUE], supervisor={"children": [WORKER]})
+CALM = Snapshot(NOW, [QUEUE], supervisor={"children": [WORKER]})
 
 
 def waiting(seconds: float, **fields: Any) -> QueueStats:
@@ -26,18 +35,18 @@ def child(**fields: Any) -> dict[str, Any]:
     return {"children": [{**WORKER, **fields}]}
 
 
-def only(facts: Facts) -> Problem:
-    [problem] = problems(facts)
+def only(snapshot: Snapshot) -> Problem:
+    [problem] = problems(snapshot)
     return problem
 
 
 def test_nothing_is_wrong_when_nothing_is() -> None:
     assert problems(CALM) == []
-    assert problems(Facts(NOW)) == []
+    assert problems(Snapshot(NOW)) == []
 
 
 def test_the_engine_is_away() -> None:
-    found = only(Facts(NOW, engine_error="no answer within 2 s"))
+    found = only(Snapshot(NOW, engine_error="no answer within 2 s"))
     assert (found.severity, found.text) == ("bad", "The queue's engine is away: no answer within 2 s")
 
 
@@ -64,7 +73,7 @@ def test_a_store_beside_the_queue_is_broken(store: str, text: str) -> None:
 
 
 def test_a_paused_queue() -> None:
-    found = only(replace(CALM, queues=[waiting(1_000, paused=True)], still_s={"messages": 1_000}))
+    found = only(replace(CALM, queues=[waiting(1_000, paused=True)], stalled_s={"messages": 1_000}))
     assert found == (
         "warn",
         "messages is paused: 12 messages waiting.",
@@ -75,15 +84,15 @@ def test_a_paused_queue() -> None:
 
 
 def test_messages_wait_and_nothing_is_being_done() -> None:
-    facts = replace(CALM, queues=[waiting(STILL_S)], still_s={"messages": STILL_S})
-    found = only(facts)
+    snapshot = replace(CALM, queues=[waiting(STALLED_S)], stalled_s={"messages": STALLED_S})
+    found = only(snapshot)
     assert found.severity == "bad"
     assert found.text == (
         "The oldest message of messages has waited for 30 s, and nothing is being done. Does a worker run?"
     )
-    assert problems(replace(facts, queues=[waiting(STILL_S, running=1)])) == []
-    assert problems(replace(facts, queues=[waiting(STILL_S - 1)])) == []
-    assert problems(replace(facts, still_s={"messages": STILL_S - 1})) == []
+    assert problems(replace(snapshot, queues=[waiting(STALLED_S, running=1)])) == []
+    assert problems(replace(snapshot, queues=[waiting(STALLED_S - 1)])) == []
+    assert problems(replace(snapshot, stalled_s={"messages": STALLED_S - 1})) == []
 
 
 def test_messages_wait_long_although_work_is_being_done() -> None:
@@ -93,10 +102,10 @@ def test_messages_wait_long_although_work_is_being_done() -> None:
 
 
 def test_a_message_is_tried_again_and_again_although_none_is_due() -> None:
-    found = only(replace(CALM, queues=[replace(QUEUE, delayed=1, waits_since=NOW - TRIED_S * 1000)]))
+    found = only(replace(CALM, queues=[replace(QUEUE, delayed=1, waits_since=NOW - RETRIED_S * 1000)]))
     assert found.severity == "warn"
     assert found.text == "A message of messages has been tried for 5 min, and is not done."
-    assert problems(replace(CALM, queues=[replace(QUEUE, waits_since=NOW - TRIED_S * 1000 + 1)])) == []
+    assert problems(replace(CALM, queues=[replace(QUEUE, waits_since=NOW - RETRIED_S * 1000 + 1)])) == []
 
 
 @pytest.mark.parametrize(
@@ -113,12 +122,12 @@ def test_dead_letters_of_the_last_hour(count: int, text: str) -> None:
 
 
 def test_the_spool_is_in_use() -> None:
-    facts = replace(CALM, spool=SpoolDepth(3, 61.0), spool_trouble="connection refused")
-    assert only(facts).text == (
+    snapshot = replace(CALM, spool=SpoolDepth(3, 61.0), spool_trouble="connection refused")
+    assert only(snapshot).text == (
         "Webhooks go to the spool (connection refused): 3 webhooks in this machine's spool, "
         "the oldest for 61 s."
     )
-    assert problems(replace(facts, spool=SpoolDepth(0, 0.0), spool_trouble=None)) == []
+    assert problems(replace(snapshot, spool=SpoolDepth(0, 0.0), spool_trouble=None)) == []
 
 
 def test_a_spool_that_cannot_be_read_is_worse() -> None:
@@ -127,19 +136,21 @@ def test_a_spool_that_cannot_be_read_is_worse() -> None:
 
 
 def test_a_child_that_failed_is_worth_more_than_its_restarts() -> None:
-    facts = replace(
+    snapshot = replace(
         CALM, supervisor=child(failed="it ended 5 times in 60 s", state="failed"), restarts={"worker-1": 9}
     )
-    assert [found.text for found in problems(facts)] == [
+    assert [found.text for found in problems(snapshot)] == [
         "No worker runs.",
         "worker-1 failed: it ended 5 times in 60 s",
     ]
 
 
 def test_a_child_that_is_restarted_again_and_again() -> None:
-    facts = replace(CALM, supervisor=child(last_end="killed by signal 9"), restarts={"worker-1": OFTEN})
-    assert only(facts).text == "worker-1 was restarted 3 times in ten minutes. Last: killed by signal 9"
-    assert problems(replace(facts, restarts={"worker-1": OFTEN - 1})) == []
+    snapshot = replace(
+        CALM, supervisor=child(last_end="killed by signal 9"), restarts={"worker-1": MANY_RESTARTS}
+    )
+    assert only(snapshot).text == "worker-1 was restarted 3 times in ten minutes. Last: killed by signal 9"
+    assert problems(replace(snapshot, restarts={"worker-1": MANY_RESTARTS - 1})) == []
 
 
 def test_a_worker_that_says_nothing() -> None:
@@ -161,10 +172,10 @@ def test_signatures_that_do_not_match() -> None:
 
 
 def test_what_is_bad_comes_first() -> None:
-    facts = replace(
+    snapshot = replace(
         CALM, queues=[replace(QUEUE, paused=True)], recent_dead={"messages": 1}, webhooks={"bad_signature": 1}
     )
-    assert [found.severity for found in problems(facts)] == ["bad", "bad", "warn"]
+    assert [found.severity for found in problems(snapshot)] == ["bad", "bad", "warn"]
 
 
 def test_a_queues_name_cannot_lead_elsewhere() -> None:

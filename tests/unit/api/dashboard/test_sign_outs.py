@@ -8,8 +8,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from api.dashboard.access import SESSION_COOKIE, Access, NotReadable
-from api.dashboard.audit import AuditLog
+from api.dashboard.access import SESSION_COOKIE, Access, SessionsUnreadable
+from api.dashboard.audit_log import AuditLog
 from api.dashboard.sessions import SESSION_S, Sessions
 from api.dashboard.sign_outs import SignOuts
 from brokers.errors import EngineError
@@ -20,7 +20,7 @@ from .requests import a_request, settings
 def test_a_session_that_was_ended_is_over_in_every_process(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     with closing(AuditLog(path)) as audit, closing(SignOuts(path)) as one, closing(SignOuts(path)) as other:
-        audit.begin("sign in", "operator", who="operator", address="127.0.0.1")
+        audit.record("sign in", "operator", who="operator", address="127.0.0.1")
         here, there = Sessions(["a secret"], sign_outs=one), Sessions(["a secret"], sign_outs=other)
         cookie, another = here.issue("operator"), here.issue("operator")
         assert there.read(cookie) is not None
@@ -67,6 +67,6 @@ def test_no_session_is_accepted_while_the_ended_ones_are_unknown(tmp_path: Path)
     with closing(SignOuts(tmp_path / "audit.db")) as sign_outs:
         of = settings(dashboard_password="a password")
         sessions = Sessions(of.dashboard_secrets, sign_outs=sign_outs)
-        with pytest.raises(NotReadable, match=r"audit\.db") as refusal:
-            Access(of, sessions).visitor(a_request(cookies={SESSION_COOKIE: sessions.issue("operator")}))
+        with pytest.raises(SessionsUnreadable, match=r"audit\.db") as refusal:
+            Access(of, sessions).user(a_request(cookies={SESSION_COOKIE: sessions.issue("operator")}))
         assert refusal.value.status == 503

@@ -15,13 +15,13 @@ _WAITS = "recado_message_wait_seconds"
 _WEBHOOKS = "recado_webhooks"
 
 
-class Collects(Protocol):
+class MetricSource(Protocol):
     """What has metrics: a registry, or a collector."""
 
     def collect(self) -> Iterable[Metric]: ...
 
 
-class Measures(NamedTuple):
+class MetricTotals(NamedTuple):
     """What was counted so far.
 
     Attributes:
@@ -33,10 +33,10 @@ class Measures(NamedTuple):
     webhooks: Mapping[str, int]
 
 
-NOTHING = Measures({}, {})
+NO_TOTALS = MetricTotals({}, {})
 
 
-def read(metrics: Collects | None) -> Measures:
+def read_totals(metrics: MetricSource | None) -> MetricTotals:
     """Read them, those of all queues and processes together."""
     waits, webhooks = Counter[float](), Counter[str]()
     for family in () if metrics is None else metrics.collect():
@@ -48,7 +48,7 @@ def read(metrics: Collects | None) -> Measures:
             for sample in family.samples:
                 if sample.name == _WEBHOOKS + "_total":
                     webhooks[sample.labels["outcome"]] += int(sample.value)
-    return Measures(waits, webhooks)
+    return MetricTotals(waits, webhooks)
 
 
 def quantile(share: float, before: Mapping[float, float], after: Mapping[float, float]) -> float | None:

@@ -16,85 +16,85 @@ from brokers.cached_stats import CachedStats
 from brokers.durable import DurableBroker
 from ops.foundation.settings import Settings
 
-from .audit import AuditLog
-from .events import Streams
-from .problems import Facts, problems
+from .audit_log import AuditLog
+from .event_streams import EventStreams
+from .page_request import NotAllowed, PageRequest
+from .problems import Snapshot, problems
 from .render import html
-from .visits import NotAllowed, Visit
-from .watch import Watch
+from .status_sampler import StatusSampler
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class DashboardContext:
     """The parts of a running Recado that people look at, and what the dashboard adds."""
 
     settings: Settings
     broker: DurableBroker
     conversations: ConversationStore
-    counts: CachedStats
-    watch: Watch
+    cached_stats: CachedStats
+    sampler: StatusSampler
     audit: AuditLog
-    streams: Streams
+    streams: EventStreams
     threads: Executor  # where pages wait for the engine, so that nothing else waits for pages
 
     @property
     def backend(self) -> QueueBackend:
         return self.broker.backend
 
-    async def aside(self, function: Callable[[], T]) -> T:
+    async def run_in_thread(self, function: Callable[[], T]) -> T:
         """Call a function that may wait, while the event loop goes on."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, function)
 
     @property
-    def step(self) -> int:
+    def lookup_page(self) -> int:
         """How many messages are looked at together where they are looked for."""
         return self.backend.capabilities.lookup_page
 
-    def page(
+    def render_page(
         self,
-        visit: Visit,
+        request: PageRequest,
         template: str,
         *,
         active: str = "",
         status: int = 200,
         live: str = "",
-        **context: Any,
+        **variables: Any,
     ) -> HTMLResponse:
         """A whole page.
 
         Parameters:
-          visit: for whom.
+          request: for whom.
           template: its name.
           active: the entry of the menu it belongs to.
           status: of the answer.
           live: what its stream of events shows, as a query string.
-          context: what the template shows; `facts` where the page has looked at them already.
+          variables: what the template shows; `snapshot` where the page has looked at them already.
         """
-        common = self.common(context.get("facts") or self.watch.facts())
+        common = self.common_variables(variables.get("snapshot") or self.sampler.snapshot())
         return html(
             template,
-            {**common, "visit": visit, "active": active, "live": live or "of=nothing", **context},
+            {**common, "request": request, "active": active, "live": live or "of=nothing", **variables},
             status=status,
         )
 
-    def common(self, facts: Facts) -> Mapping[str, Any]:
+    def common_variables(self, snapshot: Snapshot) -> Mapping[str, Any]:
         """What is on every page."""
         return {
             "engine": self.backend.capabilities,
-            "facts": facts,
-            "problems": problems(facts),
-            "dead": sum(queue.dead for queue in facts.queues),
+            "snapshot": snapshot,
+            "problems": problems(snapshot),
+            "dead": sum(queue.dead for queue in snapshot.queues),
         }
 
-    def acting(self, visit: Visit, action: str, target: str, **more: Any) -> int:
+    def record_action(self, request: PageRequest, action: str, target: str, **more: Any) -> int:
         """Write down what an operator is about to do; returns the entry's id.
 
         Raises:
           NotAllowed: it is no operator.
           EngineError: it cannot be written down.
         """
-        if not visit.visitor.may_act:
+        if not request.user.is_operator:
             raise NotAllowed("Viewers can look at everything and change nothing.")
-        return self.audit.begin(action, target, who=visit.visitor.name, address=visit.address, **more)
+        return self.audit.record(action, target, who=request.user.name, address=request.address, **more)

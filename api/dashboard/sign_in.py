@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ..addresses import split_address
 from .access import SESSION_COOKIE, Access, is_direct
-from .audit import AuditLog
+from .audit_log import AuditLog
 from .csrf import BROWSER_COOKIE, Csrf
 from .render import html
 from .sessions import SESSION_S, Sessions
@@ -27,7 +27,7 @@ VOUCHED_S = 180 * 86_400
 NOBODY = ""
 
 
-class SigningIn:
+class SignInPage:
     """What the sign-in page does.
 
     Parameters:
@@ -49,10 +49,10 @@ class SigningIn:
         self._https_only = https_only
         self._throttle = Throttle()
 
-    def page(self, browser: str, *, next_: str, trouble: str = "", status: int = 200) -> Response:
+    def form(self, browser: str, *, next_: str, trouble: str = "", status: int = 200) -> Response:
         """The form."""
-        context = {"token": self._csrf.token(browser, NOBODY), "next": next_, "trouble": trouble}
-        return html("login.html", context, status=status)
+        variables = {"token": self._csrf.token(browser, NOBODY), "next": next_, "trouble": trouble}
+        return html("login.html", variables, status=status)
 
     def sign_in(self, request: Request, form: dict[str, str], browser: str) -> Response:
         """Take a password. Wrong ones are counted by where they come from.
@@ -61,7 +61,7 @@ class SigningIn:
         of strangers, which may seem to come from the same address behind a proxy, keep no operator out.
 
         Raises:
-          NotFromHere: the form is not from our page.
+          CsrfError: the form is not from our page.
           EngineError: it could not be written down who signed in.
         """
         self._csrf.check(request, token=form.get("token", ""), who=NOBODY)
@@ -69,16 +69,16 @@ class SigningIn:
         known_browser = self._sessions.vouched(request.cookies.get(VOUCHED_COOKIE, ""))
         if wait_s := self._throttle.wait_s(address, known_browser):
             trouble = f"Too many wrong passwords. Try again in {wait_s} s."
-            answer = self.page(browser, next_=next_, trouble=trouble, status=429)
+            answer = self.form(browser, next_=next_, trouble=trouble, status=429)
             answer.headers["Retry-After"] = str(wait_s)
             return answer
         role = self._access.role_of(form.get("password", ""))
         if role is None:
             self._throttle.failed(address, known_browser)
             logger.warning("wrong password for the dashboard", audit=True, address=address)
-            return self.page(browser, next_=next_, trouble="That is not the password.", status=401)
-        entry = self._audit.begin("sign in", role, who=role, address=address)
-        self._audit.count(entry, done=1, outcome="done")
+            return self.form(browser, next_=next_, trouble="That is not the password.", status=401)
+        entry = self._audit.record("sign in", role, who=role, address=address)
+        self._audit.record_progress(entry, done=1, outcome="done")
         answer = RedirectResponse(next_, 303)
         self.set_cookie(request, answer, SESSION_COOKIE, self._sessions.issue(role), max_age_s=SESSION_S)
         is_promoted = known_browser is not None and (known_browser.role, role) == ("viewer", "operator")

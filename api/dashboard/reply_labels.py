@@ -8,14 +8,14 @@ from actors.channels.twilio.delivery import TONES
 from actors.reply import REPLY_STATES, ReplyState, Tone
 
 
-class Look(NamedTuple):
+class ReplyLabel(NamedTuple):
     """A word and its tone."""
 
-    word: str
+    text: str
     tone: Tone
 
 
-def look_of(state: ReplyState | None, delivery_status: str | None, error: str | None = None) -> Look:
+def label_of(state: ReplyState | None, delivery_status: str | None, error: str | None = None) -> ReplyLabel:
     """Choose what to show of a reply: the channel's last word where there is one, or else its state.
 
     Parameters:
@@ -24,7 +24,7 @@ def look_of(state: ReplyState | None, delivery_status: str | None, error: str | 
       error: why it was not sent, or not delivered.
     """
     if state is None:
-        return Look("", "")
+        return ReplyLabel("", "")
     rule = REPLY_STATES[state]
     tone = "bad" if error or rule.tone == "bad" else TONES.get(delivery_status or "", rule.tone)
-    return Look(delivery_status or rule.label, tone)
+    return ReplyLabel(delivery_status or rule.label, tone)

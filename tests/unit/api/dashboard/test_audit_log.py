@@ -10,7 +10,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from api.dashboard.audit import AuditLog
+from api.dashboard.audit_log import AuditLog
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def audit(tmp_path: Path) -> Iterator[AuditLog]:
 
 
 def test_an_action_is_there_before_it_is_done(audit: AuditLog, tmp_path: Path) -> None:
-    entry_id = audit.begin("pause queue", "messages", who="maria", address="10.0.0.1")
+    entry_id = audit.record("pause queue", "messages", who="maria", address="10.0.0.1")
 
     with closing(AuditLog(tmp_path / "audit.db")) as another:
         [entry] = another.list()
@@ -31,10 +31,10 @@ def test_an_action_is_there_before_it_is_done(audit: AuditLog, tmp_path: Path) -
 
 def test_an_action_is_counted_as_it_goes_on(audit: AuditLog) -> None:
     details = {"queue": "messages", "died_before": 5}
-    entry_id = audit.begin("replay", "all", who="maria", address="", expected=300, details=details)
+    entry_id = audit.record("replay", "all", who="maria", address="", expected=300, details=details)
 
-    audit.count(entry_id, done=100)
-    audit.count(entry_id, done=150, failed=50, outcome="done")
+    audit.record_progress(entry_id, done=100)
+    audit.record_progress(entry_id, done=150, failed=50, outcome="done")
 
     entry = audit.get(entry_id)
     assert entry is not None
@@ -44,10 +44,10 @@ def test_an_action_is_counted_as_it_goes_on(audit: AuditLog) -> None:
 
 
 def test_what_has_ended_stays_as_it_is(audit: AuditLog) -> None:
-    entry_id = audit.begin("replay", "all", who="maria", address="")
-    audit.count(entry_id, done=1, outcome="stopped")
+    entry_id = audit.record("replay", "all", who="maria", address="")
+    audit.record_progress(entry_id, done=1, outcome="stopped")
 
-    audit.count(entry_id, done=5, outcome="done")
+    audit.record_progress(entry_id, done=5, outcome="done")
 
     entry = audit.get(entry_id)
     assert entry is not None
@@ -55,7 +55,7 @@ def test_what_has_ended_stays_as_it_is(audit: AuditLog) -> None:
 
 
 def test_the_newest_come_first(audit: AuditLog) -> None:
-    ids = [audit.begin("do", str(number), who="maria", address="") for number in range(7)]
+    ids = [audit.record("do", str(number), who="maria", address="") for number in range(7)]
 
     assert [entry.entry_id for entry in audit.list(limit=3)] == ids[:-4:-1]
     assert [entry.entry_id for entry in audit.list(limit=3, offset=5)] == [ids[1], ids[0]]
@@ -65,10 +65,10 @@ def test_the_newest_come_first(audit: AuditLog) -> None:
 def test_the_log_says_it_too(audit: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
     capture = LogCapture()
     bound = structlog.wrap_logger(None, processors=[capture])
-    monkeypatch.setattr("api.dashboard.audit.logger", bound)
+    monkeypatch.setattr("api.dashboard.audit_log.logger", bound)
 
-    entry_id = audit.begin("pause queue", "messages", who="maria", address="10.0.0.1")
-    audit.count(entry_id, done=1, outcome="done")
+    entry_id = audit.record("pause queue", "messages", who="maria", address="10.0.0.1")
+    audit.record_progress(entry_id, done=1, outcome="done")
 
     first, last = capture.entries
     assert first["audit"] is last["audit"] is True

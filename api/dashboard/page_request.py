@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from api.bodies import MOST_DIGITS, BodyTooLarge, BrokenBody, read_body
 
-from .access import Visitor
+from .access import User
 
 #: How many messages or entries are on a page.
 PAGE = 50
@@ -28,20 +28,20 @@ class NotAllowed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageRequest:
     """One request to the dashboard: by which user, and for what.
 
     Attributes:
-      visitor: who.
+      user: who asks.
       path, query: of the URL; the path within the whole API.
       fields: what the URL asks and a form sends, in order.
       parts: those of the path that the route names.
       token: for the forms of the page.
-      address: where the visitor is.
+      address: where the user is.
       in_part: htmx asks for a part of a page.
     """
 
-    visitor: Visitor
+    user: User
     path: str
     query: str
     fields: Sequence[tuple[str, str]]
@@ -74,7 +74,7 @@ class Visit:
           NotAllowed: a viewer searches for what is masked, and so could find it out.
         """
         wanted = self.get("text")
-        if not self.visitor.may_act and any(each.isdigit() or each == "@" for each in wanted):
+        if not self.user.is_operator and any(each.isdigit() or each == "@" for each in wanted):
             raise NotAllowed(
                 "Viewers cannot search for digits or an @: that would tell them masked numbers and addresses."
             )

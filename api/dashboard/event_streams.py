@@ -10,23 +10,23 @@ from concurrent.futures import Executor
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 #: How often an open page is told what has changed, in seconds.
-EVERY_S = 2.0
+POLL_EVERY_S = 2.0
 
 #: How many pages may be open at a time. Each costs a few milliseconds whenever it is told something.
-MOST = 32
+MAX_STREAMS = 32
 
 #: So many rounds without news, and a comment shows proxies that the connection lives.
-QUIET_ROUNDS = 7
+POLLS_PER_KEEPALIVE = 7
 
 #: A name, and what the page shows in the place of that name.
-Event = tuple[str, str]
+StreamEvent = tuple[str, str]
 
 
-class Over(Exception):
-    """What the page shows is not there any more, or not for this visitor."""
+class StreamEnded(Exception):
+    """What the page shows is not there any more, or not for this user."""
 
 
-class Streams:
+class EventStreams:
     """All open streams. They end when the server is about to: it would wait for them.
 
     Parameters:
@@ -42,14 +42,14 @@ class Streams:
         """End every stream, and begin no other."""
         self._closing.set()
 
-    def stream(self, look: Callable[[], Sequence[Event]]) -> Response:
+    def respond(self, look: Callable[[], Sequence[StreamEvent]]) -> Response:
         """An answer that goes on for as long as the page is open.
 
         Parameters:
-          look: returns what the page shows now. It may take its time, and is called in a thread. `Over` ends
-            the stream.
+          look: returns what the page shows now. It may take its time, and is called in a thread.
+            `StreamEnded` ends the stream.
         """
-        if self._closing.is_set() or self._open >= MOST:
+        if self._closing.is_set() or self._open >= MAX_STREAMS:
             return PlainTextResponse("Not now.\n", 503, headers={"Retry-After": "5"})
         return StreamingResponse(
             self._told(look),
@@ -58,7 +58,7 @@ class Streams:
             headers={"X-Accel-Buffering": "no", "Connection": "close"},
         )
 
-    async def _told(self, look: Callable[[], Sequence[Event]]) -> AsyncIterator[str]:
+    async def _told(self, look: Callable[[], Sequence[StreamEvent]]) -> AsyncIterator[str]:
         shown: dict[str, bytes] = {}
         quiet = 0
         self._open += 1
@@ -70,23 +70,23 @@ class Streams:
                 quiet = 0 if news else quiet + 1
                 if news:
                     yield "".join(_as_text(event) for event in news)
-                elif quiet % QUIET_ROUNDS == 0:
+                elif quiet % POLLS_PER_KEEPALIVE == 0:
                     yield ": nothing new\n\n"
                 await self._pause()
-        except Over:
+        except StreamEnded:
             return
         finally:
             self._open -= 1
 
     async def _pause(self) -> None:
         try:
-            async with asyncio.timeout(EVERY_S):
+            async with asyncio.timeout(POLL_EVERY_S):
                 await self._closing.wait()
         except TimeoutError:
             return
 
 
-def _is_news(shown: dict[str, bytes], event: Event) -> bool:
+def _is_news(shown: dict[str, bytes], event: StreamEvent) -> bool:
     name, data = event
     digest = hashlib.blake2b(data.encode(), digest_size=16).digest()
     if shown.get(name) == digest:
@@ -95,7 +95,7 @@ def _is_news(shown: dict[str, bytes], event: Event) -> bool:
     return True
 
 
-def _as_text(event: Event) -> str:
+def _as_text(event: StreamEvent) -> str:
     name, data = event
     # An event without any data line would not be one.
     lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])

@@ -19,9 +19,9 @@ from brokers.records import QueueStats
 from brokers.spool import SpooledBackend
 
 from ..supervision import Supervisor
-from . import measures
 from .history import History
-from .problems import Facts
+from .metric_source import NO_TOTALS, MetricSource, read_totals
+from .problems import Snapshot
 
 logger = structlog.get_logger(__name__)
 
@@ -29,20 +29,20 @@ logger = structlog.get_logger(__name__)
 SAMPLE_EVERY_S = 5.0
 
 #: The same on SQS, where each request costs money, and while somebody reads along there.
-SAMPLE_SQS_EVERY_S, READ_SQS_EVERY_S = 60.0, 10.0
+SAMPLE_SQS_EVERY_S, SAMPLE_SQS_WHILE_READ_S = 60.0, 10.0
 
 #: How often it looks at the rest while somebody reads along, in seconds, and for how long after.
-READ_ALONG_S, READERS_FOR_S = 2.0, 10.0
+REFRESH_WHILE_READ_S, READER_TIMEOUT_S = 2.0, 10.0
 
 #: Problems are told of what happened within this, in seconds.
-LATELY_S = 600.0
+RECENT_S = 600.0
 
 #: Dead letters of the last hour are counted up to this.
 RECENT_DEAD = 100
 HOUR_MS = 3_600_000
 
 
-class Watch:
+class StatusSampler:
     """Looks at everything there is, in a thread of its own; what it saw last is there at once.
 
     Parameters:
@@ -64,9 +64,9 @@ class Watch:
         checks: Checks | None = None,
         spool: SpooledBackend | None = None,
         ask_supervisor: Supervisor | None = None,
-        metrics: measures.Collects | None = None,
+        metrics: MetricSource | None = None,
     ) -> None:
-        self.history = History(READ_SQS_EVERY_S if costly else SAMPLE_EVERY_S)
+        self.history = History(SAMPLE_SQS_WHILE_READ_S if costly else SAMPLE_EVERY_S)
         self._backend = backend
         self._counts = counts
         self._costly = costly
@@ -79,8 +79,8 @@ class Watch:
         self._error: str | None = None
         self._supervisor: Mapping[str, Any] | None = None
         self._recent_dead: Mapping[str, int] = {}
-        self._measures = measures.NOTHING
-        self._sampled_at = self._read_at = float("-inf")
+        self._totals = NO_TOTALS
+        self._last_sample = self._last_read = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recado-dashboard", daemon=True)
 
@@ -93,25 +93,25 @@ class Watch:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def queues(self) -> Sequence[QueueStats]:
+    def queue_stats(self) -> Sequence[QueueStats]:
         """Every queue, counted.
 
         Raises:
           EngineError: the engine is away.
         """
-        if not self._costly or self._sampled_at == float("-inf"):
+        if not self._costly or self._last_sample == float("-inf"):
             return self._counts.stats()
         if self._error is not None:
             raise EngineError(self._error)
         return self._counted
 
-    def facts(self) -> Facts:
+    def snapshot(self) -> Snapshot:
         """How everything is, without waiting for anyone but the engine."""
-        self._read_at = time.monotonic()
+        self._last_read = time.monotonic()
         queues: Sequence[QueueStats] = ()
         error, spool, stores = None, None, dict(self._store_troubles)
         try:
-            queues = self.queues()
+            queues = self.queue_stats()
         except BrokerError as away:
             error = str(away)
         if self._spool is not None:
@@ -119,7 +119,7 @@ class Watch:
                 spool = self._spool.depth()
             except BrokerError as away:
                 stores["spool"] = str(away)
-        return Facts(
+        return Snapshot(
             now_ms=now_ms(),
             queues=queues,
             engine_error=error,
@@ -129,23 +129,23 @@ class Watch:
             supervisor=self._supervisor,
             recent_dead=self._recent_dead,
             at_most_recent=RECENT_DEAD,
-            still_s={queue.queue: self.history.still_s(queue.queue) for queue in queues},
-            restarts=self.history.restarts(within_s=LATELY_S),
-            webhooks=self.history.webhooks(within_s=LATELY_S),
+            stalled_s={queue.queue: self.history.stalled_s(queue.queue) for queue in queues},
+            restarts=self.history.restarts(within_s=RECENT_S),
+            webhooks=self.history.webhooks(within_s=RECENT_S),
         )
 
     @property
     def webhooks(self) -> Mapping[str, int]:
         """Webhooks since the API was started, by what became of them."""
-        return self._measures.webhooks
+        return self._totals.webhooks
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Look now, at what is due."""
         self._store_troubles = self._checks.troubles()
         self._supervisor = None if self._ask_supervisor is None else self._ask_supervisor()
-        rests = self._costly and not self._is_read
+        rests = self._costly and not self._has_readers
         every_s = SAMPLE_SQS_EVERY_S if rests else self.history.every_s
-        if time.monotonic() - self._sampled_at >= every_s:
+        if time.monotonic() - self._last_sample >= every_s:
             self._sample()
 
     def _sample(self) -> None:
@@ -154,13 +154,13 @@ class Watch:
             self._recent_dead = {each.queue: self._died_lately(each) for each in self._counted if each.dead}
         except BrokerError as error:
             self._counted, self._error = (), str(error)
-        self._sampled_at = time.monotonic()
-        self._measures = measures.read(self._metrics)
+        self._last_sample = time.monotonic()
+        self._totals = read_totals(self._metrics)
         if self._error is None:
             restarts = {
                 child["name"]: child["restarts"] for child in (self._supervisor or {}).get("children", ())
             }
-            self.history.add(time.time(), self._counted, restarts, self._measures)
+            self.history.add(time.time(), self._counted, restarts, self._totals)
 
     def _died_lately(self, queue: QueueStats) -> int:
         since = (queue.counted_at or now_ms()) - HOUR_MS  # by the clock that deaths are dated by
@@ -173,12 +173,12 @@ class Watch:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self.look()
+                self.refresh()
             except Exception:
                 logger.exception("The dashboard could not look")
-            self._stopping.wait(READ_ALONG_S if self._is_read else SAMPLE_EVERY_S)
+            self._stopping.wait(REFRESH_WHILE_READ_S if self._has_readers else SAMPLE_EVERY_S)
 
     @property
-    def _is_read(self) -> bool:
+    def _has_readers(self) -> bool:
         """Whether somebody reads along."""
-        return time.monotonic() - self._read_at < READERS_FOR_S
+        return time.monotonic() - self._last_read < READER_TIMEOUT_S

@@ -35,11 +35,11 @@ CREATE TABLE entry (
 SCHEMA = Schema("audit", (_VERSION_1,))
 
 _FIELDS = "id, begun_at, ended_at, who, address, action, target, details, expected, done, failed, outcome"
-_BEGIN = """
+_INSERT = """
 INSERT INTO entry (begun_at, who, address, action, target, details, expected)
 VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
-_COUNT = """
+_ADD_PROGRESS = """
 UPDATE entry SET done = done + ?, failed = failed + ?, outcome = ?, ended_at = ?
 WHERE id = ? AND outcome = 'begun'
 """
@@ -49,7 +49,7 @@ _LIST = f"SELECT {_FIELDS} FROM entry ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa
 Outcome = Literal["begun", "done", "stopped", "failed"]
 
 
-class Entry(NamedTuple):
+class AuditEntry(NamedTuple):
     """One action. Times are milliseconds since the epoch."""
 
     entry_id: int
@@ -81,7 +81,7 @@ class AuditLog:
     def __init__(self, path: Path) -> None:
         self._database = Database(path, SCHEMA)
 
-    def begin(
+    def record(
         self,
         action: str,
         target: str,
@@ -105,20 +105,22 @@ class AuditLog:
           EngineError: it cannot be written, and must not be done.
         """
         fields = (now_ms(), who, address, action, target, json.dumps(details or {}), expected)
-        row: Any = self._database.write(lambda c: c.execute(_BEGIN, fields).fetchone())
+        row: Any = self._database.write(lambda c: c.execute(_INSERT, fields).fetchone())
         logger.info(action, audit=True, who=who, address=address, target=target, expected=expected)
         return int(row[0])
 
-    def count(self, entry_id: int, *, done: int = 0, failed: int = 0, outcome: Outcome = "begun") -> None:
+    def record_progress(
+        self, entry_id: int, *, done: int = 0, failed: int = 0, outcome: Outcome = "begun"
+    ) -> None:
         """Write down how far it has come, and how it ended if it did.
 
         Parameters:
-          entry_id: what `begin` returned.
+          entry_id: what `record` returned.
           done, failed: how many more.
           outcome: begun for as long as it goes on.
         """
         ended_at = None if outcome == "begun" else now_ms()
-        self._database.write(lambda c: _run(c, _COUNT, (done, failed, outcome, ended_at, entry_id)))
+        self._database.write(lambda c: _run(c, _ADD_PROGRESS, (done, failed, outcome, ended_at, entry_id)))
         entry = self.get(entry_id)
         if entry is not None and outcome != "begun":
             logger.info(
@@ -131,12 +133,12 @@ class AuditLog:
                 failed=entry.failed,
             )
 
-    def get(self, entry_id: int) -> Entry | None:
+    def get(self, entry_id: int) -> AuditEntry | None:
         """One entry."""
         rows = self._read(_GET, (entry_id,))
         return rows[0] if rows else None
 
-    def list(self, *, limit: int = 50, offset: int = 0) -> Sequence[Entry]:
+    def list(self, *, limit: int = 50, offset: int = 0) -> Sequence[AuditEntry]:
         """A page of entries, newest first."""
         return self._read(_LIST, (limit, offset))
 
@@ -151,9 +153,9 @@ class AuditLog:
     def close(self) -> None:
         self._database.close()
 
-    def _read(self, statement: str, bindings: tuple[int, ...]) -> Sequence[Entry]:
+    def _read(self, statement: str, bindings: tuple[int, ...]) -> Sequence[AuditEntry]:
         rows: Any = self._database.read(lambda c: c.execute(statement, bindings).fetchall())
-        return [Entry._make((*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
+        return [AuditEntry._make((*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
 
 
 def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:

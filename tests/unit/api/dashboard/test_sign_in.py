@@ -10,7 +10,7 @@ import pytest
 
 from api.dashboard.access import Access
 from api.dashboard.sessions import Role, Sessions
-from api.dashboard.signing_in import VOUCHED_COOKIE, SigningIn
+from api.dashboard.sign_in import VOUCHED_COOKIE, SignInPage
 
 from .requests import a_request, settings
 
@@ -36,10 +36,10 @@ def test_a_viewers_browser_becomes_an_operators_with_the_operators_password(
     """Otherwise the wrong passwords of viewers would keep that operator waiting."""
     of = settings(**PASSWORDS)
     sessions = Sessions(of.dashboard_secrets)
-    signing_in = SigningIn(Access(of, sessions), sessions, MagicMock(), MagicMock(), https_only=False)
+    sign_in_page = SignInPage(Access(of, sessions), sessions, MagicMock(), MagicMock(), https_only=False)
     cookies = {} if known_as is None else {VOUCHED_COOKIE: sessions.vouch(known_as)}
 
-    answer = signing_in.sign_in(
+    answer = sign_in_page.sign_in(
         a_request(cookies=cookies, method="POST"), {"password": f"of {signs_in_as}s"}, "a browser"
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-def counted(number: int, what: str) -> str:
+def quantity(number: int, what: str) -> str:
     """1 message, 2,000 messages."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def span(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A length of time, no finer than it matters: 4 s, 12 min, 3 h, 2 days."""
     if seconds < 1:
         return "under 1 s"
@@ -26,7 +26,7 @@ def ago(at_ms: int, now_ms: int) -> str:
     seconds = (now_ms - at_ms) / 1000
     if abs(seconds) < 1:
         return "now"
-    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(-seconds)}"
 
 
 def utc(at_ms: int) -> str:
