@@ -13,17 +13,17 @@ from brokers.checks import Checks
 from brokers.spool import SpooledBackend
 
 from ..supervision import Supervisor
-from .access import Access
-from .audit_log import AuditLog
+from .access.audit_log import AuditLog
+from .access.authentication import Authentication
+from .access.csrf import Csrf
+from .access.sessions import Sessions
+from .access.sign_in import SignInPage
+from .access.sign_outs import SignOuts
 from .context import DashboardContext
-from .csrf import Csrf
-from .event_streams import EventStreams
-from .metric_source import MetricSource
+from .live.event_streams import EventStreams
+from .live.metric_source import MetricSource
+from .live.status_sampler import StatusSampler
 from .routes import Routes
-from .sessions import Sessions
-from .sign_in import SignInPage
-from .sign_outs import SignOuts
-from .status_sampler import StatusSampler
 
 #: How many pages may wait for the engine at a time. Threads of their own: webhooks never wait for pages.
 THREADS = 8
@@ -96,11 +96,11 @@ def dashboard(
     )
     sign_outs = SignOuts(settings.dashboard_audit_path)
     sessions = Sessions(settings.dashboard_secrets, sign_outs=sign_outs)
-    access = Access(settings, sessions)
+    authentication = Authentication(settings, sessions)
     csrf = Csrf(sessions, settings.public_base_url)
     https_only = (settings.public_base_url or "").startswith("https://")
-    sign_in_page = SignInPage(access, sessions, csrf, context.audit, https_only=https_only)
-    return Dashboard(Routes(context, access, csrf, sign_in_page).app(), context, sign_outs)
+    sign_in_page = SignInPage(authentication, sessions, csrf, context.audit, https_only=https_only)
+    return Dashboard(Routes(context, authentication, csrf, sign_in_page).app(), context, sign_outs)
 
 
 __all__ = ["AuditLog", "Dashboard", "dashboard"]

@@ -16,12 +16,12 @@ from brokers.cached_stats import CachedStats
 from brokers.durable import DurableBroker
 from ops.foundation.settings import Settings
 
-from .audit_log import AuditLog
-from .event_streams import EventStreams
+from .access.audit_log import AuditLog
+from .live.event_streams import EventStreams
+from .live.problems import Snapshot, problems
+from .live.status_sampler import StatusSampler
 from .page_request import NotAllowed, PageRequest
-from .problems import Snapshot, problems
-from .render import html
-from .status_sampler import StatusSampler
+from .rendering.render import html
 
 T = TypeVar("T")
 

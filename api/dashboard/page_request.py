@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from api.bodies import MOST_DIGITS, BodyTooLarge, BrokenBody, read_body
 
-from .access import User
+from .access.authentication import User
 
 #: How many messages or entries are on a page.
 PAGE = 50

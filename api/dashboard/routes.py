@@ -18,15 +18,15 @@ from starlette.staticfiles import StaticFiles
 from api.bodies import BrokenBody, ClientGone
 from brokers.errors import Unsupported
 
-from . import audit_page, conversations, dead_letters, messages, overview, queues
-from .access import Access, AccessDenied, SignInRequired, User
+from .access.authentication import AccessDenied, Authentication, SignInRequired, User
+from .access.csrf import BROWSER_COOKIE, Csrf, CsrfError
+from .access.security_headers import SafeHeaders
+from .access.sign_in import LOGIN, SignInPage, safe_target
 from .context import DashboardContext
-from .csrf import BROWSER_COOKIE, Csrf, CsrfError
-from .event_streams import StreamEnded, StreamEvent
-from .headers import SafeHeaders
+from .live.event_streams import StreamEnded, StreamEvent
 from .page_request import NotAllowed, NotFound, PageRequest, form_of
-from .render import STATIC, html
-from .sign_in import LOGIN, SignInPage, safe_target
+from .pages import audit, conversations, dead_letters, messages, overview, queues
+from .rendering.render import STATIC, html
 
 logger = structlog.get_logger(__name__)
 
@@ -41,16 +41,16 @@ class Routes:
 
     Parameters:
       context: what pages work with.
-      access: who may look.
+      authentication: who may look.
       csrf: where changes may come from.
       sign_in_page: the page for those who are nobody yet.
     """
 
     def __init__(
-        self, context: DashboardContext, access: Access, csrf: Csrf, sign_in_page: SignInPage
+        self, context: DashboardContext, authentication: Authentication, csrf: Csrf, sign_in_page: SignInPage
     ) -> None:
         self._context = context
-        self._access = access
+        self._authentication = authentication
         self._csrf = csrf
         self._sign_in_page = sign_in_page
 
@@ -78,7 +78,7 @@ class Routes:
             get("/conversations", conversations.conversations),
             get("/conversations/{message_id}", conversations.conversation),
             post("/conversations/{message_id}/reveal", conversations.reveal),
-            get("/audit", audit_page.audit),
+            get("/audit", audit.audit),
             Route("/login", self._guarded(self._login), methods=["GET", "POST"]),
             Route("/logout", self._guarded(self._logout), methods=["POST"]),
             Mount("/static", _Static(directory=STATIC)),
@@ -111,7 +111,7 @@ class Routes:
             fields=fields,
             parts={name: str(value) for name, value in request.path_params.items()},
             token=self._csrf.token(browser, user.name),
-            address=self._access.address_of(request),
+            address=self._authentication.address_of(request),
             in_part="hx-request" in request.headers,
         )
 
@@ -152,7 +152,7 @@ class Routes:
 
     async def _user(self, request: Request) -> User:
         """Look up the user in a thread: whether a session was ended is read from a file."""
-        return await self._context.run_in_thread(partial(self._access.user, request))
+        return await self._context.run_in_thread(partial(self._authentication.user, request))
 
     def _browser(self, request: Request) -> str:
         return request.cookies.get(BROWSER_COOKIE) or self._csrf.new_browser()
@@ -167,7 +167,7 @@ class Routes:
 
         def guarded() -> Sequence[StreamEvent]:
             try:
-                self._access.user(request)  # not for longer than the user is signed in
+                self._authentication.user(request)  # not for longer than the user is signed in
                 return look()
             except (SignInRequired, AccessDenied, NotFound) as error:
                 raise StreamEnded from error
@@ -194,7 +194,7 @@ class Routes:
 
     async def _login(self, request: Request) -> Response:
         browser = self._browser(request)
-        if not self._access.has_passwords:
+        if not self._authentication.has_passwords:
             await self._user(request)
             return RedirectResponse("/dashboard/", 303)
         if request.method == "POST":

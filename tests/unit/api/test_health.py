@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.dashboard.status_sampler import StatusSampler
+from api.dashboard.live.status_sampler import StatusSampler
 from api.health import health_routes
 from api.opening import Opening
 from brokers.cached_stats import CachedStats

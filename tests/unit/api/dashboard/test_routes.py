@@ -11,12 +11,12 @@ import pytest
 from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 
-from api.dashboard.access import AccessDenied, SessionsUnreadable
+from api.dashboard.access.authentication import AccessDenied, SessionsUnreadable
 from api.dashboard.context import DashboardContext
 from api.dashboard.routes import Routes
 
 
-class Access:
+class Authentication:
     """Refuses all requests, and remembers in which threads."""
 
     has_passwords = False
@@ -51,7 +51,7 @@ def test_the_visitor_is_looked_up_outside_of_the_event_loop(
     """The file of ended sessions may take ten seconds to answer, and webhooks have the same event loop."""
     parts: dict[str, Any] = dict.fromkeys(DashboardContext.__slots__)
     with ThreadPoolExecutor(1, thread_name_prefix="aside") as threads:
-        access: Any = Access(refusal)
+        access: Any = Authentication(refusal)
         context = DashboardContext(**{**parts, "threads": threads})
         client = TestClient(Routes(context, access, MagicMock(), MagicMock()).app())
 
