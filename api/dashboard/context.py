@@ -20,7 +20,7 @@ from .access.audit_log import AuditLog
 from .live.event_streams import EventStreams
 from .live.problems import Snapshot, problems
 from .live.status_sampler import StatusSampler
-from .page_request import NotAllowed, PageRequest
+from .page_request import PAGE_SIZE, NotAllowed, PageRequest
 from .rendering.render import html
 
 T = TypeVar("T")
@@ -75,7 +75,14 @@ class DashboardContext:
         common = self.common_variables(variables.get("snapshot") or self.sampler.snapshot())
         return html(
             template,
-            {**common, "request": request, "active": active, "live": live or "of=nothing", **variables},
+            {
+                **common,
+                "request": request,
+                "active": active,
+                "live": live or "of=nothing",
+                "page_size": PAGE_SIZE,
+                **variables,
+            },
             status=status,
         )
 

@@ -12,8 +12,8 @@ from api.bodies import MOST_DIGITS, BodyTooLarge, BrokenBody, read_body
 
 from .access.authentication import User
 
-#: How many messages or entries are on a page.
-PAGE = 50
+#: How many messages or entries are on a page. Templates get it as `page_size`.
+PAGE_SIZE = 50
 
 #: A page that begins beyond this many entries does not exist.
 FARTHEST = 100_000_000

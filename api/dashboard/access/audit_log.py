@@ -138,7 +138,7 @@ class AuditLog:
         rows = self._read(_GET, (entry_id,))
         return rows[0] if rows else None
 
-    def list(self, *, limit: int = 50, offset: int = 0) -> Sequence[AuditEntry]:
+    def list(self, *, limit: int, offset: int = 0) -> Sequence[AuditEntry]:
         """A page of entries, newest first."""
         return self._read(_LIST, (limit, offset))
 

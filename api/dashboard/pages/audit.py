@@ -5,17 +5,17 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from ..context import DashboardContext
-from ..page_request import PAGE, PageRequest
+from ..page_request import PAGE_SIZE, PageRequest
 
 
 def audit(context: DashboardContext, request: PageRequest) -> Response:
     start = request.number("from")
-    entries = context.audit.list(limit=PAGE + 1, offset=start)
+    entries = context.audit.list(limit=PAGE_SIZE + 1, offset=start)
     return context.render_page(
         request,
         "audit.html",
         active="audit",
-        entries=entries[:PAGE],
+        entries=entries[:PAGE_SIZE],
         start=start,
-        at_end=len(entries) <= PAGE,
+        at_end=len(entries) <= PAGE_SIZE,
     )

@@ -11,7 +11,7 @@ from actors.conversations import Summary
 
 from ..context import DashboardContext
 from ..live.event_streams import StreamEvent
-from ..page_request import PAGE, NotAllowed, NotFound, PageRequest
+from ..page_request import PAGE_SIZE, NotAllowed, NotFound, PageRequest
 from ..rendering.masking import SEPARATORS
 from ..rendering.render import part
 from .overview import common_events
@@ -23,15 +23,17 @@ SHOWN, MOST_SHOWN = 100, 10_000
 def conversations(context: DashboardContext, request: PageRequest) -> Response:
     contact = _contact(request)
     start = request.number("from")
-    found = context.conversations.reader.conversations(contact=contact or None, limit=PAGE + 1, offset=start)
+    found = context.conversations.reader.conversations(
+        contact=contact or None, limit=PAGE_SIZE + 1, offset=start
+    )
     return context.render_page(
         request,
         "conversations.html",
         active="conversations",
-        summaries=found[:PAGE],
+        summaries=found[:PAGE_SIZE],
         contact=request.get("contact"),
         start=start,
-        at_end=len(found) <= PAGE,
+        at_end=len(found) <= PAGE_SIZE,
     )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from brokers.records import State, StoredMessage
 
-from ..page_request import PAGE, PageRequest
+from ..page_request import PAGE_SIZE, PageRequest
 from .search import FetchPage, MessageFilter, scan
 
 
@@ -85,13 +85,13 @@ def listing(
         base, criteria, state, selectable, total, start=request.number("from"), is_search=filter_.narrows
     )
     if not filter_.narrows:
-        messages = page(PAGE + 1, shown.start)
-        return replace(shown, messages=messages[:PAGE], at_end=len(messages) <= PAGE)
-    before = request.number("found", most=PAGE - 1)
+        messages = page(PAGE_SIZE + 1, shown.start)
+        return replace(shown, messages=messages[:PAGE_SIZE], at_end=len(messages) <= PAGE_SIZE)
+    before = request.number("found", most=PAGE_SIZE - 1)
     if request.get("stop"):
         return replace(shown, stopped=True, found_before=before, scanned=shown.start)
-    found = scan(page, filter_.matcher(), start=shown.start, limit=PAGE - before, step=step)
-    is_full = before + len(found.messages) == PAGE
+    found = scan(page, filter_.matcher(), start=shown.start, limit=PAGE_SIZE - before, step=step)
+    is_full = before + len(found.messages) == PAGE_SIZE
     return replace(
         shown,
         messages=found.messages,

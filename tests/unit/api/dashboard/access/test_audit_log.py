@@ -23,7 +23,7 @@ def test_an_action_is_there_before_it_is_done(audit: AuditLog, tmp_path: Path) -
     entry_id = audit.record("pause queue", "messages", who="maria", address="10.0.0.1")
 
     with closing(AuditLog(tmp_path / "audit.db")) as another:
-        [entry] = another.list()
+        [entry] = another.list(limit=10)
     assert (entry.entry_id, entry.who, entry.address) == (entry_id, "maria", "10.0.0.1")
     assert (entry.action, entry.target, entry.outcome) == ("pause queue", "messages", "begun")
     assert (entry.expected, entry.done, entry.ended_at) == (1, 0, None)
