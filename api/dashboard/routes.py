@@ -25,7 +25,7 @@ from .access.sign_in import LOGIN, SignInPage, safe_target
 from .context import DashboardContext
 from .live.event_streams import StreamEnded, StreamEvent
 from .page_request import NotAllowed, NotFound, PageRequest, form_of
-from .pages import audit, conversations, dead_letters, messages, overview, queues
+from .pages import audit, conversations, dead_letter_actions, dead_letters, messages, overview, queues
 from .rendering.render import STATIC, html
 
 logger = structlog.get_logger(__name__)
@@ -70,11 +70,11 @@ class Routes:
             get("/messages/{message_id}", messages.message),
             post("/messages/{message_id}/reveal", messages.reveal),
             get("/dead-letters", dead_letters.dead_letters),
-            post("/dead-letters/confirm", dead_letters.confirm),
-            post("/dead-letters/begin", dead_letters.begin),
-            post("/dead-letters/continue", dead_letters.continue_),
-            post("/dead-letters/stop", dead_letters.stop),
-            get("/dead-letters/{step}", dead_letters.back_to_list),
+            post("/dead-letters/confirm", dead_letter_actions.confirm),
+            post("/dead-letters/begin", dead_letter_actions.begin),
+            post("/dead-letters/continue", dead_letter_actions.continue_),
+            post("/dead-letters/stop", dead_letter_actions.stop),
+            get("/dead-letters/{step}", dead_letter_actions.back_to_list),
             get("/conversations", conversations.conversations),
             get("/conversations/{message_id}", conversations.conversation),
             post("/conversations/{message_id}/reveal", conversations.reveal),

@@ -1,4 +1,4 @@
-"""A list of messages: a page straight from an index, or what was found by is_search through them."""
+"""Makes a list of messages: a page straight from an index, or what a scan found."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ from .search import FetchPage, MessageFilter, scan
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a list shows.
+    """Holds what a list shows.
 
     Attributes:
-      base: its address.
-      criteria: what it was asked for, by the names of the fields; empty where it was not.
-      state: of its messages.
-      selectable: whether they can be picked.
-      total: how many messages there are before anything is looked for; None when that would take long.
-      start: how many come before those that are shown.
-      messages: those that are shown.
-      at_end: none come after them.
-      is_search: they are looked for, one by one.
-      scanned: how many were looked at so far.
-      found_before: how many were found on earlier requests of the same page.
-      is_full: a page was found; there may be more.
-      stopped: somebody has seen enough.
+      base: the path of the list.
+      criteria: what the list is narrowed by, by the names of the fields; empty where it is not.
+      state: the state of its messages.
+      selectable: whether messages can be picked.
+      of_all_queues: whether each message has to name its queue.
+      total: how many messages there are before the list is narrowed; None when counting would take long.
+      start: how many messages come before those that are shown.
+      messages: the messages that are shown.
+      at_end: no message comes after them.
+      is_search: the messages are found by a scan.
+      scanned: how many messages were scanned so far.
+      found_before: how many were found by earlier requests for the same page.
+      is_full: a whole page was found; there may be more.
+      stopped: the user stopped the scan.
     """
 
     base: str
     criteria: Mapping[str, str]
     state: State
     selectable: bool
+    of_all_queues: bool
     total: int | None
     start: int
     messages: Sequence[StoredMessage] = ()
@@ -49,14 +51,14 @@ class Listing:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """For templates."""
+        """Return what templates show."""
         return {each.name: getattr(self, each.name) for each in fields(self)} | {
             "query": urlencode({name: value for name, value in self.criteria.items() if value})
         }
 
 
 def listing(
-    page: FetchPage,
+    fetch: FetchPage,
     filter_: MessageFilter,
     request: PageRequest,
     *,
@@ -66,37 +68,45 @@ def listing(
     total: int | None,
     step: int,
     selectable: bool = False,
+    of_all_queues: bool = False,
 ) -> Listing:
     """Make a list.
 
     Parameters:
-      page: where its messages come from.
-      filter_: what is looked for.
-      request: how far somebody has come with it.
-      base: its address.
-      names: the fields it may be asked for by.
-      state: of its messages.
-      total: how many messages `page` has; None when nobody knows.
-      step: how many messages to look at together.
+      fetch: returns messages of the list, before it is narrowed.
+      filter_: narrows the list.
+      request: says where the page begins, and how far a scan has come.
+      base: the path of the list.
+      names: the fields that may narrow the list.
+      state: the state of its messages.
+      total: how many messages `fetch` has; None when that is not known.
+      step: how many messages to scan together.
       selectable: whether messages can be picked.
+      of_all_queues: whether each message has to name its queue.
     """
-    criteria = {name: request.get(name) for name in names}
     shown = Listing(
-        base, criteria, state, selectable, total, start=request.number("from"), is_search=filter_.narrows
+        base=base,
+        criteria={name: request.get(name) for name in names},
+        state=state,
+        selectable=selectable,
+        of_all_queues=of_all_queues,
+        total=total,
+        start=request.number("from"),
+        is_search=filter_.narrows,
     )
     if not filter_.narrows:
-        messages = page(PAGE_SIZE + 1, shown.start)
+        messages = fetch(PAGE_SIZE + 1, shown.start)
         return replace(shown, messages=messages[:PAGE_SIZE], at_end=len(messages) <= PAGE_SIZE)
-    before = request.number("found", most=PAGE_SIZE - 1)
+    found_before = request.number("found", most=PAGE_SIZE - 1)
     if request.get("stop"):
-        return replace(shown, stopped=True, found_before=before, scanned=shown.start)
-    found = scan(page, filter_.matcher(), start=shown.start, limit=PAGE_SIZE - before, step=step)
-    is_full = before + len(found.messages) == PAGE_SIZE
+        return replace(shown, stopped=True, found_before=found_before, scanned=shown.start)
+    found = scan(fetch, filter_.matcher(), start=shown.start, limit=PAGE_SIZE - found_before, step=step)
+    is_full = found_before + len(found.messages) == PAGE_SIZE
     return replace(
         shown,
         messages=found.messages,
         scanned=found.scanned,
         at_end=found.at_end,
         is_full=is_full,
-        found_before=0 if is_full else before + len(found.messages),
+        found_before=0 if is_full else found_before + len(found.messages),
     )

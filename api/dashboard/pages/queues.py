@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, get_args
 from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from brokers.clock import now_ms
 from brokers.records import QueueStats, State, StoredMessage
 
 from ..context import DashboardContext
@@ -18,29 +16,10 @@ from ..page_request import NotFound, PageRequest
 from ..rendering.render import html, part
 from .listing import listing
 from .overview import common_events
+from .periods import PERIODS, moment_ms, since_ms
 from .search import MessageFilter
 
 STATES: tuple[State, ...] = get_args(State)
-
-#: Times one may pick, in milliseconds back from now.
-PERIODS_MS = {"15m": 900_000, "1h": 3_600_000, "24h": 86_400_000, "7d": 604_800_000}
-
-
-def since_ms(request: PageRequest) -> int | None:
-    """The time that was picked, or typed as a date and time of UTC."""
-    wanted = request.get("since")
-    if wanted in PERIODS_MS:
-        return now_ms() - PERIODS_MS[wanted]
-    return moment_ms(wanted)
-
-
-def moment_ms(text: str) -> int | None:
-    """A typed date and time, in milliseconds since the epoch; None where it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def queue(context: DashboardContext, request: PageRequest) -> Response:
@@ -49,7 +28,7 @@ def queue(context: DashboardContext, request: PageRequest) -> Response:
         return RedirectResponse(f"/dashboard/messages/{quote(message_id, safe='')}", 303)
     stats, state = _stats(context, name), _state(request)
     shown = listing(
-        partial(_page, context, name, state),
+        partial(_fetch_page, context, name, state),
         MessageFilter(
             actor=request.get("actor"),
             text=request.text(),
@@ -66,7 +45,9 @@ def queue(context: DashboardContext, request: PageRequest) -> Response:
     if request.in_part:
         return html("parts/found.html", {**shown.variables, "request": request})
     live = urlencode({"of": "queue", "queue": name, "state": state})
-    return context.render_page(request, "queue.html", live=live, stats=stats, **shown.variables)
+    return context.render_page(
+        request, "queue.html", live=live, stats=stats, periods=PERIODS, **shown.variables
+    )
 
 
 def events(context: DashboardContext, name: str, state: str) -> list[StreamEvent]:
@@ -111,5 +92,7 @@ def _state(request: PageRequest) -> State:
     return next((each for each in STATES if each == state), "ready")
 
 
-def _page(context: DashboardContext, name: str, state: State, limit: int, offset: int) -> list[StoredMessage]:
+def _fetch_page(
+    context: DashboardContext, name: str, state: State, limit: int, offset: int
+) -> list[StoredMessage]:
     return list(context.backend.list(name, state, limit=limit, offset=offset))

@@ -1,4 +1,4 @@
-"""Looking through messages that no index finds, a tenth of a second at a time."""
+"""Scans messages that no index finds, a tenth of a second at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from brokers.records import StoredMessage
 
-#: How long one request may look, in seconds.
+#: How long one request may scan, in seconds.
 BUDGET_S = 0.1
 
 #: Returns so many messages, after so many others.
@@ -18,7 +18,7 @@ FetchPage = Callable[[int, int], Sequence[StoredMessage]]
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """What is looked for. What is left empty does not narrow.
+    """Says which messages are looked for. A field that is left empty does not narrow.
 
     Attributes:
       text: a part of the payload or of the last error, to the letter.
@@ -33,10 +33,11 @@ class MessageFilter:
 
     @property
     def narrows(self) -> bool:
+        """Tell whether a field is set."""
         return bool(self.actor or self.reason or self.text) or (self.since_ms, self.before_ms) != (None, None)
 
     def matcher(self) -> Callable[[StoredMessage], bool]:
-        """Whether a message is wanted."""
+        """Return a function that tells whether a message is looked for."""
         spellings = [self.text.encode(), json.dumps(self.text)[1:-1].encode()]  # as JSON spells it, too
 
         def matches(message: StoredMessage) -> bool:
@@ -57,11 +58,11 @@ class MessageFilter:
 
 @dataclass(slots=True)
 class ScanResult:
-    """What one request found.
+    """Holds what one request found.
 
     Attributes:
       messages: those that match.
-      scanned: how many were looked at so far, those of earlier requests included.
+      scanned: how many were scanned so far, those of earlier requests included.
       at_end: there are no more.
     """
 
@@ -71,7 +72,7 @@ class ScanResult:
 
 
 def scan(
-    page: FetchPage,
+    fetch: FetchPage,
     matches: Callable[[StoredMessage], bool],
     *,
     start: int,
@@ -79,20 +80,20 @@ def scan(
     step: int,
     clock: Callable[[], float] = time.monotonic,
 ) -> ScanResult:
-    """Look until enough was found, all was looked through, or there is no time for another step.
+    """Scan until enough was found, all was scanned, or there is no time for another step.
 
     Parameters:
-      page: where to look.
-      matches: what for.
-      start: how many were looked through before.
+      fetch: returns the messages to scan.
+      matches: tells whether a message is looked for.
+      start: how many were scanned before.
       limit: how many to find, at least 1.
-      step: how many to look at together.
+      step: how many to scan together.
       clock: seconds, monotonic.
     """
     found, began, took_s = ScanResult(scanned=start), clock(), 0.0
     while not found.at_end and clock() - began + took_s <= BUDGET_S:
         step_began = clock()
-        messages = page(step, found.scanned)
+        messages = fetch(step, found.scanned)
         for message in messages:
             found.scanned += 1
             if matches(message):
