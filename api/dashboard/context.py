@@ -18,7 +18,8 @@ from ops.foundation.settings import Settings
 
 from .access.audit_log import AuditLog
 from .live.event_streams import EventStreams
-from .live.problems import Snapshot, problems
+from .live.problems import problems
+from .live.snapshot import Snapshot
 from .live.status_sampler import StatusSampler
 from .page_request import PAGE_SIZE, NotAllowed, PageRequest
 from .rendering.render import html

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from api.bodies import MOST_DIGITS, BodyTooLarge, BrokenBody, read_body
 
-from .access.authentication import User
+from .access.user import User
 
 #: How many messages or entries are on a page. Templates get it as `page_size`.
 PAGE_SIZE = 50

@@ -18,10 +18,11 @@ from starlette.staticfiles import StaticFiles
 from api.bodies import BrokenBody, ClientGone
 from brokers.errors import Unsupported
 
-from .access.authentication import AccessDenied, Authentication, SignInRequired, User
+from .access.authentication import AccessDenied, Authentication, SignInRequired
 from .access.csrf import BROWSER_COOKIE, Csrf, CsrfError
 from .access.security_headers import SafeHeaders
 from .access.sign_in import LOGIN, SignInPage, safe_target
+from .access.user import User
 from .context import DashboardContext
 from .live.event_streams import StreamEnded, StreamEvent
 from .page_request import NotAllowed, NotFound, PageRequest, form_of

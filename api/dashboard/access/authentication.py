@@ -1,47 +1,21 @@
-"""Decides which requests may look, and which may act. AccessDenied, unless something says otherwise."""
+"""Decides which user a request is from. A request is refused unless a setting admits it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
 
 from brokers.errors import EngineError
 from ops.foundation.settings import Settings
 
-from ...addresses import split_address
-from .sessions import Role, Sessions, same
+from .client_address import LOOPBACK, forwarded_address, hostname, is_direct, is_in, peer_of
+from .sessions import Sessions, same
+from .user import Role, User
 
 #: The cookie of a session.
 SESSION_COOKIE = "recado_session"
 
-#: What proxies add. Behind one on the same machine, every client has a loopback address.
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
-
 #: The longest name a proxy may give a user, in characters.
 MAX_NAME = 200
-
-Network = IPv4Network | IPv6Network
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Names a user of the dashboard.
-
-    Attributes:
-      name: for the audit log.
-      role: an operator may act, a viewer may only look.
-      signed_in: with a password, so that there is something to sign out of.
-    """
-
-    name: str
-    role: Role
-    signed_in: bool = False
-
-    @property
-    def is_operator(self) -> bool:
-        return self.role == "operator"
 
 
 class SignInRequired(Exception):
@@ -125,15 +99,10 @@ class Authentication:
 
     def address_of(self, request: HTTPConnection) -> str:
         """Return the address of a request: what a trusted proxy says, or else the connection's."""
-        peer = "" if request.client is None else request.client.host
-        forwarded = request.headers.getlist("x-forwarded-for")
-        if forwarded and _is_in(peer, self._proxies):
-            return forwarded[-1].rpartition(",")[2].strip() or peer
-        return peer
+        return forwarded_address(request, self._proxies)
 
     def _named_by_a_proxy(self, request: HTTPConnection) -> str | None:
-        peer = "" if request.client is None else request.client.host
-        if self._header is None or not _is_in(peer, self._proxies):
+        if self._header is None or not is_in(peer_of(request), self._proxies):
             return None
         names = request.headers.getlist(self._header)
         if len(names) != 1:  # one from the proxy and one from a client cannot be told apart
@@ -148,35 +117,12 @@ class Authentication:
                 "on, and directly. To open it to others, set DASHBOARD_PASSWORD, or DASHBOARD_AUTH_HEADER "
                 "behind a proxy that signs users in."
             )
-        host = _hostname(request.headers.get("host", ""))
-        if host not in self._own_hosts and not _is_in(host, _LOOPBACK):
+        host = hostname(request.headers.get("host", ""))
+        if host not in self._own_hosts and not is_in(host, LOOPBACK):
             raise AccessDenied(
                 f"No password is set, and the address {host!r} may be anybody's that was made to lead here. "
                 "Open http://localhost, with the API's port, instead."
             )
-
-
-_LOOPBACK: list[Network] = [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")]
-
-
-def is_direct(request: HTTPConnection) -> bool:
-    """Tell whether a request is from this machine, and from no proxy on it."""
-    forwarded = any(name in request.headers for name in FORWARDED)
-    return not forwarded and request.client is not None and _is_in(request.client.host, _LOOPBACK)
-
-
-def _is_in(host: str, networks: list[Network]) -> bool:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)  # an IPv4 client of an IPv6 socket
-    return any((mapped or address) in network for network in networks)
-
-
-def _hostname(host: str) -> str:
-    parts = split_address(f"//{host}")
-    return "" if parts is None else parts.hostname or ""
 
 
 def _secret(value: object) -> str | None:

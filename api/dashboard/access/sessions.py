@@ -9,11 +9,10 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from .sign_outs import SignOuts
-
-Role = Literal["operator", "viewer"]
+from .user import Role
 
 #: How long a session lasts, in seconds: a long working day.
 SESSION_S = 12 * 3_600

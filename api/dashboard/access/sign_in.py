@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from ...addresses import split_address
 from ..rendering.render import html
 from .audit_log import AuditLog
-from .authentication import SESSION_COOKIE, Authentication, is_direct
+from .authentication import SESSION_COOKIE, Authentication
+from .client_address import is_direct
 from .csrf import BROWSER_COOKIE, Csrf
 from .sessions import SESSION_S, Sessions
 from .throttle import Throttle

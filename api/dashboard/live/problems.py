@@ -1,85 +1,53 @@
-"""What is wrong right now, in words. Nothing here looks anything up: snapshot in, sentences out."""
+"""Judges a snapshot: says what is wrong right now, in sentences. Nothing here looks anything up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 from brokers.records import QueueStats
-from brokers.spool import SpoolDepth
 
 from ..rendering.humanize import duration, quantity
+from .snapshot import Snapshot
 
-#: A message that has waited for so long while nothing was finished is worth a look, in seconds.
+#: A message that has waited for so long while nothing was finished is a problem, in seconds.
 STALLED_S = 30
 
-#: One that has waited for so long is worth a look whatever is being done, in seconds.
+#: A message that has waited for so long is a problem whatever is being done, in seconds.
 SLOW_S = 120
 
-#: One that was tried before and is not done after so long is worth a look, in seconds: a backoff ends sooner.
+#: A message that was tried before and is not done after so long is a problem, in seconds: a backoff ends
+#: sooner.
 RETRIED_S = 300
 
-#: A worker that said nothing for so long, in seconds; they speak every second.
+#: A worker that sent no heartbeat for so long is a problem, in seconds. Workers send one every second.
 SILENT_S = 5
 
-#: So many restarts within the time that `Snapshot.restarts` looks back are no accident.
+#: So many restarts within the time that `Snapshot.restarts` looks back are a problem.
 MANY_RESTARTS = 3
 
 Severity = Literal["bad", "warn"]
 
 
 class Problem(NamedTuple):
-    """Something a person should look at.
+    """Describes something that an operator should look at.
 
     Attributes:
-      severity: bad is answers not going out, or work for a person; warn may pass.
+      severity: bad when answers do not go out or an operator has to act; warn when it may pass by itself.
       text: a sentence.
-      link: where to look.
-      to: what is there.
+      link: the address of the place to look at.
+      link_text: the name of that place.
     """
 
     severity: Severity
     text: str
     link: str
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything there is to judge by.
-
-    Attributes:
-      now_ms: the time, in milliseconds since the epoch.
-      queues: counted, or empty while the engine is away.
-      engine_error: why it is away.
-      stores: why other stores cannot be used, by name, of those that cannot.
-      spool: what waits on this machine for the engine to be back; None where there is no spool.
-      spool_trouble: why messages go there.
-      supervisor: what `recado status --json` shows; None where no supervisor answers.
-      recent_dead: by queue, dead letters of the last hour, no more than `at_most_recent`.
-      stalled_s: by queue, for how long nothing was finished, in seconds.
-      restarts: by child, restarts of the last ten minutes.
-      webhooks: by outcome, webhooks of the last ten minutes.
-    """
-
-    now_ms: int
-    queues: Sequence[QueueStats] = ()
-    engine_error: str | None = None
-    stores: Mapping[str, str] = field(default_factory=dict)
-    spool: SpoolDepth | None = None
-    spool_trouble: str | None = None
-    supervisor: Mapping[str, Any] | None = None
-    recent_dead: Mapping[str, int] = field(default_factory=dict)
-    at_most_recent: int = 100
-    stalled_s: Mapping[str, float] = field(default_factory=dict)
-    restarts: Mapping[str, int] = field(default_factory=dict)
-    webhooks: Mapping[str, int] = field(default_factory=dict)
+    link_text: str
 
 
 def problems(snapshot: Snapshot) -> Sequence[Problem]:
-    """What is wrong, the worst first."""
+    """Return what is wrong, the worst first."""
     found = [
         *_engine(snapshot),
         *_stores(snapshot),
@@ -96,7 +64,7 @@ def _engine(snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem("bad", f"The queue's engine is away: {snapshot.engine_error}", "#queues", "Queues")
 
 
-#: What each store is to people, and what comes of its being away; where to look, and what is there.
+#: For each store what is wrong while it is away, what follows from that, and the link and its text.
 _STORES = {
     "conversations": (
         "The conversations cannot be used",

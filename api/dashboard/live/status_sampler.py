@@ -21,7 +21,7 @@ from brokers.spool import SpooledBackend
 from ...supervision import Supervisor
 from .history import History
 from .metric_source import NO_TOTALS, MetricSource, read_totals
-from .problems import Snapshot
+from .snapshot import Snapshot
 
 logger = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from brokers.records import DeadLetterFilter
 
 from ..access.audit_log import AuditEntry
-from ..access.authentication import User
+from ..access.user import User
 from ..context import DashboardContext
 
 #: How long one request may work, in seconds. A replay is a commit of its own.

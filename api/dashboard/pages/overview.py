@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from ..context import DashboardContext
 from ..live.event_streams import StreamEvent
 from ..live.history import Point
-from ..live.problems import Snapshot
+from ..live.snapshot import Snapshot
 from ..page_request import PageRequest
 from ..rendering.render import part
 

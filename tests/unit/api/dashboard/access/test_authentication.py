@@ -11,9 +11,9 @@ from api.dashboard.access.authentication import (
     AccessDenied,
     Authentication,
     SignInRequired,
-    User,
 )
 from api.dashboard.access.sessions import SESSION_S, Sessions
+from api.dashboard.access.user import User
 from ops.foundation.settings import Settings
 
 from ..requests import a_request, settings

@@ -9,8 +9,9 @@ from unittest.mock import MagicMock
 import pytest
 
 from api.dashboard.access.authentication import Authentication
-from api.dashboard.access.sessions import Role, Sessions
+from api.dashboard.access.sessions import Sessions
 from api.dashboard.access.sign_in import VOUCHED_COOKIE, SignInPage
+from api.dashboard.access.user import Role
 
 from ..requests import a_request, settings
 

@@ -14,9 +14,9 @@ from api.dashboard.live.problems import (
     SLOW_S,
     STALLED_S,
     Problem,
-    Snapshot,
     problems,
 )
+from api.dashboard.live.snapshot import Snapshot
 from brokers.records import QueueStats
 from brokers.spool import SpoolDepth
 

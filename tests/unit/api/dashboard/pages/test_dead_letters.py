@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.dashboard.access.audit_log import AuditEntry
-from api.dashboard.access.authentication import User
+from api.dashboard.access.user import User
 from api.dashboard.page_request import NotFound, PageRequest
 from api.dashboard.pages.bulk_actions import DeadLetterAction, action_of, may_continue
 from api.dashboard.pages.dead_letter_filters import (
