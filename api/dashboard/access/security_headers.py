@@ -31,7 +31,7 @@ _HEADERS = {
 }
 
 
-class SafeHeaders:
+class SecurityHeaders:
     """Wraps the dashboard, and nothing else of the API.
 
     Parameters:
