@@ -1,4 +1,4 @@
-"""The dashboard: what waits, runs and died, what was said, and what operators can do about it."""
+"""Shows what waits, runs and died and what was said, and lets operators act on it."""
 
 from __future__ import annotations
 
@@ -25,27 +25,28 @@ from .live.metric_source import MetricSource
 from .live.status_sampler import StatusSampler
 from .routes import Routes
 
-#: How many pages may wait for the engine at a time. Threads of their own: webhooks never wait for pages.
+#: How many pages may wait for the engine at a time. The threads are their own: webhooks never wait for pages.
 THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The application to mount at /dashboard, and what has to be started and ended with the API."""
+    """Holds the application to mount at /dashboard, and what has to be started and ended with the API."""
 
     app: Starlette
     context: DashboardContext
     sign_outs: SignOuts
 
     def start(self) -> None:
-        """Begin to look at the queues: charts want a history."""
+        """Start sampling the queues: charts need a history."""
         self.context.sampler.start()
 
     def drain(self) -> None:
-        """The server is about to end: it would wait for open streams."""
+        """End open streams before the server ends: it would wait for them."""
         self.context.streams.close()
 
     def close(self) -> None:
+        """End the streams, the sampler and the threads, and close the files."""
         self.context.streams.close()
         self.context.sampler.close()
         self.context.threads.shutdown()
@@ -54,8 +55,8 @@ class Dashboard:
 
 
 def dashboard(
-    parts: Services,
-    counts: CachedStats,
+    services: Services,
+    cached_stats: CachedStats,
     audit: AuditLog,
     *,
     checks: Checks | None = None,
@@ -66,25 +67,25 @@ def dashboard(
     """Build the dashboard.
 
     Parameters:
-      parts: what it shows.
-      counts: counts the queues, for everyone in this process.
-      audit: where operators' actions are written down.
+      services: the broker, the conversations and the settings.
+      cached_stats: counts the queues, once for all readers in this process.
+      audit: records operators' actions.
       checks: tell whether the stores beside the queue work.
-      spool: where messages wait while the queue is away, if there is such a place.
+      spool: holds messages while the queue is away; None on engines without a spool.
       supervisor: returns what `recado status --json` shows, or None; must not take long.
-      metrics: those of all processes of this machine.
+      metrics: has the metrics of all processes of this machine.
     """
-    settings = parts.settings
+    settings = services.settings
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recado-dashboard")
     context = DashboardContext(
         settings=settings,
-        broker=parts.broker,
-        conversations=parts.conversations,
-        cached_stats=counts,
+        broker=services.broker,
+        conversations=services.conversations,
+        cached_stats=cached_stats,
         sampler=StatusSampler(
-            parts.broker.backend,
-            counts,
-            costly=parts.broker.backend.capabilities.costs,
+            services.broker.backend,
+            cached_stats,
+            costly=services.broker.backend.capabilities.costs,
             checks=checks,
             spool=spool,
             ask_supervisor=supervisor,

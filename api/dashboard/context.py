@@ -1,4 +1,4 @@
-"""What the pages work with."""
+"""Gives pages what they work with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class DashboardContext:
-    """The parts of a running Recado that people look at, and what the dashboard adds."""
+    """Holds the parts of a running Recado that pages show, and what the dashboard adds."""
 
     settings: Settings
     broker: DurableBroker
@@ -42,15 +42,16 @@ class DashboardContext:
 
     @property
     def backend(self) -> QueueBackend:
+        """Return the queue's engine."""
         return self.broker.backend
 
     async def run_in_thread(self, function: Callable[[], T]) -> T:
-        """Call a function that may wait, while the event loop goes on."""
+        """Call a function that may wait in a thread, while the event loop goes on."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, function)
 
     @property
     def lookup_page(self) -> int:
-        """How many messages are looked at together where they are looked for."""
+        """Return how many messages a scan fetches together."""
         return self.backend.capabilities.lookup_page
 
     def render_page(
@@ -63,15 +64,15 @@ class DashboardContext:
         live: str = "",
         **variables: Any,
     ) -> HTMLResponse:
-        """A whole page.
+        """Render a whole page.
 
         Parameters:
-          request: for whom.
-          template: its name.
-          active: the entry of the menu it belongs to.
-          status: of the answer.
-          live: what its stream of events shows, as a query string.
-          variables: what the template shows; `snapshot` where the page has looked at them already.
+          request: the request that the page answers.
+          template: the template's file name.
+          active: the entry of the menu that the page belongs to.
+          status: the status of the answer.
+          live: which events the page subscribes to, as a query string.
+          variables: what the template shows; `snapshot` where the page has taken one already.
         """
         common = self.common_variables(variables.get("snapshot") or self.sampler.snapshot())
         return html(
@@ -88,7 +89,7 @@ class DashboardContext:
         )
 
     def common_variables(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        """What is on every page."""
+        """Return what every page shows."""
         return {
             "engine": self.backend.capabilities,
             "snapshot": snapshot,
@@ -97,11 +98,11 @@ class DashboardContext:
         }
 
     def record_action(self, request: PageRequest, action: str, target: str, **more: Any) -> int:
-        """Write down what an operator is about to do; returns the entry's id.
+        """Record in the audit log what an operator is about to do; return the entry's id.
 
         Raises:
-          NotAllowed: it is no operator.
-          EngineError: it cannot be written down.
+          NotAllowed: the user is no operator.
+          EngineError: it cannot be recorded, and must not be done.
         """
         if not request.user.is_operator:
             raise NotAllowed("Viewers can look at everything and change nothing.")

@@ -1,4 +1,4 @@
-"""One request, as the pages see it."""
+"""Reads a request as pages need it."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from .access.user import User
 #: How many messages or entries are on a page. Templates get it as `page_size`.
 PAGE_SIZE = 50
 
-#: A page that begins beyond this many entries does not exist.
-FARTHEST = 100_000_000
+#: The greatest number that is read: no page begins beyond this many entries.
+MAX_NUMBER = 100_000_000
 
 
 class NotFound(Exception):
-    """There is no such thing; the text says what."""
+    """Tells that there is no such thing; the text says what."""
 
 
 class NotAllowed(Exception):
-    """A viewer may not do that."""
+    """Refuses a viewer something that operators may do."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One request to the dashboard: by which user, and for what.
+    """Holds a request to the dashboard, and the user whom it is from.
 
     Attributes:
-      user: who asks.
+      user: the user whom the request is from.
       path, query: of the URL; the path within the whole API.
-      fields: what the URL asks and a form sends, in order.
-      parts: those of the path that the route names.
-      token: for the forms of the page.
-      address: where the user is.
+      fields: the fields of the form, or of the query where there is no form, in order.
+      parts: the parts of the path that the route names.
+      token: the CSRF token for the forms of the page.
+      address: the user's address.
       in_part: htmx asks for a part of a page.
     """
 
@@ -51,15 +51,15 @@ class PageRequest:
     in_part: bool = False
 
     def get(self, name: str, default: str = "") -> str:
-        """A field, without the space around it."""
+        """Return a field, without the space around it."""
         values = self.all(name)
         return values[0].strip() if values else default
 
     def all(self, name: str) -> list[str]:
-        """Every value of a field that may be there several times."""
+        """Return every value of a field that may be there several times."""
         return [value for field_name, value in self.fields if field_name == name]
 
-    def number(self, name: str, default: int = 0, *, most: int = FARTHEST) -> int:
+    def number(self, name: str, default: int = 0, *, most: int = MAX_NUMBER) -> int:
         """Return a field that is a whole number and not below zero, and `most` when it is greater."""
         value = self.get(name)
         if not (value.isascii() and value.isdigit()):
@@ -82,10 +82,10 @@ class PageRequest:
 
 
 async def form_of(request: Request) -> list[tuple[str, str]]:
-    """The fields of a form.
+    """Read the fields of a form.
 
     Raises:
-      BrokenBody: it is none, or too large.
+      BrokenBody: the body is no form, or too large.
       ClientGone: the client hung up.
     """
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":

@@ -1,4 +1,4 @@
-"""What operators did: who, when, what, to how many. Written down before it is done."""
+"""Records what operators do, before it is done: who, when, what, and to how many."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Outcome = Literal["begun", "done", "stopped", "failed"]
 
 
 class AuditEntry(NamedTuple):
-    """One action. Times are milliseconds since the epoch."""
+    """Holds one recorded action. Times are milliseconds since the epoch."""
 
     entry_id: int
     begun_at: int
@@ -66,13 +66,13 @@ class AuditEntry(NamedTuple):
     outcome: Outcome
 
     @property
-    def seen(self) -> int:
-        """How many it has seen to."""
+    def processed(self) -> int:
+        """Return how many were tried."""
         return self.done + self.failed
 
 
 class AuditLog:
-    """The log, in a file of its own. What cannot be written down is not done.
+    """Keeps the audit log in a file of its own. What cannot be recorded is not done.
 
     Parameters:
       path: the file; created when missing.
@@ -91,18 +91,18 @@ class AuditLog:
         expected: int = 1,
         details: Mapping[str, Any] | None = None,
     ) -> int:
-        """Write down what is about to be done; returns the entry's id.
+        """Record what is about to be done; return the entry's id.
 
         Parameters:
-          action: what, in a word or two.
-          target: to what, in words.
-          who: the operator.
-          address: from where.
-          expected: to how many.
-          details: what is needed to go on with it, as JSON is made of.
+          action: the action's name.
+          target: what the action is applied to, for people to read.
+          who: the operator's name.
+          address: the operator's address.
+          expected: to how many things it is applied.
+          details: the values from which the action can be continued; made of what JSON is made of.
 
         Raises:
-          EngineError: it cannot be written, and must not be done.
+          EngineError: the action cannot be recorded, and must not be done.
         """
         fields = (now_ms(), who, address, action, target, json.dumps(details or {}), expected)
         row: Any = self._database.write(lambda c: c.execute(_INSERT, fields).fetchone())
@@ -112,12 +112,12 @@ class AuditLog:
     def record_progress(
         self, entry_id: int, *, done: int = 0, failed: int = 0, outcome: Outcome = "begun"
     ) -> None:
-        """Write down how far it has come, and how it ended if it did.
+        """Add to the progress of an action, and record how it ended if it did.
 
         Parameters:
           entry_id: what `record` returned.
           done, failed: how many more.
-          outcome: begun for as long as it goes on.
+          outcome: `begun` for as long as the action goes on.
         """
         ended_at = None if outcome == "begun" else now_ms()
         self._database.write(lambda c: _run(c, _ADD_PROGRESS, (done, failed, outcome, ended_at, entry_id)))
@@ -134,12 +134,12 @@ class AuditLog:
             )
 
     def get(self, entry_id: int) -> AuditEntry | None:
-        """One entry."""
+        """Return an entry; None where there is none."""
         rows = self._read(_GET, (entry_id,))
         return rows[0] if rows else None
 
     def list(self, *, limit: int, offset: int = 0) -> Sequence[AuditEntry]:
-        """A page of entries, newest first."""
+        """Return a page of entries, newest first."""
         return self._read(_LIST, (limit, offset))
 
     def check(self, *, timeout_s: float) -> None:
@@ -151,6 +151,7 @@ class AuditLog:
         self._database.check(at_ms=now_ms(), timeout_s=timeout_s)
 
     def close(self) -> None:
+        """Close the file."""
         self._database.close()
 
     def _read(self, statement: str, bindings: tuple[int, ...]) -> Sequence[AuditEntry]:

@@ -1,4 +1,4 @@
-"""That a change was asked for on a page of ours, and not on somebody else's in the same browser."""
+"""Checks that a change was asked for on a page of the dashboard, and not on another site's page."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BROWSER_COOKIE = "recado_browser"
 
 
 class CsrfError(Exception):
-    """The request did not come from a page of the dashboard."""
+    """Refuses a request that did not come from a page of the dashboard."""
 
 
 class Csrf:
-    """Makes tokens, and checks them.
+    """Makes and checks CSRF tokens.
 
     Parameters:
       sessions: signs tokens.
@@ -32,11 +32,11 @@ class Csrf:
         self._public_origin = None if public_origin is None else _origin(urlsplit(public_origin))
 
     def new_browser(self) -> str:
-        """A value for the cookie of a browser that has none."""
+        """Make a value for the cookie of a browser that has none."""
         return secrets.token_urlsafe(18)
 
     def token(self, browser: str, who: str) -> str:
-        """What every form of a page has in it: good in this browser only, and for this user."""
+        """Make the token that every form of a page sends: good in this browser only, and for this user."""
         return self._sessions.sign("csrf", f"{browser}\0{who}")
 
     def check(self, request: HTTPConnection, *, token: str, who: str) -> None:
@@ -52,7 +52,7 @@ class Csrf:
             raise CsrfError("the page it comes from is too old, or of another visitor")
 
     def _is_same_origin(self, request: HTTPConnection) -> bool:
-        """Browsers send Sec-Fetch-Site where they trust the connection, and Origin with every form."""
+        """Compare origins. Browsers send Origin with every form, and Sec-Fetch-Site over safe connections."""
         fetch_site = request.headers.get("sec-fetch-site")
         if fetch_site is not None:
             return fetch_site == "same-origin"

@@ -1,11 +1,11 @@
-"""What every answer of the dashboard says to the browser about itself."""
+"""Adds security headers to every answer of the dashboard."""
 
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Nothing but our own files, nothing in line, in nobody's frame.
+#: Allows only the dashboard's own files, nothing inline, and no frame around a page.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -19,7 +19,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-#: With no-referrer, browsers would not say of our own forms where they come from.
+#: With no-referrer, browsers would not say where the dashboard's own forms come from.
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -32,7 +32,7 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """Wraps the dashboard, and nothing else of the API.
+    """Adds the headers to the answers of an application.
 
     Parameters:
       app: the dashboard.

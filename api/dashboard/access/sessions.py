@@ -31,7 +31,7 @@ class Session(NamedTuple):
 
 
 class KnownBrowser(NamedTuple):
-    """A browser from which the password of a role was right."""
+    """Names a browser from which the password of a role was right."""
 
     role: Role
     name: str

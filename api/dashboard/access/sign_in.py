@@ -1,4 +1,4 @@
-"""Signing in with a password, and out."""
+"""Signs users in with a password, and out."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ NOBODY = ""
 
 
 class SignInPage:
-    """What the sign-in page does.
+    """Shows the form, checks passwords, and sets cookies.
 
     Parameters:
       authentication: knows whose password it is.
       sessions: makes cookies.
       csrf: checks where the form comes from.
-      audit: remembers who signed in.
-      https_only: the API is known to the world by https, so that only a browser on its own machine may get
-        a cookie for anything else.
+      audit: records who signed in.
+      https_only: the public address is https, so that only a browser on the API's own machine may get a
+        cookie for anything else.
     """
 
     def __init__(
@@ -57,18 +57,18 @@ class SignInPage:
         self._throttle = Throttle()
 
     def form(self, browser: str, *, next_: str, trouble: str = "", status: int = 200) -> Response:
-        """The form."""
+        """Show the form."""
         variables = {"token": self._csrf.token(browser, NOBODY), "next": next_, "trouble": trouble}
         return html("login.html", variables, status=status)
 
     def sign_in(self, request: Request, form: dict[str, str], browser: str) -> Response:
-        """Take a password. Wrong ones are counted by where they come from.
+        """Check a password. Wrong ones are counted by where they come from.
 
         That is a browser from which a password was right before, or else an address. So the wrong passwords
         of strangers, which may seem to come from the same address behind a proxy, keep no operator out.
 
         Raises:
-          CsrfError: the form is not from our page.
+          CsrfError: the form is not from a page of the dashboard.
           EngineError: it could not be written down who signed in.
         """
         self._csrf.check(request, token=form.get("token", ""), who=NOBODY)
@@ -112,7 +112,7 @@ class SignInPage:
     def set_cookie(
         self, request: Request, answer: Response, name: str, value: str, *, max_age_s: int | None = None
     ) -> None:
-        """A cookie for the dashboard alone, out of reach of scripts and other sites."""
+        """Set a cookie for the dashboard alone, out of reach of scripts and other sites."""
         by_https = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
         secure = by_https or (self._https_only and not is_direct(request))
         answer.set_cookie(
@@ -127,7 +127,7 @@ class SignInPage:
 
 
 def safe_target(address: str) -> str:
-    """Where to go after signing in: a page of ours, whatever the form says."""
+    """Return where to go after signing in: a page of the dashboard, whatever the form says."""
     parts = split_address(address)
     if parts is None:
         return HOME

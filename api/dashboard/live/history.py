@@ -1,4 +1,4 @@
-"""The last hour, in memory: what charts are drawn of, and what "since when" is told by."""
+"""Keeps the samples of the last hour in memory, for charts and for problems."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ WAITS_OVER_S = 60
 
 
 class Sample(NamedTuple):
-    """One look.
+    """Holds what was counted at one moment.
 
     Attributes:
-      at_s: when, in seconds since the epoch.
+      at_s: the moment, in seconds since the epoch.
       done: by queue, messages finished since it was made; queues that are not counted are left out.
       waiting: ready messages of all queues.
       oldest_s: how long the oldest of them has waited, in seconds.
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What a chart shows of one moment."""
+    """Holds what charts show of one moment."""
 
     at_s: int
     done_per_s: float | None
@@ -50,10 +50,10 @@ class Point(NamedTuple):
 
 
 class History:
-    """A ring of samples. Thread-safe.
+    """Keeps a ring of samples. Thread-safe.
 
     Parameters:
-      every_s: how often one is taken, in seconds.
+      every_s: how often a sample is taken, in seconds.
     """
 
     def __init__(self, every_s: float) -> None:
@@ -64,7 +64,7 @@ class History:
     def add(
         self, at_s: float, stats: Sequence[QueueStats], restarts: Mapping[str, int], totals: MetricTotals
     ) -> None:
-        """Remember a look at the queues."""
+        """Add a sample."""
         dues_s = [queue.seconds_since(queue.oldest_due_at) for queue in stats]
         sample = Sample(
             at_s=at_s,
@@ -78,7 +78,7 @@ class History:
             self._samples.append(sample)
 
     def points(self, *, since_s: float = 0.0) -> Sequence[Point]:
-        """What charts show, oldest first.
+        """Return what charts show, oldest first.
 
         Parameters:
           since_s: only what came after this, in seconds since the epoch.
@@ -88,7 +88,7 @@ class History:
         return [self._point(samples, at) for at in range(first, len(samples))]
 
     def stalled_s(self, queue: str) -> float:
-        """For how long no message of a queue was finished, as far as is known, in seconds."""
+        """Return for how long no message of a queue was finished, as far as is known, in seconds."""
         samples = self._all()
         last = samples[-1].done.get(queue) if samples else None
         if last is None:
@@ -101,11 +101,11 @@ class History:
         return samples[-1].at_s - still_at_s
 
     def restarts(self, *, within_s: float) -> Mapping[str, int]:
-        """How often each child was restarted lately."""
+        """Return how often each child was restarted within the last `within_s` seconds."""
         return self._increase(within_s, lambda sample: sample.restarts)
 
     def webhooks(self, *, within_s: float) -> Mapping[str, int]:
-        """How many webhooks came in lately, by what became of them."""
+        """Return how many webhooks came in within the last `within_s` seconds, by outcome."""
         return self._increase(within_s, lambda sample: sample.totals.webhooks)
 
     def _increase(self, within_s: float, of: Callable[[Sample], Mapping[str, int]]) -> Mapping[str, int]:
@@ -135,7 +135,7 @@ class History:
 
 
 def _rate(before: Sample, after: Sample) -> float | None:
-    """Messages finished a second. None where nobody counts, or nothing was counted before."""
+    """Return how many messages were finished a second; None where the engine does not count them."""
     known = after.done.keys() & before.done.keys()
     elapsed_s = after.at_s - before.at_s
     if not known or elapsed_s <= 0:

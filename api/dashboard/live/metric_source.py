@@ -1,4 +1,4 @@
-"""What the metrics say that charts are drawn of."""
+"""Reads from the metrics what charts show."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _WEBHOOKS = "recado_webhooks"
 
 
 class MetricSource(Protocol):
-    """What has metrics: a registry, or a collector."""
+    """Has metrics: a registry, or a collector."""
 
     def collect(self) -> Iterable[Metric]: ...
 
 
 class MetricTotals(NamedTuple):
-    """What was counted so far.
+    """Holds what the metrics counted so far.
 
     Attributes:
       waits: by upper bound in seconds, how many messages waited no longer.
@@ -37,7 +37,7 @@ NO_TOTALS = MetricTotals({}, {})
 
 
 def read_totals(metrics: MetricSource | None) -> MetricTotals:
-    """Read them, those of all queues and processes together."""
+    """Add up the metrics of all queues and processes."""
     waits, webhooks = Counter[float](), Counter[str]()
     for family in () if metrics is None else metrics.collect():
         if family.name == _WAITS:
@@ -52,7 +52,7 @@ def read_totals(metrics: MetricSource | None) -> MetricTotals:
 
 
 def quantile(share: float, before: Mapping[float, float], after: Mapping[float, float]) -> float | None:
-    """How long the quickest `share` of the messages waited at most that were counted between two looks.
+    """Return how long the quickest `share` of the messages waited at most, counted between two readings.
 
     Within a bucket waits are taken to be spread evenly, as Prometheus does. None when there were none.
     """

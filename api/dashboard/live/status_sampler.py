@@ -1,4 +1,4 @@
-"""The one who looks every few seconds, so that pages need not."""
+"""Samples queues, stores and processes every few seconds, so that pages need not wait for them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ logger = structlog.get_logger(__name__)
 #: How often the queues are sampled, in seconds.
 SAMPLE_EVERY_S = 5.0
 
-#: The same on SQS, where each request costs money, and while somebody reads along there.
+#: The same on SQS, where each request costs money; the second while a page is open.
 SAMPLE_SQS_EVERY_S, SAMPLE_SQS_WHILE_READ_S = 60.0, 10.0
 
-#: How often it looks at the rest while somebody reads along, in seconds, and for how long after.
+#: How often the rest is refreshed while a page is open, and how long after its last request a page counts as
+#: open, in seconds.
 REFRESH_WHILE_READ_S, READER_TIMEOUT_S = 2.0, 10.0
 
-#: Problems are told of what happened within this, in seconds.
+#: Restarts and webhooks within this time count for problems, in seconds.
 RECENT_S = 600.0
 
 #: Dead letters of the last hour are counted up to this.
@@ -43,22 +44,22 @@ HOUR_MS = 3_600_000
 
 
 class StatusSampler:
-    """Looks at everything there is, in a thread of its own; what it saw last is there at once.
+    """Samples the state of everything in a thread of its own. What it sampled last is there at once.
 
     Parameters:
       backend: the queue.
-      counts: counts it.
-      costly: counting costs money: nobody else than this thread does it.
+      cached_stats: counts the queue.
+      costly: counting costs money, so that only this thread does it.
       checks: tell whether the stores beside the queue work; this thread has them checked.
-      spool: where messages wait while the queue is away, if there is one.
-      ask_supervisor: None where there is none to ask.
-      metrics: those of all processes of this machine, if there are any.
+      spool: holds messages while the queue is away; None on engines without a spool.
+      ask_supervisor: asks the supervisor for its status; None where there is no supervisor.
+      metrics: has the metrics of all processes of this machine; None where there are none.
     """
 
     def __init__(
         self,
         backend: QueueBackend,
-        counts: CachedStats,
+        cached_stats: CachedStats,
         *,
         costly: bool = False,
         checks: Checks | None = None,
@@ -68,7 +69,7 @@ class StatusSampler:
     ) -> None:
         self.history = History(SAMPLE_SQS_WHILE_READ_S if costly else SAMPLE_EVERY_S)
         self._backend = backend
-        self._counts = counts
+        self._cached_stats = cached_stats
         self._costly = costly
         self._checks = Checks({}) if checks is None else checks
         self._store_troubles: Mapping[str, str] = {}
@@ -85,28 +86,29 @@ class StatusSampler:
         self._thread = threading.Thread(target=self._run, name="recado-dashboard", daemon=True)
 
     def start(self) -> None:
+        """Start sampling."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop sampling."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
 
     def queue_stats(self) -> Sequence[QueueStats]:
-        """Every queue, counted.
+        """Return every queue, counted.
 
         Raises:
           EngineError: the engine is away.
         """
         if not self._costly or self._last_sample == float("-inf"):
-            return self._counts.stats()
+            return self._cached_stats.stats()
         if self._error is not None:
             raise EngineError(self._error)
         return self._counted
 
     def snapshot(self) -> Snapshot:
-        """How everything is, without waiting for anyone but the engine."""
+        """Return the state of everything. Only the engine is waited for."""
         self._last_read = time.monotonic()
         queues: Sequence[QueueStats] = ()
         error, spool, stores = None, None, dict(self._store_troubles)
@@ -136,11 +138,11 @@ class StatusSampler:
 
     @property
     def webhooks(self) -> Mapping[str, int]:
-        """Webhooks since the API was started, by what became of them."""
+        """Return how many webhooks came in since the API was started, by outcome."""
         return self._totals.webhooks
 
     def refresh(self) -> None:
-        """Look now, at what is due."""
+        """Sample what is due."""
         self._store_troubles = self._checks.troubles()
         self._supervisor = None if self._ask_supervisor is None else self._ask_supervisor()
         rests = self._costly and not self._has_readers
@@ -150,7 +152,7 @@ class StatusSampler:
 
     def _sample(self) -> None:
         try:
-            self._counted, self._error = self._counts.stats(), None
+            self._counted, self._error = self._cached_stats.stats(), None
             self._recent_dead = {each.queue: self._died_lately(each) for each in self._counted if each.dead}
         except BrokerError as error:
             self._counted, self._error = (), str(error)
@@ -180,5 +182,5 @@ class StatusSampler:
 
     @property
     def _has_readers(self) -> bool:
-        """Whether somebody reads along."""
+        """Tell whether a page is open."""
         return time.monotonic() - self._last_read < READER_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""Conversations: who wrote last, and each as bubbles."""
+"""Lists conversations, the latest first, and shows each of them as bubbles."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from ..rendering.masking import SEPARATORS
 from ..rendering.render import part
 from .overview import common_events
 
-#: How much of a conversation's end is shown at first, and at most.
+#: How many entries at the end of a conversation are shown at first, and at most.
 SHOWN, MOST_SHOWN = 100, 10_000
 
 
 def conversations(context: DashboardContext, request: PageRequest) -> Response:
+    """Show a page of conversations."""
     contact = _contact(request)
     start = request.number("from")
     found = context.conversations.reader.conversations(
@@ -38,11 +39,12 @@ def conversations(context: DashboardContext, request: PageRequest) -> Response:
 
 
 def conversation(context: DashboardContext, request: PageRequest) -> Response:
+    """Show a conversation, masked."""
     return _show(context, request, reveal=False)
 
 
 def reveal(context: DashboardContext, request: PageRequest) -> Response:
-    """The conversation with its numbers, in the answer to a POST."""
+    """Show a conversation with its numbers, in the answer to a POST, and record that."""
     entry = context.record_action(request, "reveal conversation", request.parts["message_id"])
     answer = _show(context, request, reveal=True)
     context.audit.record_progress(entry, done=1, outcome="done")
@@ -50,7 +52,7 @@ def reveal(context: DashboardContext, request: PageRequest) -> Response:
 
 
 def events(context: DashboardContext, message_id: str) -> list[StreamEvent]:
-    """What changes on the page of a conversation."""
+    """Return what changes on the page of a conversation."""
     thread = part("parts/thread.html", **_thread(context, message_id, SHOWN), revealed=False)
     return [*common_events(context, context.sampler.snapshot()), ("thread", thread)]
 
@@ -90,7 +92,7 @@ def _summary(context: DashboardContext, message_id: str) -> Summary:
 
 
 def _contact(request: PageRequest) -> str:
-    """What is searched for, as addresses are written: without what people put between digits.
+    """Return the contact that is searched for, without what people put between digits.
 
     Raises:
       NotAllowed: a viewer searches, and so could find out a number that is masked.

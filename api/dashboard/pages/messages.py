@@ -1,4 +1,4 @@
-"""One message: its payload, what happened to it, what went wrong, and whose conversation it is of."""
+"""Shows one message: its payload, what happened to it, what went wrong, and its conversation."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from ..rendering.masking import mask, mask_text
 from ..rendering.payloads import message_of, readable
 from ..rendering.reply_labels import label_of
 
-#: How much of a conversation's end is looked at for what answered a message.
+#: How many entries at the end of a conversation are searched for the reply to a message.
 SEARCHED_ENTRIES = 200
 
-
-#: So many arguments are tried for being a reply's id.
+#: How many arguments are tried as ids of replies.
 MAX_REPLY_ID_CANDIDATES = 5
 
 
 class TimelineEvent(NamedTuple):
-    """A line of the timeline. `at` is None where nobody noted when."""
+    """Holds a line of the timeline. `at` is None where the time was not recorded."""
 
     at: int | None
     what: str
@@ -35,11 +34,12 @@ class TimelineEvent(NamedTuple):
 
 
 def message(context: DashboardContext, request: PageRequest) -> Response:
+    """Show a message, masked."""
     return _show(context, request, reveal=False)
 
 
 def reveal(context: DashboardContext, request: PageRequest) -> Response:
-    """The message as it is, in the answer to a POST: no address leads here a second time."""
+    """Show a message unmasked, in the answer to a POST, so that no link leads here a second time."""
     message_id = request.parts["message_id"]
     entry = context.record_action(request, "reveal message", message_id)
     answer = _show(context, request, reveal=True)
@@ -109,7 +109,7 @@ def _deliveries(stored: StoredMessage, body: dict[str, Any]) -> Iterator[Timelin
 
 
 def _conversation(context: DashboardContext, message_id: str, body: dict[str, Any] | None) -> Summary | None:
-    """The conversation a message belongs to: by its own id, or by the reply or the message it carries."""
+    """Find the conversation of a message: by its own id, or by the reply or the message it carries."""
     names = [message_id] if body is None else list(_inbound_ids(body))
     for name in names:
         key = context.conversations.reader.conversation_of(name)
@@ -123,7 +123,7 @@ def _conversation(context: DashboardContext, message_id: str, body: dict[str, An
 
 
 def _inbound_ids(body: dict[str, Any]) -> Iterator[str]:
-    """The names of the inbound messages that the arguments carry, however deep."""
+    """Find the ids of the inbound messages that the arguments carry, however deep."""
     for argument in _arguments(body):
         if isinstance(argument, dict):
             sids = [text_of(argument, name) for name in ("AccountSid", "MessageSid")]
@@ -138,7 +138,7 @@ def _arguments(body: dict[str, Any]) -> list[Any]:
 
 
 def _strings(body: dict[str, Any]) -> Iterator[str]:
-    """What may be a reply's id."""
+    """Find arguments that may be the id of a reply."""
     for argument in _arguments(body):
         if isinstance(argument, str) and len(argument) == 32 and argument.isascii():
             yield argument
@@ -149,7 +149,7 @@ def _strings(body: dict[str, Any]) -> Iterator[str]:
 def _reply_to(
     context: DashboardContext, summary: Summary, message_id: str, body: dict[str, Any]
 ) -> ThreadEntry | None:
-    """The reply that answers a message, or that it is about."""
+    """Find the reply to a message, or the reply that the message is about."""
     thread = context.conversations.reader.thread(summary.conversation, limit=SEARCHED_ENTRIES)
     reply_ids = set(_strings(body)) | {entry.reply_id for entry in thread if entry.message_id == message_id}
     return next((entry for entry in thread if entry.author == "us" and entry.reply_id in reply_ids), None)

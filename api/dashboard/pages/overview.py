@@ -1,4 +1,4 @@
-"""The first page: what is wrong, how much there is to do, how fast it is done, and by whom."""
+"""Shows the overview: problems, queues, charts and processes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..rendering.render import part
 
 
 def overview(context: DashboardContext, request: PageRequest) -> Response:
+    """Show the overview."""
     snapshot = context.sampler.snapshot()
     return context.render_page(
         request,
@@ -29,12 +30,12 @@ def overview(context: DashboardContext, request: PageRequest) -> Response:
 
 
 def history(context: DashboardContext, request: PageRequest) -> Response:  # noqa: ARG001
-    """The charts' hour, as columns."""
+    """Return the last hour for the charts, as columns."""
     return JSONResponse(_columns(context.sampler.history.points()))
 
 
 def events(context: DashboardContext) -> Sequence[StreamEvent]:
-    """What changes on the overview."""
+    """Return what changes on the overview."""
     snapshot = context.sampler.snapshot()
     variables = {**context.common_variables(snapshot), **_shown(context, snapshot)}
     fragments = ("problems", "figures", "queues", "processes", "door")
@@ -49,7 +50,7 @@ def events(context: DashboardContext) -> Sequence[StreamEvent]:
 
 
 def common_events(context: DashboardContext, snapshot: Snapshot) -> Sequence[StreamEvent]:
-    """What changes on every page."""
+    """Return what changes on every page."""
     return [("menu", part("parts/menu_state.html", **context.common_variables(snapshot)))]
 
 

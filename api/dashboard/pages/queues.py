@@ -1,4 +1,4 @@
-"""A queue: its messages by state, found by actor, id, text and time; paused and resumed."""
+"""Shows a queue and its messages by state, finds them, and pauses and resumes the queue."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ STATES: tuple[State, ...] = get_args(State)
 
 
 def queue(context: DashboardContext, request: PageRequest) -> Response:
+    """Show the messages of a queue in one state."""
     name = request.parts["queue"]
     if message_id := request.get("id"):
         return RedirectResponse(f"/dashboard/messages/{quote(message_id, safe='')}", 303)
@@ -51,7 +52,7 @@ def queue(context: DashboardContext, request: PageRequest) -> Response:
 
 
 def events(context: DashboardContext, name: str, state: str) -> list[StreamEvent]:
-    """What changes on a queue's page: its numbers. The list stays as it was opened."""
+    """Return what changes on a queue's page: its numbers. The list stays as it was opened."""
     snapshot = context.sampler.snapshot()
     stats = [each for each in snapshot.queues if each.queue == name]
     numbers = [("states", part("parts/states.html", stats=each, state=state)) for each in stats]
@@ -59,10 +60,12 @@ def events(context: DashboardContext, name: str, state: str) -> list[StreamEvent
 
 
 def pause(context: DashboardContext, request: PageRequest) -> Response:
+    """Stop handing the queue's messages to workers."""
     return _switch(context, request, "pause queue", context.backend.pause)
 
 
 def resume(context: DashboardContext, request: PageRequest) -> Response:
+    """Hand the queue's messages to workers again."""
     return _switch(context, request, "resume queue", context.backend.resume)
 
 

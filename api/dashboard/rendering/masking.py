@@ -1,4 +1,4 @@
-"""Hiding whom a message is from, while leaving readable what it says."""
+"""Hides whom a message is from, and leaves readable what it says."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def mask_address(address: str) -> str:
 
 
 def mask(value: Any, *, name: str = "") -> Any:
-    """What JSON is made of, with everything masked by which a person could be called or found.
+    """Mask everything in a JSON value by which a person could be called or found.
 
     Parameters:
       value: a payload, or a part of one.

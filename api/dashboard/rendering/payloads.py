@@ -1,4 +1,4 @@
-"""Payloads as pages read them: any bytes, of any program that enqueues."""
+"""Reads payloads for pages. A payload may be any bytes, of any program that enqueues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_SHOWN = (
 
 
 class Unmaskable(Exception):
-    """JSON that is too deep, or has numbers that are too long, to be read field by field."""
+    """Refuses JSON that is too deep, or has numbers that are too long, to be read field by field."""
 
 
 def parse(payload: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Pages, made of templates. Everything put into one is escaped."""
+"""Renders templates. Every value is escaped."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "ago": lambda at_ms: humanize.ago(at_ms, now_ms()),
+        "ago": lambda at_ms: humanize.relative_time(at_ms, now_ms()),
         "iso": humanize.iso,
         "utc": humanize.utc,
         "duration": humanize.duration,
@@ -55,18 +55,18 @@ def _environment() -> Environment:
 
 @cache
 def static_url(name: str) -> str:
-    """A file's address, which changes with the file: browsers may keep it for ever."""
+    """Return the address of a file, which changes with its contents: browsers may keep the file for ever."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return f"/dashboard/static/{name}?{digest}"
 
 
 def part(template: str, **variables: Any) -> str:
-    """A part of a page, or a whole one, of characters that UTF-8 has. What is shown may have been JSON."""
+    """Render a template. Halves of surrogate pairs, which JSON may hold and UTF-8 may not, are replaced."""
     return HALF_A_PAIR.sub(
         "\N{REPLACEMENT CHARACTER}", _environment().get_template(template).render(variables)
     )
 
 
 def html(template: str, variables: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
-    """An answer with a page."""
+    """Make an answer of a template."""
     return HTMLResponse(part(template, **variables), status)

@@ -1,4 +1,4 @@
-"""How a reply looks to people: its state or its delivery, in a word, and whether that is good or bad."""
+"""Labels replies for people: the state or the delivery in a word, and whether that is good or bad."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from actors.reply import REPLY_STATES, ReplyState, Tone
 
 
 class ReplyLabel(NamedTuple):
-    """A word and its tone."""
+    """Holds the text of a label, and its tone."""
 
     text: str
     tone: Tone

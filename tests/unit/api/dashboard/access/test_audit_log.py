@@ -38,7 +38,7 @@ def test_an_action_is_counted_as_it_goes_on(audit: AuditLog) -> None:
 
     entry = audit.get(entry_id)
     assert entry is not None
-    assert (entry.done, entry.failed, entry.seen, entry.outcome) == (250, 50, 300, "done")
+    assert (entry.done, entry.failed, entry.processed, entry.outcome) == (250, 50, 300, "done")
     assert entry.details == details
     assert entry.ended_at is not None
 
