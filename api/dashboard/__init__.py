@@ -1,4 +1,4 @@
-"""The dashboard: what waits, runs and died, what was said, and what operators can do about it."""
+"""Shows what waits, runs and died and what was said, and lets operators act on it."""
 
 from __future__ import annotations
 
@@ -13,94 +13,95 @@ from brokers.checks import Checks
 from brokers.spool import SpooledBackend
 
 from ..supervision import Supervisor
-from .access import Access
-from .audit import AuditLog
-from .csrf import Csrf
-from .desk import Desk
-from .events import Streams
-from .measures import Collects
+from .access.audit_log import AuditLog
+from .access.authentication import Authentication
+from .access.csrf import Csrf
+from .access.sessions import Sessions
+from .access.sign_in import SignInPage
+from .access.sign_outs import SignOuts
+from .context import DashboardContext
+from .live.event_streams import EventStreams
+from .live.metric_source import MetricSource
+from .live.status_sampler import StatusSampler
 from .routes import Routes
-from .sessions import Sessions
-from .sign_outs import SignOuts
-from .signing_in import SigningIn
-from .watch import Watch
 
-#: How many pages may wait for the engine at a time. Threads of their own: webhooks never wait for pages.
+#: How many pages may wait for the engine at a time. The threads are their own: webhooks never wait for pages.
 THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The application to mount at /dashboard, and what has to be started and ended with the API."""
+    """Holds the application to mount at /dashboard, and what has to be started and ended with the API."""
 
     app: Starlette
-    desk: Desk
+    context: DashboardContext
     sign_outs: SignOuts
 
     def start(self) -> None:
-        """Begin to look at the queues: charts want a history."""
-        self.desk.watch.start()
+        """Start sampling the queues: charts need a history."""
+        self.context.sampler.start()
 
     def drain(self) -> None:
-        """The server is about to end: it would wait for open streams."""
-        self.desk.streams.close()
+        """End open streams before the server ends: it would wait for them."""
+        self.context.streams.close()
 
     def close(self) -> None:
-        self.desk.streams.close()
-        self.desk.watch.close()
-        self.desk.threads.shutdown()
-        self.desk.audit.close()
+        """End the streams, the sampler and the threads, and close the files."""
+        self.context.streams.close()
+        self.context.sampler.close()
+        self.context.threads.shutdown()
+        self.context.audit.close()
         self.sign_outs.close()
 
 
 def dashboard(
-    parts: Services,
-    counts: CachedStats,
+    services: Services,
+    cached_stats: CachedStats,
     audit: AuditLog,
     *,
     checks: Checks | None = None,
     spool: SpooledBackend | None = None,
     supervisor: Supervisor | None = None,
-    metrics: Collects | None = None,
+    metrics: MetricSource | None = None,
 ) -> Dashboard:
     """Build the dashboard.
 
     Parameters:
-      parts: what it shows.
-      counts: counts the queues, for everyone in this process.
-      audit: where operators' actions are written down.
+      services: the broker, the conversations and the settings.
+      cached_stats: counts the queues, once for all readers in this process.
+      audit: records operators' actions.
       checks: tell whether the stores beside the queue work.
-      spool: where messages wait while the queue is away, if there is such a place.
+      spool: holds messages while the queue is away; None on engines without a spool.
       supervisor: returns what `recado status --json` shows, or None; must not take long.
-      metrics: those of all processes of this machine.
+      metrics: has the metrics of all processes of this machine.
     """
-    settings = parts.settings
+    settings = services.settings
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recado-dashboard")
-    desk = Desk(
+    context = DashboardContext(
         settings=settings,
-        broker=parts.broker,
-        conversations=parts.conversations,
-        counts=counts,
-        watch=Watch(
-            parts.broker.backend,
-            counts,
-            costly=parts.broker.backend.capabilities.costs,
+        broker=services.broker,
+        conversations=services.conversations,
+        cached_stats=cached_stats,
+        sampler=StatusSampler(
+            services.broker.backend,
+            cached_stats,
+            costly=services.broker.backend.capabilities.costs,
             checks=checks,
             spool=spool,
             ask_supervisor=supervisor,
             metrics=metrics,
         ),
         audit=audit,
-        streams=Streams(threads),
+        streams=EventStreams(threads),
         threads=threads,
     )
     sign_outs = SignOuts(settings.dashboard_audit_path)
     sessions = Sessions(settings.dashboard_secrets, sign_outs=sign_outs)
-    access = Access(settings, sessions)
+    authentication = Authentication(settings, sessions)
     csrf = Csrf(sessions, settings.public_base_url)
     https_only = (settings.public_base_url or "").startswith("https://")
-    signing_in = SigningIn(access, sessions, csrf, desk.audit, https_only=https_only)
-    return Dashboard(Routes(desk, access, csrf, signing_in).app(), desk, sign_outs)
+    sign_in_page = SignInPage(authentication, sessions, csrf, context.audit, https_only=https_only)
+    return Dashboard(Routes(context, authentication, csrf, sign_in_page).app(), context, sign_outs)
 
 
 __all__ = ["AuditLog", "Dashboard", "dashboard"]

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.dashboard.watch import Watch
+from api.dashboard.live.status_sampler import StatusSampler
 from api.health import health_routes
 from api.opening import Opening
 from brokers.cached_stats import CachedStats
@@ -68,9 +68,9 @@ def test_metrics_do_without_a_spool_that_cannot_be_read(client: TestClient) -> N
 
 
 def test_the_dashboard_says_that_the_spool_cannot_be_read(spooled: SpooledBackend) -> None:
-    watch = Watch(spooled, CachedStats(spooled), spool=spooled)
+    sampler = StatusSampler(spooled, CachedStats(spooled), spool=spooled)
 
-    facts = watch.facts()
+    snapshot = sampler.snapshot()
 
-    assert facts.spool is None
-    assert "spool.db" in facts.stores["spool"]
+    assert snapshot.spool is None
+    assert "spool.db" in snapshot.stores["spool"]

@@ -11,27 +11,29 @@ import pytest
 from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 
-from api.dashboard.access import Closed, NotReadable
-from api.dashboard.desk import Desk
+from api.dashboard.access.authentication import AccessDenied, SessionsUnreadable
+from api.dashboard.context import DashboardContext
 from api.dashboard.routes import Routes
 
 
-class Access:
+class Authentication:
     """Refuses all requests, and remembers in which threads."""
 
     has_passwords = False
 
-    def __init__(self, refusal: Closed) -> None:
+    def __init__(self, refusal: AccessDenied) -> None:
         self.threads: list[str] = []
         self._refusal = refusal
 
-    def visitor(self, _: HTTPConnection) -> Any:
+    def user(self, _: HTTPConnection) -> Any:
         self.threads.append(threading.current_thread().name)
         raise self._refusal
 
 
 @pytest.mark.parametrize(
-    ("refusal", "status"), [(Closed("closed"), 403), (NotReadable("damaged"), 503)], ids=["closed", "damaged"]
+    ("refusal", "status"),
+    [(AccessDenied("closed"), 403), (SessionsUnreadable("damaged"), 503)],
+    ids=["closed", "damaged"],
 )
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -44,14 +46,14 @@ class Access:
     ],
 )
 def test_the_visitor_is_looked_up_outside_of_the_event_loop(
-    method: str, path: str, refusal: Closed, status: int
+    method: str, path: str, refusal: AccessDenied, status: int
 ) -> None:
     """The file of ended sessions may take ten seconds to answer, and webhooks have the same event loop."""
-    parts: dict[str, Any] = dict.fromkeys(Desk.__slots__)
+    parts: dict[str, Any] = dict.fromkeys(DashboardContext.__slots__)
     with ThreadPoolExecutor(1, thread_name_prefix="aside") as threads:
-        access: Any = Access(refusal)
-        desk = Desk(**{**parts, "threads": threads})
-        client = TestClient(Routes(desk, access, MagicMock(), MagicMock()).app())
+        access: Any = Authentication(refusal)
+        context = DashboardContext(**{**parts, "threads": threads})
+        client = TestClient(Routes(context, access, MagicMock(), MagicMock()).app())
 
         assert client.request(method, path).status_code == status
     assert access.threads == ["aside_0"]

@@ -1,0 +1,109 @@
+"""Gives pages what they work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.responses import HTMLResponse
+
+from actors.conversations import ConversationStore
+from brokers.backend import QueueBackend
+from brokers.cached_stats import CachedStats
+from brokers.durable import DurableBroker
+from ops.foundation.settings import Settings
+
+from .access.audit_log import AuditLog
+from .live.event_streams import EventStreams
+from .live.problems import problems
+from .live.snapshot import Snapshot
+from .live.status_sampler import StatusSampler
+from .page_request import PAGE_SIZE, NotAllowed, PageRequest
+from .rendering.render import html
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardContext:
+    """Holds the parts of a running Recado that pages show, and what the dashboard adds."""
+
+    settings: Settings
+    broker: DurableBroker
+    conversations: ConversationStore
+    cached_stats: CachedStats
+    sampler: StatusSampler
+    audit: AuditLog
+    streams: EventStreams
+    threads: Executor  # where pages wait for the engine, so that nothing else waits for pages
+
+    @property
+    def backend(self) -> QueueBackend:
+        """Return the queue's engine."""
+        return self.broker.backend
+
+    async def run_in_thread(self, function: Callable[[], T]) -> T:
+        """Call a function that may wait in a thread, while the event loop goes on."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function)
+
+    @property
+    def lookup_page(self) -> int:
+        """Return how many messages a scan fetches together."""
+        return self.backend.capabilities.lookup_page
+
+    def render_page(
+        self,
+        request: PageRequest,
+        template: str,
+        *,
+        active: str = "",
+        status: int = 200,
+        live: str = "",
+        **variables: Any,
+    ) -> HTMLResponse:
+        """Render a whole page.
+
+        Parameters:
+          request: the request that the page answers.
+          template: the template's file name.
+          active: the entry of the menu that the page belongs to.
+          status: the status of the answer.
+          live: which events the page subscribes to, as a query string.
+          variables: what the template shows; `snapshot` where the page has taken one already.
+        """
+        common = self.common_variables(variables.get("snapshot") or self.sampler.snapshot())
+        return html(
+            template,
+            {
+                **common,
+                "request": request,
+                "active": active,
+                "live": live or "of=nothing",
+                "page_size": PAGE_SIZE,
+                **variables,
+            },
+            status=status,
+        )
+
+    def common_variables(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        """Return what every page shows."""
+        return {
+            "engine": self.backend.capabilities,
+            "snapshot": snapshot,
+            "problems": problems(snapshot),
+            "dead": sum(queue.dead for queue in snapshot.queues),
+        }
+
+    def record_action(self, request: PageRequest, action: str, target: str, **more: Any) -> int:
+        """Record in the audit log what an operator is about to do; return the entry's id.
+
+        Raises:
+          NotAllowed: the user is no operator.
+          EngineError: it cannot be recorded, and must not be done.
+        """
+        if not request.user.is_operator:
+            raise NotAllowed("Viewers can look at everything and change nothing.")
+        return self.audit.record(action, target, who=request.user.name, address=request.address, **more)

@@ -1,0 +1,1 @@
+"""Takes requests from Starlette: checks who asks and from where, and has pages answered in threads."""

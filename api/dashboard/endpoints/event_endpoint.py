@@ -1,0 +1,66 @@
+"""Answers open pages with a stream of what changes on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from dramatiq.errors import BrokerError
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ..access.authentication import AccessDenied, Authentication, SignInRequired
+from ..context import DashboardContext
+from ..live.event_streams import StreamEnded, StreamEvent
+from ..page_request import NotFound
+from ..pages import conversations, dead_letters, overview, queues
+from .guard import Guard
+
+
+class EventEndpoint:
+    """Answers requests for events.
+
+    Parameters:
+      context: what is shown.
+      guard: looks up users.
+      authentication: tells whether a user is still signed in.
+    """
+
+    def __init__(self, context: DashboardContext, guard: Guard, authentication: Authentication) -> None:
+        self._context = context
+        self._guard = guard
+        self._authentication = authentication
+
+    async def events(self, request: Request) -> Response:
+        """Open the stream of the page that asks."""
+        await self._guard.user(request)
+        read = self._reader(request)
+        if read is None:
+            return PlainTextResponse("There is no such stream.\n", 404)
+
+        def guarded() -> Sequence[StreamEvent]:
+            try:
+                self._authentication.user(request)  # not for longer than the user is signed in
+                return read()
+            except (SignInRequired, AccessDenied, NotFound) as error:
+                raise StreamEnded from error
+            except BrokerError:
+                return []  # the overview says so; other pages stay as they are until the engine is back
+
+        return self._context.streams.respond(guarded)
+
+    def _reader(self, request: Request) -> Callable[[], Sequence[StreamEvent]] | None:
+        """Return what reads the events of the page that asks; None for no known page."""
+        context, query = self._context, request.query_params
+        match query.get("of"):
+            case "overview":
+                return partial(overview.events, context)
+            case "queue":
+                return partial(queues.events, context, query.get("queue", ""), query.get("state", ""))
+            case "dead":
+                return partial(dead_letters.events, context)
+            case "conversation":
+                return partial(conversations.events, context, query.get("id", ""))
+            case "nothing":
+                return lambda: overview.common_events(context, context.sampler.snapshot())
+        return None

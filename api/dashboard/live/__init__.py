@@ -1,0 +1,1 @@
+"""Samples the state of the queues, and pushes it to open pages."""

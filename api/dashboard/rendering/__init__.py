@@ -1,0 +1,1 @@
+"""Turns values into HTML: templates, masking, and the words for numbers, times and states."""
