@@ -15,6 +15,7 @@ import structlog
 from brokers.clock import now_ms
 
 from .context import bind_contact
+from .conversations import Summary
 from .deliveries import send_next_reply
 from .keys import ConversationKey, saying_id, with_message_id
 from .metrics import metrics
@@ -25,6 +26,8 @@ logger = structlog.get_logger(__name__)
 
 #: Why a person answers who has taken over without being asked, for other people.
 TAKEN_OVER = "taken over by {by}"
+
+OPTED_OUT_ERROR = "The contact has opted out: nothing can be sent until they write START or the like."
 
 #: The longest text that a person can send at once, in parts.
 MOST_PARTS = 5
@@ -49,9 +52,7 @@ def take_over(conversation: str, *, by: str) -> None:
       OptedOutContact: nothing was changed.
     """
     if services().conversations.mode(conversation) == "nobody":
-        raise OptedOutContact(
-            "The contact has opted out: nothing can be sent until they write START or the like."
-        )
+        raise OptedOutContact(OPTED_OUT_ERROR)
     note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator")
 
 
@@ -116,26 +117,38 @@ def say(conversation: str, text: str, *, by: str, key: str | None = None, takes_
       UnknownConversation: nothing was sent.
       OptedOutContact: nothing was sent.
     """
-    summary = services().conversations.reader.summary(conversation)
-    if summary is None:
-        raise UnknownConversation(f"There is no conversation {conversation}.")
-    if summary.mode == "nobody":
-        raise OptedOutContact(
-            "The contact has opted out: nothing can be sent until they write START or the like."
-        )
+    summary = _writable(conversation)
     if not text.strip():
         raise ValueError("There is nothing to send: the text is empty.")
     most = services().channel(summary.channel).max_characters * MOST_PARTS
     if len(text) > most:
         raise ValueError(f"The text has {len(text)} characters, and may have {most}.")
-    reply_id = (
-        uuid.uuid4().hex
-        if key is None
-        else hashlib.sha256(f"{conversation}\n{key}".encode()).hexdigest()[:32]
-    )
+    name = uuid.uuid4().hex if key is None else f"{conversation}\n{key}"
+    reply_id = hashlib.sha256(name.encode()).hexdigest()[:32]
     message = say_by_hand.message(conversation, reply_id, text, by, takes_over)
     services().broker.enqueue(with_message_id(message, saying_id(reply_id)))
+    _write_down(summary, reply_id, text, by=by, takes_over=takes_over)  # now, for those who look
     return reply_id
+
+
+def _writable(conversation: str) -> Summary:
+    summary = services().conversations.reader.summary(conversation)
+    if summary is None:
+        raise UnknownConversation(f"There is no conversation {conversation}.")
+    if summary.mode == "nobody":
+        raise OptedOutContact(OPTED_OUT_ERROR)
+    return summary
+
+
+def _write_down(summary: Summary, reply_id: str, text: str, *, by: str, takes_over: bool) -> None:
+    """Write down what a person says. A second time changes nothing."""
+    conversations = services().conversations
+    if takes_over and summary.mode == "assistant":
+        note_hand_over(summary.conversation, TAKEN_OVER.format(by=by), asked_by="operator")
+    limit = services().channel(summary.channel).max_characters
+    for number, part in enumerate(split(text, limit, most=MOST_PARTS)):
+        part_id = reply_id if number == 0 else f"{reply_id}-{number + 1}"
+        conversations.write(summary.conversation, part_id, part, kind="person", written_by=by)
 
 
 @dramatiq.actor(queue_name="replies", priority=5)
@@ -152,16 +165,10 @@ def say_by_hand(conversation: str, reply_id: str, text: str, by: str, takes_over
     Raises:
       UnknownConversation: it is gone.
     """
-    conversations = services().conversations
     bind_contact(ConversationKey.read(conversation).contact, reply_id=reply_id)
-    summary = conversations.reader.summary(conversation)
+    summary = services().conversations.reader.summary(conversation)
     if summary is None:
         raise UnknownConversation(f"There is no conversation {conversation}.")
-    if takes_over and summary.mode == "assistant":
-        note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator")
-    limit = services().channel(summary.channel).max_characters
-    for number, part in enumerate(split(text, limit, most=MOST_PARTS)):
-        part_id = reply_id if number == 0 else f"{reply_id}-{number + 1}"
-        conversations.write(conversation, part_id, part, kind="person", written_by=by)
+    _write_down(summary, reply_id, text, by=by, takes_over=takes_over)
     logger.info("a person writes", by=by)
     send_next_reply(conversation)

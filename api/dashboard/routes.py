@@ -19,7 +19,16 @@ from .endpoints.event_endpoint import EventEndpoint
 from .endpoints.guard import Guard
 from .endpoints.page_endpoints import Handler, PageEndpoints
 from .endpoints.sign_in_endpoints import SignInEndpoints
-from .pages import audit, conversations, dead_letter_actions, dead_letters, messages, overview, queues
+from .pages import (
+    answering,
+    audit,
+    conversations,
+    dead_letter_actions,
+    dead_letters,
+    messages,
+    overview,
+    queues,
+)
 from .rendering.render import STATIC
 
 
@@ -69,6 +78,9 @@ class Routes:
             get("/conversations", conversations.conversations),
             get("/conversations/{message_id}", conversations.conversation),
             post("/conversations/{message_id}/reveal", conversations.reveal),
+            post("/conversations/{message_id}/take", answering.take),
+            post("/conversations/{message_id}/say", answering.say),
+            post("/conversations/{message_id}/hand-back", answering.hand_back),
             get("/audit", audit.audit),
             Route("/login", protect(self._sign_in.login), methods=["GET", "POST"]),
             Route("/logout", protect(self._sign_in.logout), methods=["POST"]),

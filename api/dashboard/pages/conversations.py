@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import secrets
+from collections.abc import Sequence
+from typing import Any, get_args
 
 from starlette.responses import Response
 
+from actors.conversation import Mode
 from actors.conversations import Summary
+from actors.conversations.reader import ThreadEntry
 
 from ..context import DashboardContext
 from ..live.event_streams import StreamEvent
@@ -15,6 +19,8 @@ from ..page_request import PAGE_SIZE, NotAllowed, NotFound, PageRequest
 from ..rendering.masking import SEPARATORS
 from ..rendering.render import part
 from .overview import common_events
+
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 #: How many entries at the end of a conversation are shown at first, and at most.
 SHOWN, MOST_SHOWN = 100, 10_000
@@ -24,8 +30,9 @@ def conversations(context: DashboardContext, request: PageRequest) -> Response:
     """Show a page of conversations."""
     contact = _contact(request)
     start = request.number("from")
+    mode = next((each for each in MODES if each == request.get("mode")), None)
     found = context.conversations.reader.conversations(
-        contact=contact or None, limit=PAGE_SIZE + 1, offset=start
+        contact=contact or None, mode=mode, limit=PAGE_SIZE + 1, offset=start
     )
     return context.render_page(
         request,
@@ -33,6 +40,7 @@ def conversations(context: DashboardContext, request: PageRequest) -> Response:
         active="conversations",
         summaries=found[:PAGE_SIZE],
         contact=request.get("contact"),
+        mode=mode,
         start=start,
         at_end=len(found) <= PAGE_SIZE,
     )
@@ -40,24 +48,44 @@ def conversations(context: DashboardContext, request: PageRequest) -> Response:
 
 def conversation(context: DashboardContext, request: PageRequest) -> Response:
     """Show a conversation, masked."""
-    return _show(context, request, reveal=False)
+    return show_conversation(context, request)
 
 
 def reveal(context: DashboardContext, request: PageRequest) -> Response:
     """Show a conversation with its numbers, in the answer to a POST, and record that."""
     entry = context.record_action(request, "reveal conversation", request.parts["message_id"])
-    answer = _show(context, request, reveal=True)
+    answer = show_conversation(context, request, reveal=True)
     context.audit.record_progress(entry, done=1, outcome="done")
     return answer
 
 
 def events(context: DashboardContext, message_id: str) -> list[StreamEvent]:
     """Return what changes on the page of a conversation."""
-    thread = part("parts/thread.html", **_thread(context, message_id, SHOWN), revealed=False)
-    return [*common_events(context, context.sampler.snapshot()), ("thread", thread)]
+    shown = _thread(context, message_id, SHOWN)
+    thread = part("parts/thread.html", **shown, revealed=False)
+    mode = part("parts/mode.html", **shown)
+    return [*common_events(context, context.sampler.snapshot()), ("thread", thread), ("mode", mode)]
 
 
-def _show(context: DashboardContext, request: PageRequest, *, reveal: bool) -> Response:
+def show_conversation(
+    context: DashboardContext,
+    request: PageRequest,
+    *,
+    reveal: bool = False,
+    draft: str = "",
+    trouble: str = "",
+    status: int = 200,
+) -> Response:
+    """Show a conversation.
+
+    Parameters:
+      context: what the page shows.
+      request: the request that the page answers.
+      reveal: as it is, nothing masked.
+      draft: a text that was written and not sent, and stands in the form again.
+      trouble: why not.
+      status: of the answer.
+    """
     message_id = request.parts["message_id"]
     shown = request.number("show", SHOWN, most=MOST_SHOWN) or SHOWN
     is_live = not reveal and shown == SHOWN
@@ -65,14 +93,18 @@ def _show(context: DashboardContext, request: PageRequest, *, reveal: bool) -> R
         request,
         "conversation.html",
         active="conversations",
+        status=status,
         live=f"of=conversation&id={message_id}" if is_live else "",
         revealed=reveal,
+        draft=draft,
+        trouble=trouble,
+        key=secrets.token_urlsafe(12),
         **_thread(context, message_id, shown),
     )
 
 
 def _thread(context: DashboardContext, message_id: str, shown: int) -> dict[str, Any]:
-    summary = _summary(context, message_id)
+    summary = find_summary(context, message_id)
     thread = context.conversations.reader.thread(summary.conversation, limit=shown + 1)
     return {
         "summary": summary,
@@ -80,10 +112,21 @@ def _thread(context: DashboardContext, message_id: str, shown: int) -> dict[str,
         "thread": thread[-shown:],
         "has_more": len(thread) > shown,
         "shown": shown,
+        "latest_by_hand": latest_by_hand(thread),
     }
 
 
-def _summary(context: DashboardContext, message_id: str) -> Summary:
+def latest_by_hand(thread: Sequence[ThreadEntry]) -> ThreadEntry | None:
+    """Return the last that a person of the shop wrote."""
+    return next((entry for entry in reversed(thread) if entry.written_by is not None), None)
+
+
+def find_summary(context: DashboardContext, message_id: str) -> Summary:
+    """Return the conversation that a message is in.
+
+    Raises:
+      NotFound: there is none.
+    """
     key = context.conversations.reader.conversation_of(message_id)
     summary = None if key is None else context.conversations.reader.summary(key)
     if summary is None:
