@@ -92,7 +92,7 @@ KINDS = {
         texts_of,
     ),
     "audit": Kind(
-        AuditLog, lambda a, n: a.begin("tried", f"target {n}", who="a test", address=""), targets_of
+        AuditLog, lambda a, n: a.record("tried", f"target {n}", who="a test", address=""), targets_of
     ),
 }
 
