@@ -216,15 +216,17 @@ FROM (
 ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 """
 
-#: Last comes what waits for an answer, or else the newest reply, or else what was set aside.
+#: Last comes what waits for an answer, or else the newest reply, or else what the contact wrote: that was set
+#: aside, or answered with silence.
 _SUMMARY = """
 SELECT c.key, c.contact, c.address, c.last_at, m.account_sid || '.' || m.message_sid,
-       CASE WHEN w.id IS NULL AND r.id IS NOT NULL THEN 'us' ELSE 'contact' END,
-       coalesce(w.body, r.body, (SELECT body FROM inbound_message WHERE conversation = c.key
-                                 ORDER BY received_at DESC, id DESC LIMIT 1)),
+       CASE WHEN w.id IS NULL AND r.kind <> 'silence' THEN 'us' ELSE 'contact' END,
+       coalesce(w.body, iif(r.kind = 'silence', NULL, r.body),
+                (SELECT body FROM inbound_message WHERE conversation = c.key
+                 ORDER BY received_at DESC, id DESC LIMIT 1)),
        (SELECT count(*) FROM inbound_message
         WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside),
-       r.state, r.delivery_status, c.mode, c.mode_reason, c.channel
+       iif(r.kind = 'silence', NULL, r.state), r.delivery_status, c.mode, c.mode_reason, c.channel
 FROM conversation c
 JOIN inbound_message m ON m.id = (SELECT max(id) FROM inbound_message WHERE conversation = c.key)
 LEFT JOIN reply r ON r.id = (SELECT max(id) FROM reply WHERE conversation = c.key)

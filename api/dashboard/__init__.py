@@ -90,6 +90,7 @@ def dashboard(
             spool=spool,
             ask_supervisor=supervisor,
             metrics=metrics,
+            reader=services.conversations.reader,
         ),
         audit=audit,
         streams=EventStreams(threads),

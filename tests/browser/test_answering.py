@@ -49,7 +49,9 @@ def test_a_customer_is_taken_over_answered_and_handed_back(
         eventually(lambda: stage.twilio.bodies_to(customer)[1:] == ["Aqui é uma pessoa. Temos vaga às 15h!"])
 
         stage.write("Obrigado", sender=customer)
-        eventually(lambda: conversation_with(stage, customer).text == "" and is_answered(stage, customer))
+        eventually(
+            lambda: conversation_with(stage, customer).text == "Obrigado" and is_answered(stage, customer)
+        )
         somebody.open("conversations?mode=person")
         somebody.page.locator(".people a").first.wait_for()
         somebody.open(page_of(stage, customer))
@@ -101,6 +103,26 @@ def test_what_somebody_else_wrote_meanwhile_is_shown_first(
         assert stage.twilio.bodies_to(customer)[1:] == ["Temos vaga!"]
         somebody.press("Take over and send")
         eventually(lambda: stage.twilio.bodies_to(customer)[1:] == ["Temos vaga!", "Não temos vaga."])
+
+
+def test_a_customer_who_waits_for_a_person_is_the_first_thing_one_sees(
+    stage: Stage, browser: Browser, customer: str
+) -> None:
+    stage.write("Quero falar com um humano", sender=customer)
+    stage.write("atendente", sender=customer)
+    eventually(lambda: conversation_with(stage, customer).mode == "person")
+    stage.write("Alguém?", sender=customer)
+    with visitor(browser, stage.url) as somebody:
+        somebody.open("")
+        somebody.sees(re.compile("wait.? for a person to answer"))
+        somebody.page.locator(".problems a").first.click()
+        somebody.sees("waits for a person")
+        somebody.open(page_of(stage, customer))
+        somebody.sees("the contact asked for a person")
+        somebody.page.get_by_label("Answer by hand").fill("Oi, aqui é uma pessoa.")
+        somebody.press("Send")
+        eventually(lambda: "Oi, aqui é uma pessoa." in stage.twilio.bodies_to(customer))
+        assert conversation_with(stage, customer).author == "us"
 
 
 def test_a_customer_who_opted_out_cannot_be_written_to(stage: Stage, browser: Browser, customer: str) -> None:

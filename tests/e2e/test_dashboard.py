@@ -266,6 +266,7 @@ def test_an_open_page_does_not_hold_up_a_reload(tmp_path: Path, twilio: FakeTwil
         up = stage.up()
         before = up.pids("api")
         with browser(stage) as somebody:
+            eventually(lambda: "worker-1" in somebody.get().text)  # the supervisor was asked
             with somebody.http.stream("GET", "/dashboard/events?of=overview") as stream:
                 lines = stream.iter_lines()
                 assert "worker-1" in lines_until(lines, "event: door")

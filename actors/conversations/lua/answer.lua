@@ -30,9 +30,7 @@ for i = 1, count do
 end
 if tokens ~= '' then redis.call('HSET', key('reply', first), 'tokens', tokens) end
 if metadata ~= '' then redis.call('HSET', key('conversation', conversation), 'metadata', metadata) end
-if hand_over ~= '' then
-  redis.call('HSET', key('conversation', conversation), 'mode', 'person', 'mode_reason', hand_over, 'mode_at', digits(now))
-end
+if hand_over ~= '' then set_mode(conversation, 'person', hand_over) end
 for i, name in ipairs(names) do
   redis.call('ZREM', key('unanswered', conversation), members[i])
   redis.call('RPUSH', key('answers', first), name)

@@ -22,6 +22,7 @@
 --   {ns}:unsent:<key>        zset    the same of those that are owed, see actors/reply.py
 --   {ns}:sid:<sid>           string  the id of the reply that is this message of the channel's
 --   {ns}:conversations       zset    Score: when something was last said. Member: key
+--   {ns}:with-person         zset    the same of those that a person answers
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence counts messages, replies, holds
 --
 -- What is owed does not expire: unanswered messages, unsent replies, and their conversation. All else does
@@ -62,10 +63,23 @@ local function touch(conversation)
   clean(set_aside, 'inbound', name_of)
 end
 
+-- Decide who answers in a conversation, and why.
+local function set_mode(conversation, mode, reason)
+  local with_person = base .. ':with-person'
+  redis.call('HSET', key('conversation', conversation), 'mode', mode, 'mode_reason', reason, 'mode_at', digits(now))
+  if mode == 'person' then
+    redis.call('ZADD', with_person, digits(now), conversation)
+  else
+    redis.call('ZREM', with_person, conversation)
+  end
+  clean(with_person, 'conversation', itself)
+end
+
 -- Something was said in a conversation.
 local function was_said(conversation)
   local conversations = base .. ':conversations'
   redis.call('ZADD', conversations, digits(now), conversation)
+  redis.call('ZADD', base .. ':with-person', 'XX', digits(now), conversation)
   local silent = redis.call('ZCOUNT', conversations, '-inf', '(' .. digits(now - tonumber(keep_ms)))
   if silent == 0 then return end
   -- Any of the silent ones, so that those that owe something, and stay, do not hide the others for ever.

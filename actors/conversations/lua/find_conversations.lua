@@ -3,7 +3,8 @@
 -- Returns how many were looked at, and the key of each that matches.
 
 local first, text, mode = tonumber(ARGV[4]), ARGV[6], ARGV[7]
-local page = redis.call('ZREVRANGE', base .. ':conversations', first, first + ARGV[5] - 1)
+local all = mode == 'person' and ':with-person' or ':conversations'
+local page = redis.call('ZREVRANGE', base .. all, first, first + ARGV[5] - 1)
 local answer = {#page}
 for _, conversation in ipairs(page) do
   local about = redis.call('HMGET', key('conversation', conversation), 'contact', 'mode')

@@ -28,12 +28,13 @@ local function summary(conversation)
   local message = waiting or last_answered(conversation) or aside
   if not message then return end
   local id = redis.call('ZREVRANGE', key('replies', conversation), 0, 0)[1]
-  local reply = redis.call('HMGET', key('reply', id or ''), 'body', 'state', 'delivery_status')
+  local reply = redis.call('HMGET', key('reply', id or ''), 'body', 'state', 'delivery_status', 'kind')
+  if reply[4] == 'silence' then reply = {} end  -- the last word is the contact's
   local author, text = 'us', reply[1]
   if waiting or not text then author, text = 'contact', body_of(message) end
   if not text then return end
   return {conversation, about[1], about[2], redis.call('ZSCORE', base .. ':conversations', conversation),
-    message, author, text, redis.call('ZCARD', key('unanswered', conversation)), reply[2], reply[3],
+    message, author, text, redis.call('ZCARD', key('unanswered', conversation)), reply[2] or false, reply[3] or false,
     about[3] or 'assistant', about[4], about[5] or ''}
 end
 

@@ -49,6 +49,7 @@ class Problem(NamedTuple):
 def problems(snapshot: Snapshot) -> Sequence[Problem]:
     """Return what is wrong, the worst first."""
     found = [
+        *_customers(snapshot),
         *_engine(snapshot),
         *_stores(snapshot),
         *_spool(snapshot),
@@ -57,6 +58,14 @@ def problems(snapshot: Snapshot) -> Sequence[Problem]:
         *_signatures(snapshot),
     ]
     return sorted(found, key=lambda problem: problem.severity != "bad")
+
+
+def _customers(snapshot: Snapshot) -> Iterator[Problem]:
+    if count := snapshot.need_person:
+        how_many = "At least " if count >= snapshot.at_most_need_person else ""
+        verb = "waits" if count == 1 else "wait"
+        text = f"{how_many}{quantity(count, 'customer')} {verb} for a person to answer."
+        yield Problem("bad", text, "/dashboard/conversations?mode=person", "Conversations")
 
 
 def _engine(snapshot: Snapshot) -> Iterator[Problem]:

@@ -26,6 +26,8 @@ class Snapshot:
       stalled_s: by queue, for how long nothing was finished, in seconds.
       restarts: by child, restarts of the last ten minutes.
       webhooks: by outcome, webhooks of the last ten minutes.
+      need_person: contacts who wrote last in a conversation that a person answers, no more than
+        `at_most_need_person`.
     """
 
     now_ms: int
@@ -40,3 +42,5 @@ class Snapshot:
     stalled_s: Mapping[str, float] = field(default_factory=dict)
     restarts: Mapping[str, int] = field(default_factory=dict)
     webhooks: Mapping[str, int] = field(default_factory=dict)
+    need_person: int = 0
+    at_most_need_person: int = 50

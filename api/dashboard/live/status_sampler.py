@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from dramatiq.errors import BrokerError
 
+from actors.conversations.reader import ConversationReader
 from brokers.backend import QueueBackend
 from brokers.cached_stats import CachedStats
 from brokers.checks import Checks
@@ -40,6 +41,10 @@ RECENT_S = 600.0
 
 #: Dead letters of the last hour are counted up to this.
 RECENT_DEAD = 100
+
+#: So many conversations that a person answers are looked at for one in which the contact wrote last.
+MOST_NEED_PERSON = 50
+
 HOUR_MS = 3_600_000
 
 
@@ -54,6 +59,7 @@ class StatusSampler:
       spool: holds messages while the queue is away; None on engines without a spool.
       ask_supervisor: asks the supervisor for its status; None where there is no supervisor.
       metrics: has the metrics of all processes of this machine; None where there are none.
+      reader: has the conversations; None where there are none.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class StatusSampler:
         spool: SpooledBackend | None = None,
         ask_supervisor: Supervisor | None = None,
         metrics: MetricSource | None = None,
+        reader: ConversationReader | None = None,
     ) -> None:
         self.history = History(SAMPLE_SQS_WHILE_READ_S if costly else SAMPLE_EVERY_S)
         self._backend = backend
@@ -76,6 +83,8 @@ class StatusSampler:
         self._spool = spool
         self._ask_supervisor = ask_supervisor
         self._metrics = metrics
+        self._reader = reader
+        self._need_person = 0
         self._counted: Sequence[QueueStats] = ()
         self._error: str | None = None
         self._supervisor: Mapping[str, Any] | None = None
@@ -134,6 +143,8 @@ class StatusSampler:
             stalled_s={queue.queue: self.history.stalled_s(queue.queue) for queue in queues},
             restarts=self.history.restarts(within_s=RECENT_S),
             webhooks=self.history.webhooks(within_s=RECENT_S),
+            need_person=self._need_person,
+            at_most_need_person=MOST_NEED_PERSON,
         )
 
     @property
@@ -145,6 +156,7 @@ class StatusSampler:
         """Sample what is due."""
         self._store_troubles = self._checks.troubles()
         self._supervisor = None if self._ask_supervisor is None else self._ask_supervisor()
+        self._need_person = self._count_who_need_a_person()
         rests = self._costly and not self._has_readers
         every_s = SAMPLE_SQS_EVERY_S if rests else self.history.every_s
         if time.monotonic() - self._last_sample >= every_s:
@@ -163,6 +175,15 @@ class StatusSampler:
                 child["name"]: child["restarts"] for child in (self._supervisor or {}).get("children", ())
             }
             self.history.add(time.time(), self._counted, restarts, self._totals)
+
+    def _count_who_need_a_person(self) -> int:
+        if self._reader is None or "conversations" in self._store_troubles:
+            return 0
+        try:
+            found = self._reader.conversations(mode="person", limit=MOST_NEED_PERSON)
+        except BrokerError:  # what is wrong with the store is shown by its check
+            return self._need_person
+        return sum(summary.author == "contact" for summary in found)
 
     def _died_lately(self, queue: QueueStats) -> int:
         since = (queue.counted_at or now_ms()) - HOUR_MS  # by the clock that deaths are dated by

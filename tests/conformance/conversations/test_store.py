@@ -764,3 +764,18 @@ def test_answers_of_the_assistant_are_counted_with_their_tokens(store: Conversat
     assert store.answers_since(CONVERSATION, 0) == (3, 15)
     assert store.answers_since(CONVERSATION, 10**15) == (0, 0)
     assert store.answers_since("no|such|conversation", 0) == (0, 0)
+
+
+def test_the_last_word_is_the_contacts_when_it_was_answered_with_silence(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    hold = held(store)
+    store.answer(hold, store.turn(hold, history_limit=5), "Olá", kind="answer")
+    append(store, inbound("Alguém aí?"))
+    store.answer(hold, store.turn(hold, history_limit=5), "", kind="silence")
+
+    [summary] = store.reader.conversations()
+    assert (summary.author, summary.text, summary.state) == ("contact", "Alguém aí?", None)
+
+    store.write(CONVERSATION, "by-hand", "Aqui é a Ana", kind="person", written_by="Ana")
+    [summary] = store.reader.conversations()
+    assert (summary.author, summary.text, summary.state) == ("us", "Aqui é a Ana", "pending")

@@ -622,7 +622,7 @@ def test_what_takes_no_answer_is_recorded_and_no_more(world: World) -> None:
 
     assert world.responder.asked == []
     [summary] = world.conversations.reader.conversations(contact="72975")
-    assert (summary.unanswered, summary.state) == (0, "cancelled")
+    assert (summary.unanswered, summary.state, summary.author) == (0, None, "contact")
     assert world.enqueued == []
 
 

@@ -45,6 +45,20 @@ def test_nothing_is_wrong_when_nothing_is() -> None:
     assert problems(Snapshot(NOW)) == []
 
 
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1, "1 customer waits for a person to answer."),
+        (3, "3 customers wait for a person to answer."),
+        (50, "At least 50 customers wait for a person to answer."),
+    ],
+)
+def test_customers_come_first(count: int, text: str) -> None:
+    first, *_ = problems(replace(CALM, need_person=count, engine_error="away"))
+    assert (first.severity, first.text) == ("bad", text)
+    assert first.link == "/dashboard/conversations?mode=person"
+
+
 def test_the_engine_is_away() -> None:
     found = only(Snapshot(NOW, engine_error="no answer within 2 s"))
     assert (found.severity, found.text) == ("bad", "The queue's engine is away: no answer within 2 s")
