@@ -1,4 +1,4 @@
-"""What contacts say to the channel rather than to the shop: STOP, START, HELP, and a call for a person."""
+"""Does what contacts ask of the channel rather than of the shop: STOP, START, HELP, a person; and calls."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def heed(inbound: InboundMessage) -> None:
     out at that moment. Where the channel answers a keyword itself, nothing of ours is sent.
     """
     notice = _do(inbound)
-    if inbound.is_answered_by_channel:
-        logger.info("keyword: the channel answers it", keyword=inbound.keyword)
+    if inbound.is_answered_by_channel or inbound.takes_no_answer:
+        logger.info("keyword: nothing of ours answers it", keyword=inbound.keyword)
         notice = None
     services().conversations.write(
         inbound.conversation,
@@ -54,4 +54,6 @@ def _do(inbound: InboundMessage) -> str | None:
         case "person" if conversations.mode(inbound.conversation) != "nobody":
             note_hand_over(inbound.conversation, ASKED_FOR, asked_by="contact")
             return settings.hand_over_text
+        case "call" if conversations.mode(inbound.conversation) != "nobody":
+            return settings.voice_reply_text
     return None

@@ -30,7 +30,7 @@ from .opening import FIRST_TRY_S, Opening
 from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
 from .supervision import Supervisor, SupervisorCollector
-from .webhooks import webhook_routes
+from .webhooks import announcement, webhook_routes
 
 logger = structlog.get_logger(__name__)
 
@@ -97,7 +97,8 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     app.add_middleware(RequestIds)
     app.state.opening = opening
     app.state.stop_waiting = opening.stop_waiting
-    webhooks = webhook_routes(parts.broker, signatures, opening)
+    spoken = announcement(parts.settings.voice_text, parts.settings.voice_language)
+    webhooks = webhook_routes(parts.broker, signatures, opening, spoken=spoken)
     app.include_router(webhooks)
     if path := urlsplit(parts.settings.public_base_url or "").path:  # a proxy may pass it on, or take it off
         app.include_router(webhooks, prefix=path)

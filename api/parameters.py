@@ -24,6 +24,7 @@ _SINGLE = frozenset(
             "ListTitle",
             "ListDescription",
         ),
+        *("CallSid", "CallStatus", "CallToken", "Called", "Caller", "Direction", "ForwardedFrom"),
         *("Latitude", "Longitude", "Address", "Label", "Forwarded", "FrequentlyForwarded"),
         *("OriginalRepliedMessageSender", "OriginalRepliedMessageSid", "ReferralBody", "ReferralCtwaClid"),
         *("ReferralHeadline", "ReferralSourceId", "ReferralSourceType", "ReferralSourceUrl"),
@@ -41,6 +42,7 @@ _OF_MEDIA = re.compile(r"Media(?:ContentType|Url)[0-9]+")
 _FORMS = {
     "AccountSid": (re.compile("AC[0-9a-fA-F]{32}"), "AC and 32 hexadecimal digits"),
     "MessageSid": (re.compile("(?:SM|MM)[0-9a-fA-F]{32}"), "SM or MM and 32 hexadecimal digits"),
+    "CallSid": (re.compile("CA[0-9a-fA-F]{32}"), "CA and 32 hexadecimal digits"),
     "MessageStatus": (re.compile("[a-z][a-z_-]{0,39}"), "a word in small letters"),
 }
 

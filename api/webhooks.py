@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 import structlog
 from dramatiq import Message
@@ -55,12 +56,17 @@ def metrics() -> Metrics:
     )
 
 
+def announcement(text: str, language: str) -> str:
+    """Make the TwiML that reads a text to a caller, and hangs up."""
+    return f"<Response><Say language={quoteattr(language)}>{escape(text)}</Say></Response>"
+
+
 #: No instructions: the reply goes out through the REST API.
 EMPTY_TWIML = "<Response/>"
 
 
 #: The webhooks there are, and the methods that a wrong one may come with.
-WEBHOOKS = ("messages", "status")
+WEBHOOKS = ("messages", "status", "voice")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 #: Makes a queue message of a webhook's parameters.
@@ -95,13 +101,16 @@ class NoMessage(Exception):
         self.outcome = outcome
 
 
-def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, opening: Opening) -> APIRouter:
+def webhook_routes(
+    broker: DurableBroker, signatures: SignatureCheck | None, opening: Opening, *, spoken: str = EMPTY_TWIML
+) -> APIRouter:
     """The routes Twilio calls.
 
     Parameters:
       broker: where messages go.
       signatures: checks who is calling; None lets everybody in.
       opening: knows whether the queue is open.
+      spoken: what a caller hears, as TwiML.
     """
     router, counted = APIRouter(prefix="/webhooks/twilio"), metrics()
     explained: set[str] = set()
@@ -116,7 +125,13 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, ope
             request, "status", partial(delivery_status, request.query_params.get("reply", ""))
         )
 
-    async def _answer(request: Request, webhook: str, to_message: ToMessage) -> Response:
+    @router.post("/voice")
+    async def voice(request: Request) -> Response:
+        return await _answer(request, "voice", inbound_call, twiml=spoken)
+
+    async def _answer(
+        request: Request, webhook: str, to_message: ToMessage, *, twiml: str = EMPTY_TWIML
+    ) -> Response:
         began = time.perf_counter()
         try:
             payload = await _read(request, signatures)
@@ -124,7 +139,7 @@ def webhook_routes(broker: DurableBroker, signatures: SignatureCheck | None, ope
             if opening.trouble is not None:  # to find that out once more could take long
                 raise Refused(503, "unavailable", f"The message could not be stored: {opening.trouble}")
             await _store(broker, message)
-            outcome, response = "accepted", Response(EMPTY_TWIML, media_type="text/xml")
+            outcome, response = "accepted", Response(twiml, media_type="text/xml")
         except Refused as refusal:
             outcome, response = (
                 refusal.outcome,
@@ -163,6 +178,12 @@ def inbound_message(payload: dict[str, Any]) -> Message[Any]:
             "callback URL of the number or the Messaging Service has to end in /webhooks/twilio/status, or "
             "be empty: Recado gives its own with each reply",
         )
+    if text_of(payload, "CallSid") and not text_of(payload, "MessageSid"):
+        raise Refused(400, "incomplete", "This is a call. Calls go to /webhooks/twilio/voice.")
+    return _queued(payload)
+
+
+def _queued(payload: dict[str, Any]) -> Message[Any]:
     try:
         message = inbound.read(payload)
     except InvalidMessage as error:
@@ -170,6 +191,17 @@ def inbound_message(payload: dict[str, Any]) -> Message[Any]:
     bind_contact(message.contact.address, message_id=message.message_id, message_sid=message.external_id)
     logger.info("message received")
     return with_message_id(queue_message(payload, message.channel), message.message_id)
+
+
+def inbound_call(payload: dict[str, Any]) -> Message[Any]:
+    """Make the queue message for a call that comes in: it is recorded with what the contact wrote."""
+    if text_of(payload, "CallStatus") not in inbound.INBOUND_CALL_STATUSES:
+        raise NoMessage(
+            "status_callback", "This tells how a call went on. The call itself is recorded already"
+        )
+    if text_of(payload, "MessageSid"):
+        raise Refused(400, "incomplete", "This is a message. Messages go to /webhooks/twilio/messages.")
+    return _queued(payload)
 
 
 def delivery_status(reply_id: str, payload: dict[str, Any]) -> Message[Any]:

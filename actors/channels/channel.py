@@ -13,9 +13,9 @@ from ..conversation import Button, Contact, Location, Media, Message
 from ..keys import ConversationKey, MessageId
 from ..reply import Reply
 
-#: What a contact may say to the channel rather than to the shop: no more messages; messages again; help; or
-#: that a person is to answer.
-Keyword = Literal["stop", "start", "help", "person"]
+#: What a contact may say to the channel rather than to the shop: no more messages; messages again; help; that
+#: a person is to answer. Or they did not write but call.
+Keyword = Literal["stop", "start", "help", "person", "call"]
 
 #: Everything that a channel sent, unknown parameters included.
 Payload = Mapping[str, Any]

@@ -212,6 +212,14 @@ class Settings(BaseSettings):
         24.0,
         description="the assistant answers again when no person took part for so many hours; empty: never",
     )
+    voice_text: str = Field(
+        "Olá! Este número atende só por mensagens. Por favor, escreva para nós. Obrigado!",
+        description="what a caller hears, at /webhooks/twilio/voice",
+    )
+    voice_language: str = Field("pt-BR", description="the language that it is read in, as of TwiML's Say")
+    voice_reply_text: str | None = Field(
+        None, description="what a caller is sent as a text message; nothing when not set"
+    )
     blocked_addresses: str = Field(
         "",
         description="contacts whose messages are recorded and never answered, numbers separated by commas",

@@ -16,8 +16,15 @@ NAME = "twilio"
 #: As many attachments as Twilio takes for one message.
 MAX_MEDIA = 10
 
-#: What a message cannot do without.
+#: What a message cannot do without, and what a call.
 NEEDED = ("MessageSid", "AccountSid", "From", "To")
+NEEDED_OF_CALLS = ("CallSid", *NEEDED[1:])
+
+#: The statuses of a call that comes in. With any other one Twilio tells how a call went on.
+INBOUND_CALL_STATUSES = frozenset({"", "ringing", "queued"})
+
+#: What is recorded of a call, and a model reads in the history.
+CALLED = "[called, and was asked to write instead]"
 
 #: How much of each thing that is no text of the contact's own a model is shown, in characters and in fields.
 MAX_ASIDE = 500
@@ -63,28 +70,30 @@ TWILIO_KEYWORDS = Keywords(
 
 
 def read(payload: Payload, keywords: Keywords = KEYWORDS) -> InboundMessage:
-    """Read the parameters of a message webhook.
+    """Read the parameters of a message webhook, or of a call's.
 
     Parameters:
       payload: the parameters.
       keywords: what contacts say to the channel.
 
     Raises:
-      InvalidMessage: MessageSid, AccountSid, From or To is missing or empty.
+      InvalidMessage: MessageSid (or CallSid), AccountSid, From or To is missing or empty.
     """
-    message_sid, account_sid, contact, address = needed = [text_of(payload, name) for name in NEEDED]
+    is_call = bool(text_of(payload, "CallSid")) and not text_of(payload, "MessageSid")
+    names = NEEDED_OF_CALLS if is_call else NEEDED
+    sid, account_sid, contact, address = needed = [text_of(payload, name) for name in names]
     if not all(needed):
-        missing = ", ".join(name for name, value in zip(NEEDED, needed, strict=True) if not value)
+        missing = ", ".join(name for name, value in zip(names, needed, strict=True) if not value)
         raise InvalidMessage(f"The webhook lacks {missing}")
     media, button, location = _media(payload), _button(payload), _location(payload)
-    keyword, is_twilios = _keyword(payload, contact, keywords)
+    keyword, is_twilios = ("call", False) if is_call else _keyword(payload, contact, keywords)
     return InboundMessage(
         channel=NAME,
         account=account_sid,
-        external_id=message_sid,
+        external_id=sid,
         contact=Contact(contact, text_of(payload, "ProfileName") or None),
         address=address,
-        text="\n".join(_said(payload, media, button, location)) or "[empty message]",
+        text=CALLED if is_call else "\n".join(_said(payload, media, button, location)) or "[empty message]",
         payload=payload,
         media=media,
         button=button,
