@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from ops.processes import Processes
 from ops.supervisor.errors import Unreachable
 from ops.supervisor.status.status_client import fetch_status
 
-from . import apps, outside
+from . import apps, outside, stamps
 from .figures import Bar, Figure, figure, percentile
 from .harness import Bench, BenchError, Child, in_child
 from .load import press
@@ -28,6 +28,9 @@ TITLE = "Customers: all of them write at once, to `recado up` as it comes"
 STUCK_AFTER_S = 60.0
 
 LOOK_EVERY_S = 0.1
+
+#: How long a model takes whose calls are to wait, in seconds.
+WAITING_S = 45.0
 
 #: How long a model that refuses calls may take to be understood, in seconds.
 SETTLED_AFTER_S = 5.0
@@ -95,7 +98,24 @@ def measure(bench: Bench) -> list[Figure]:
             ),
             figure(f"{what}: calls in flight, at most", "", [run.most_calls for run in ours]),
         ]
-    return [*figures, *_busy_model(bench)]
+    return [*figures, *_pickups(bench), *_busy_model(bench)]
+
+
+def _pickups(bench: Bench) -> list[Figure]:
+    calls, messages = bench.size(1_000, 40), bench.size(100, 10)
+    what = f"while {calls:,} calls wait"
+    [runs] = bench.interleaved(
+        {what: partial(pickups_while_calls_wait, calls=calls, messages=messages)}
+    ).values()
+    return [
+        figure(
+            f"{what}: pick-up in {name}, p99",
+            "ms",
+            [percentile(run[queue], 99) for run in runs],
+            bar=Bar("less than", 20, of="figure"),
+        )
+        for queue, name in (("replies", "the queue of replies"), ("own", "a queue of one's own"))
+    ]
 
 
 def _busy_model(bench: Bench) -> list[Figure]:
@@ -131,11 +151,40 @@ def recado(
       takes: how many calls the model takes at a time; None for no limit.
       kills: a worker is killed when a tenth of them have their answer.
     """
-    with ExitStack() as stack:
-        port = stack.enter_context(Child(outside.serve, model_s, takes)).result()
-        settings = {**apps.outside_settings(port), "API_PORT": "0", "LOG_LEVEL": "WARNING"}
-        processes = stack.enter_context(Processes(directory, settings))
-        up = processes.start("up", "up")
+    with Child(outside.serve, model_s, takes) as model:
+        port = model.result()
+        with _up(directory, apps.outside_settings(port)) as up:
+            return _felt(up.port, port, contacts, up.pid, victim=up.worker if kills else None)
+
+
+def pickups_while_calls_wait(directory: Path, calls: int, messages: int) -> dict[str, list[float]]:
+    """How long messages of other queues take to begin while so many calls wait, in milliseconds, by queue."""
+    with Child(outside.serve, WAITING_S) as model:
+        port = model.result()
+        settings = apps.outside_settings(port)
+        with (
+            _up(directory, settings, "--module", "tests.bench.stamps") as up,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=STUCK_AFTER_S) as client,
+        ):
+            in_child(press, up.port, requests=calls, warm_up=0, connections=calls)
+            _wait_for(lambda: client.get("/").json()[1] >= calls)
+            in_child(stamps.send, directory, settings, messages)
+            _wait_for(lambda: sum(map(len, stamps.read(directory).values())) == 2 * messages)
+            return stamps.read(directory)
+
+
+class _Up(NamedTuple):
+    """A running `recado up`: its process, one of its workers', and the port of its API."""
+
+    pid: int
+    worker: int
+    port: int
+
+
+@contextmanager
+def _up(directory: Path, settings: Mapping[str, str], *arguments: str) -> Iterator[_Up]:
+    with Processes(directory, {**settings, "API_PORT": "0", "LOG_LEVEL": "WARNING"}) as processes:
+        pid = processes.start("up", "up", *arguments)
         status: dict[str, Any] = {}
 
         def is_ready() -> bool:
@@ -146,9 +195,8 @@ def recado(
             return all(child["state"] == "ready" for child in status["children"])
 
         _wait_for(is_ready)
-        victim = next(child["pid"] for child in status["children"] if child["name"] == "worker-1")
-        address = status["supervisor"]["address"]
-        return _felt(int(address.rpartition(":")[2]), port, contacts, up, victim=victim if kills else None)
+        worker = next(child["pid"] for child in status["children"] if child["name"] == "worker-1")
+        yield _Up(pid, worker, int(status["supervisor"]["address"].rpartition(":")[2]))
 
 
 def background_tasks(directory: Path, contacts: int, model_s: float) -> Felt:
