@@ -31,8 +31,12 @@ def failed(why: str) -> typer.Exit:
     return typer.Exit(1)
 
 
-def installed() -> Services:
+def installed(*, conversations: bool = False) -> Services:
     """Return the services of an installation that is there.
+
+    Parameters:
+      conversations: the command looks at conversations. Where no dead letter can be looked at, on SQS, other
+        commands do not.
 
     Raises:
       typer.Exit: there is no file where the settings say. Opening it would create an empty one, and a command
@@ -45,7 +49,9 @@ def installed() -> Services:
     files = {
         "QUEUE_SQLITE_DB_PATH": settings.queue_sqlite_db_path if settings.queue_backend == "sqlite" else None,
         "CONVERSATIONS_SQLITE_DB_PATH": (
-            settings.conversations_sqlite_db_path if settings.conversations_on == "sqlite" else None
+            settings.conversations_sqlite_db_path
+            if settings.conversations_on == "sqlite" and (conversations or settings.queue_backend != "sqs")
+            else None
         ),
     }
     for setting, path in files.items():

@@ -35,7 +35,7 @@ def list_(
     """List conversations, those in which something was said last first."""
     from .tables import conversation_table
 
-    found = installed().conversations.reader.conversations(mode=mode, limit=limit)
+    found = installed(conversations=True).conversations.reader.conversations(mode=mode, limit=limit)
     if as_json:
         print_json([summary._asdict() for summary in found])
     else:
@@ -48,7 +48,7 @@ def show(contact: Contact, limit: int = 50, as_json: AsJson = False) -> None:
     from .tables import thread_table
 
     found = _find(contact)
-    thread = installed().conversations.reader.thread(found.conversation, limit=limit)
+    thread = installed(conversations=True).conversations.reader.thread(found.conversation, limit=limit)
     if as_json:
         print_json({**found._asdict(), "thread": [entry._asdict() for entry in thread]})
     else:
@@ -100,13 +100,13 @@ def say(
         people.say(found.conversation, text, by=by or getpass.getuser(), key=key, takes_over=take)
     except (people.OptedOutContact, ValueError) as error:
         raise failed(str(error)) from error
-    installed().broker.close()
+    installed(conversations=True).broker.close()
     out.print(f"It is in the queue, and goes to {found.contact}.", markup=False)
 
 
 def _find(contact: str) -> Summary:
     """Return the one conversation of a contact, or end with the reason why there is no such one."""
-    found = installed().conversations.reader.conversations(contact=contact, limit=10)
+    found = installed(conversations=True).conversations.reader.conversations(contact=contact, limit=10)
     exact = [summary for summary in found if summary.contact == contact]
     if len(exact) == 1 or len(found) == 1:
         return (exact or list(found))[0]
