@@ -92,8 +92,15 @@ def discard(
         if not _can_ask():
             raise failed(f"This would delete {len(ids)} dead letter(s) for good: say --yes.")
         _ask(services, ids, "Delete for good")
-    missing = {message_id for message_id in message_ids or () if _dead(services, message_id) is None}
-    out.print(f"{services.broker.backend.discard(DeadLetterFilter(message_ids=ids))} discarded.")
+    discard = services.broker.backend.discard
+    if every:
+        count, missing = discard(DeadLetterFilter(message_ids=ids)), set[str]()
+    else:
+        missing = {
+            message_id for message_id in ids if not discard(DeadLetterFilter(message_ids=[message_id]))
+        }
+        count = len(set(ids)) - len(missing)
+    out.print(f"{count} discarded.")
     services.broker.close()
     _name_missing(missing)
 
