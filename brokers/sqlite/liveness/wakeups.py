@@ -11,20 +11,15 @@ import logging
 import os
 import select
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from ...forks import abandon_in_children, closed, opening
 from ..storage.file_modes import mode_in
-from ..storage.statx import FileStatus
+from ..storage.statx import DirectoryChanges
 from .process_registry import Peer, ProcessEntry, peers
 
 logger = logging.getLogger(__name__)
-
-#: How old a change of the directory has to be before its list of peers is kept, in nanoseconds: file times
-#: have a coarse grain, so a second change can carry the same time.
-_SETTLED_NS = 50_000_000
 
 
 class WakeupReceiver:
@@ -91,9 +86,8 @@ class WakeupSender:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._status = FileStatus(directory)
+        self._changes = DirectoryChanges(directory)
         self._receivers: list[tuple[Peer, int]] = []
-        self._listed_ns = -1
 
     def notify_waiting(self, own: int | None) -> None:
         """Notify every other process that has a consumer waiting. For one thread at a time.
@@ -117,8 +111,8 @@ class WakeupSender:
                     os.write(fifo, b"!")
 
     def _list_receivers(self, own: int | None) -> None:
-        modified_ns = self._status.modified_ns()
-        if modified_ns == self._listed_ns:
+        change = self._changes.latest()
+        if change is None:
             return
         self.close()
         for peer in peers(self._directory, own):
@@ -129,8 +123,7 @@ class WakeupSender:
                     peer.close()
                 else:
                     self._receivers.append((peer, fifo))
-        if time.time_ns() - modified_ns > _SETTLED_NS:
-            self._listed_ns = modified_ns
+        self._changes.know(change)
 
     def close(self) -> None:
         """Close the FIFOs."""
@@ -139,4 +132,3 @@ class WakeupSender:
             for peer, fifo in receivers:
                 peer.close()
                 os.close(fifo)
-        self._listed_ns = -1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from .file_modes import mode_in
-from .statx import FileStatus, Identity
+from .statx import DirectoryChanges, FileStatus, Identity
 
 #: Which file is lost. database: the file was deleted, emptied, or replaced by another. wal: the write-ahead
 #: log or its index was, and the database is still the one that was opened. damaged: the files are the same,
@@ -55,6 +55,7 @@ class Files:
         self._database = FileStatus(database)
         self._wal = FileStatus(beside(database, WAL))
         self._wal_index = FileStatus(beside(database, WAL_INDEX))
+        self._directory = DirectoryChanges(database.parent)
         self.opened = self.now()
 
     def now(self) -> Identities:
@@ -76,9 +77,14 @@ class Files:
         opened = self.opened
         if self._database.identity(unless_empty=True) != opened.database:
             return "database"
+        # Emptying the database changes nothing in the directory. Whatever befalls the other two does.
+        change = self._directory.latest()
+        if change is None:
+            return None
         if self._wal.identity() != opened.wal or self._wal_index.identity() != opened.wal_index:
             # Again: a process that deletes all three files may have been halfway through.
             return "wal" if self.now().database == opened.database else "database"
+        self._directory.know(change)
         return None
 
 

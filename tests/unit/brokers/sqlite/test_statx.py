@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.sqlite.storage.statx import FileStatus
+from brokers.sqlite.storage.statx import DirectoryChanges, FileStatus
 
 
 def test_it_sees_which_file_it_is_and_when_it_changed(tmp_path: Path) -> None:
@@ -64,3 +64,24 @@ def test_an_error_of_the_file_system_is_raised(tmp_path: Path) -> None:
     (tmp_path / "file").mkdir()
     with pytest.raises(OSError, match="too long"):
         status.identity()
+
+
+def test_a_change_of_a_directory_is_known_once_it_is_settled(tmp_path: Path) -> None:
+    changes = DirectoryChanges(tmp_path)
+    (tmp_path / "one").touch()
+    young = changes.latest()
+    assert young is not None
+    changes.know(young)
+    assert changes.latest() == young, "another change may carry the same time"
+
+    os.utime(tmp_path, ns=(young - 10**9, young - 10**9))
+    old = changes.latest()
+    assert old is not None
+    changes.know(old)
+    assert changes.latest() is None
+
+    for change in ((tmp_path / "one").unlink, (tmp_path / "two").touch):
+        change()
+        latest = changes.latest()
+        assert latest is not None
+        assert latest > old
