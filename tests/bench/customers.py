@@ -32,6 +32,10 @@ LOOK_EVERY_S = 0.1
 #: How long a model takes whose calls are to wait, in seconds.
 WAITING_S = 45.0
 
+#: What becomes of a reply that a killed worker was just sending. By default a person decides about one that
+#: Twilio does not list. Here it is sent again, since the bench's Twilio lists all that it accepted.
+IN_DOUBT = {"REPLY_RECONCILE_DELAYS_S": "1", "REPLY_UNKNOWN_POLICY": "resend"}
+
 #: How long a model that refuses calls may take to be understood, in seconds.
 SETTLED_AFTER_S = 5.0
 
@@ -153,7 +157,7 @@ def recado(
     """
     with Child(outside.serve, model_s, takes) as model:
         port = model.result()
-        with _up(directory, apps.outside_settings(port)) as up:
+        with _up(directory, {**apps.outside_settings(port), **(IN_DOUBT if kills else {})}) as up:
             return _felt(up.port, port, contacts, up.pid, victim=up.worker if kills else None)
 
 

@@ -11,6 +11,8 @@ import json
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import parse_qs
@@ -58,6 +60,7 @@ class Outside:
         self._calls = 0
         self.most_calls = 0
         self.answered: dict[str, list[float]] = {}
+        self._messages: dict[str, list[dict[str, str]]] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,6 +78,8 @@ class Outside:
                 await _respond(send, 429, b'{"error": {"code": "rate_limit_exceeded", "message": "slower"}}')
             else:
                 await _respond(send, 200, await self._model())
+        elif path.endswith("/Messages.json") and scope["method"] == "GET":
+            await _respond(send, 200, self._sent_to(scope["query_string"]))
         elif path.endswith("/Messages.json"):
             await _respond(send, 201, self._accept(body))
         else:
@@ -90,10 +95,24 @@ class Outside:
         return _ANSWER
 
     def _accept(self, body: bytes) -> bytes:
-        fields = parse_qs(body.decode())
-        self.answered.setdefault(fields["To"][0], []).append(time.monotonic())
-        number = len(self.answered)
-        return json.dumps({"sid": f"SM{number:032x}", "status": "queued", "error_code": None}).encode()
+        fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        contact, created_at = fields["To"], format_datetime(datetime.now(UTC))
+        self.answered.setdefault(contact, []).append(time.monotonic())
+        message = {
+            "sid": f"SM{len(self.answered):032x}",
+            "status": "queued",
+            "direction": "outbound-api",
+            "body": fields["Body"],
+            "from": fields["From"],
+            "to": contact,
+            "date_created": created_at,
+        }
+        self._messages.setdefault(contact, []).append(message)
+        return json.dumps({**message, "error_code": None}).encode()
+
+    def _sent_to(self, query: bytes) -> bytes:
+        [contact] = parse_qs(query.decode())["To"]
+        return json.dumps({"messages": self._messages.get(contact, []), "next_page_uri": None}).encode()
 
 
 async def _respond(send: Send, status: int, body: bytes) -> None:
