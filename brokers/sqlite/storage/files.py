@@ -77,7 +77,7 @@ class Files:
         opened = self.opened
         if self._database.identity(unless_empty=True) != opened.database:
             return "database"
-        # Emptying the database changes nothing in the directory. Whatever befalls the other two does.
+        # Emptying the database changes nothing in the directory. The loss of one of the other two does.
         change = self._directory.latest()
         if change is None:
             return None

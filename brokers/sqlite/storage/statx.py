@@ -27,9 +27,9 @@ _AT_FDCWD = -100
 
 #: The fields that are asked for, from linux/stat.h, whose layout is the same on all architectures.
 #:
-#: Whoever asks for no time must not be given one: since Linux 6.13 the kernel notes that a file's times were
-#: asked for, and then each write changes them and has the disk write the file's inode. After each commit that
-#: was a quarter of the time that the commit takes.
+#: A look after each commit must not ask for the file's times. Since Linux 6.13 the kernel notes that they
+#: were asked for; then the next write changes them, and the sync has the disk write the file's inode, too.
+#: That was a quarter of the time of a commit.
 _STATX_INODE_AND_SIZE = 0x100 | 0x200
 _STATX_MTIME = 0x40
 _BUFFER_BYTES = 256
