@@ -22,6 +22,7 @@ from brokers.middleware import AgeLimit, Metrics, Retries, TimeLimit, default_mi
 from ops.foundation.dotenv_check import misspelt
 from ops.foundation.logging import configure_logging
 from ops.foundation.metrics import keep_metrics_in
+from ops.foundation.open_files import raise_limit
 from ops.foundation.settings import DOTENV, Settings, SettingsError, load_settings
 from ops.foundation.tracing import configure_tracing
 
@@ -132,7 +133,7 @@ def services() -> Services:
 
 @cache
 def boot() -> Services:
-    """Set this process up as one of Recado's: its logs, its traces, its services.
+    """Set this process up as one of Recado's: its logs, its traces, how many files it may open, its services.
 
     A second time changes nothing.
 
@@ -144,6 +145,7 @@ def boot() -> Services:
     for name, meant in misspelt(Path(DOTENV), {name.upper() for name in Settings.model_fields}):
         logger.warning("a line of .env has no effect: there is no such setting", name=name, meant=meant)
     configure_tracing(settings)
+    raise_limit()
     return services()
 
 
