@@ -10,6 +10,7 @@ messages waiting.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,8 @@ from .capacity import Capacity
 from .durable import DurableBroker, current_message
 from .durable_message import DurableMessage
 from .prefetch_window import PrefetchWindow
+
+logger = logging.getLogger(__name__)
 
 #: A thread that had no message for so long ends, in seconds.
 IDLE_S = 10.0
@@ -119,7 +122,13 @@ class _Pool:
             thread = _Thread(self, self._worker)
             if any(each.paused for each in self._worker.workers):
                 thread.pause()
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no more: those that run do the work
+                logger.warning(
+                    "queue %s has %d threads, and no more: %s", self.queue_name, self._threads, error
+                )
+                return
             self._threads += 1
             self._worker.workers.append(thread)
 
