@@ -23,8 +23,9 @@ def heed(inbound: InboundMessage) -> None:
     It waits for no hold: a contact who writes STOP while an answer to something else is being made has opted
     out at that moment. Where the channel answers a keyword itself, nothing of ours is sent.
     """
-    notice = _do(inbound)
-    if inbound.is_answered_by_channel or inbound.takes_no_answer:
+    is_blocked = services().is_blocked(inbound.contact.address)
+    notice = None if is_blocked and inbound.keyword in {"person", "call"} else _do(inbound)
+    if inbound.is_answered_by_channel or inbound.takes_no_answer or is_blocked:
         logger.info("keyword: nothing of ours answers it", keyword=inbound.keyword)
         notice = None
     services().conversations.write(
@@ -45,14 +46,13 @@ def _do(inbound: InboundMessage) -> str | None:
             opt_outs.remember(inbound.conversation, source="keyword")
             return settings.opt_out_text
         case "start":
-            if conversations.mode(inbound.conversation) == "nobody":
-                conversations.set_mode(inbound.conversation, "assistant", "")
+            is_opted_out = conversations.mode(inbound.conversation) == "nobody"
+            if is_opted_out and conversations.set_mode(inbound.conversation, "assistant", "", opts_in=True):
                 logger.info("the contact wants messages again")
             return settings.opt_in_text
         case "help":
             return settings.help_text
-        case "person" if conversations.mode(inbound.conversation) != "nobody":
-            note_hand_over(inbound.conversation, ASKED_FOR, asked_by="contact")
+        case "person" if note_hand_over(inbound.conversation, ASKED_FOR, asked_by="contact"):
             return settings.hand_over_text
         case "call" if conversations.mode(inbound.conversation) != "nobody":
             return settings.voice_reply_text

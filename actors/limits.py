@@ -50,22 +50,22 @@ def _fast_answers(said: list[Utterance]) -> int:
 
 def _too_much(hold: Hold, turn: Turn) -> str | None:
     settings, now = services().settings, now_ms()
-    if _shows_all_since(turn, now - HOUR_MS):
-        replies = sum(each.author == "us" and each.at_ms >= now - HOUR_MS for each in turn.history)
-    else:
-        replies, _ = services().conversations.answers_since(hold.conversation, now - HOUR_MS)
-    if settings.contact_replies_per_hour is not None and replies >= settings.contact_replies_per_hour:
-        return f"the contact got {replies} replies within an hour"
-
-    if settings.contact_tokens_per_day is None or not turn.history or turn.history[-1].at_ms < now - DAY_MS:
-        return None
-    _, tokens = services().conversations.answers_since(hold.conversation, now - DAY_MS)
-    if tokens >= settings.contact_tokens_per_day:
-        return f"the contact's answers cost {tokens} tokens within a day"
+    if settings.contact_replies_per_hour is not None:
+        replies = _replies_since(hold, turn, now - HOUR_MS)
+        if replies >= settings.contact_replies_per_hour:
+            return f"the contact got {replies} replies within an hour"
+    is_recent = bool(turn.history) and turn.history[-1].at_ms >= now - DAY_MS
+    if settings.contact_tokens_per_day is not None and is_recent:
+        _, tokens = services().conversations.answers_since(hold.conversation, now - DAY_MS)
+        if tokens >= settings.contact_tokens_per_day:
+            return f"the contact's answers cost {tokens} tokens within a day"
     return None
 
 
-def _shows_all_since(turn: Turn, since: int) -> bool:
-    """Whether the turn's history goes back so far. That of most does, and nothing has to be counted."""
-    history = turn.history
-    return len(history) < services().settings.ai_history_messages or history[0].at_ms < since
+def _replies_since(hold: Hold, turn: Turn, since: int) -> int:
+    """Count replies. The turn's history goes back so far in most conversations, and then has all of them."""
+    history, shown = turn.history, services().settings.ai_history_messages
+    if len(history) < shown or history[0].at_ms < since:
+        return sum(each.author == "us" and each.at_ms >= since for each in history)
+    replies, _ = services().conversations.answers_since(hold.conversation, since)
+    return replies

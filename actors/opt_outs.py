@@ -23,6 +23,7 @@ def remember(conversation: str, *, source: str) -> None:
       conversation: its key.
       source: who said so, for the metrics: the contact by a `keyword`, or the `channel`.
     """
-    services().conversations.set_mode(conversation, "nobody", OPTED_OUT)
+    if not services().conversations.set_mode(conversation, "nobody", OPTED_OUT):
+        return  # that is remembered already, or there is no such conversation
     metrics().opt_outs.labels(source).inc()
     logger.info("the contact has opted out: nothing more is sent", source=source)

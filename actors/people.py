@@ -13,6 +13,7 @@ import dramatiq
 import structlog
 
 from brokers.clock import now_ms
+from brokers.errors import EngineError
 
 from .context import bind_contact
 from .conversations import Summary
@@ -28,6 +29,9 @@ logger = structlog.get_logger(__name__)
 TAKEN_OVER = "taken over by {by}"
 
 OPTED_OUT_ERROR = "The contact has opted out: nothing can be sent until they write START or the like."
+
+#: Later than any time, in milliseconds since the epoch.
+FOR_EVER_MS = 2**53
 
 #: The longest text that a person can send at once, in parts.
 MOST_PARTS = 5
@@ -51,16 +55,13 @@ def take_over(conversation: str, *, by: str) -> None:
     Raises:
       OptedOutContact: nothing was changed.
     """
-    if services().conversations.mode(conversation) == "nobody":
+    if not note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator"):
         raise OptedOutContact(OPTED_OUT_ERROR)
-    note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator")
 
 
 def hand_back(conversation: str, *, by: str) -> None:
     """Have the assistant answer again, from what comes in next. Harmless where it does so already."""
-    conversations = services().conversations
-    if conversations.mode(conversation) == "person":
-        conversations.set_mode(conversation, "assistant", "")
+    if services().conversations.hand_back(conversation, silent_since=FOR_EVER_MS):
         logger.info("conversation handed back: the assistant answers again", by=by)
 
 
@@ -76,16 +77,18 @@ def hand_back_if_silent(conversation: str) -> bool:
     return is_handed_back
 
 
-def note_hand_over(conversation: str, why: str, *, asked_by: str) -> None:
-    """Have a person answer from now on, and say so.
+def note_hand_over(conversation: str, why: str, *, asked_by: str) -> bool:
+    """Have a person answer from now on, and say so; return False for a contact who has opted out.
 
     Parameters:
       conversation: its key.
       why: for that person.
       asked_by: for the metrics: `contact`, `responder`, `operator`, or a `limit`.
     """
-    services().conversations.set_mode(conversation, "person", why)
-    count_hand_over(why, asked_by=asked_by)
+    is_changed = services().conversations.set_mode(conversation, "person", why)
+    if is_changed:
+        count_hand_over(why, asked_by=asked_by)
+    return is_changed
 
 
 def count_hand_over(why: str, *, asked_by: str) -> None:
@@ -123,12 +126,19 @@ def say(conversation: str, text: str, *, by: str, key: str | None = None, takes_
     most = services().channel(summary.channel).max_characters * MOST_PARTS
     if len(text) > most:
         raise ValueError(f"The text has {len(text)} characters, and may have {most}.")
-    name = uuid.uuid4().hex if key is None else f"{conversation}\n{key}"
-    reply_id = hashlib.sha256(name.encode()).hexdigest()[:32]
+    reply_id = uuid.uuid4().hex if key is None else reply_id_of(conversation, key)
     message = say_by_hand.message(conversation, reply_id, text, by, takes_over)
     services().broker.enqueue(with_message_id(message, saying_id(reply_id)))
-    _write_down(summary, reply_id, text, by=by, takes_over=takes_over)  # now, for those who look
+    try:
+        _write_down(summary, reply_id, text, by=by, takes_over=takes_over)  # now, for those who look
+    except EngineError as error:  # the message in the queue does it as soon as the store can be used
+        logger.warning("what a person says is in the queue, and not in the conversation yet", why=str(error))
     return reply_id
+
+
+def reply_id_of(conversation: str, key: str) -> str:
+    """Return the id of the reply that is said under a key."""
+    return hashlib.sha256(f"{conversation}\n{key}".encode()).hexdigest()[:32]
 
 
 def _writable(conversation: str) -> Summary:

@@ -106,8 +106,9 @@ class RedisConversationStore:
             raise HoldLost(hold.conversation)
         return reply
 
-    def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
-        self._scripts.change(scripts.SET_MODE, conversation, mode, reason, read=_nothing)
+    def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
+        arguments = (conversation, mode, reason, int(opts_in))
+        return self._scripts.change(scripts.SET_MODE, *arguments, read=_is_one)
 
     def write(
         self,

@@ -151,14 +151,20 @@ class SQLiteConversationStore:
             if kept is not None:
                 connection.execute(statements.SET_METADATA, (kept, key))
             if hand_over is not None:
-                connection.execute(statements.SET_MODE, ("person", hand_over, now, key))
+                to_person = {"mode": "person", "reason": hand_over, "now": now, "key": key, "opts_in": False}
+                connection.execute(statements.SET_MODE, to_person)
             return _reply(connection, first)  # type: ignore[return-value]  # it was just written
 
         return self._database.write(apply)
 
-    def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
-        bindings = (mode, reason, self._clock(), conversation)
-        self._database.write(lambda c: _run(c, statements.SET_MODE, bindings))
+    def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
+        bindings = {"mode": mode, "reason": reason, "key": conversation, "opts_in": opts_in}
+
+        def apply(connection: apsw.Connection) -> bool:
+            connection.execute(statements.SET_MODE, {**bindings, "now": self._clock()})
+            return bool(connection.changes())
+
+        return self._database.write(apply)
 
     def write(
         self,

@@ -163,7 +163,11 @@ ABOUT = "SELECT channel, metadata, mode FROM conversation WHERE key = ?"
 
 MODE = "SELECT mode FROM conversation WHERE key = ?"
 
-SET_MODE = "UPDATE conversation SET mode = ?, mode_reason = ?, mode_at = ? WHERE key = ?"
+#: Decide who answers. Out of `nobody` it goes only when the contact says so.
+SET_MODE = """
+UPDATE conversation SET mode = :mode, mode_reason = :reason, mode_at = :now
+WHERE key = :key AND (mode <> 'nobody' OR :opts_in)
+"""
 
 #: Let the assistant answer again, where a person was to and has done nothing since then.
 HAND_BACK = """

@@ -112,20 +112,24 @@ class ConversationStore(Protocol):
           kind: what they are.
           tokens: paid for all of it.
           metadata: what to keep with the conversation from now on; None leaves it as it is.
-          hand_over: why a person answers from now on; None leaves the mode as it is.
+          hand_over: why a person answers from now on; None leaves the mode as it is, and so does a contact
+            who has opted out meanwhile.
 
         Raises:
           HoldLost: and nothing was written.
         """
         ...
 
-    def set_mode(self, conversation: str, mode: Mode, reason: str) -> None:
-        """Decide who answers in a conversation from now on.
+    def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
+        """Decide who answers in a conversation from now on; return whether that was changed.
+
+        Nothing but the contact's own word leads out of `nobody`, whatever happens at the same time.
 
         Parameters:
           conversation: its key. One that is not there is left alone.
           mode: who answers.
           reason: why, for people, such as `opted out`.
+          opts_in: the contact wants messages again.
         """
         ...
 
@@ -154,7 +158,7 @@ class ConversationStore(Protocol):
         ...
 
     def hand_back(self, conversation: str, *, silent_since: int) -> bool:
-        """Let the assistant answer again, if a person was to and took no part since then.
+        """Let the assistant answer again, if a person was to and took no part since then; else return False.
 
         Parameters:
           conversation: its key.

@@ -48,8 +48,6 @@ def resume(name: str) -> None:
 
 def _check_name(broker: DurableBroker, name: str) -> None:
     """A queue of a misspelt name would be created by pausing it, and the one that was meant go on."""
-    import actors  # noqa: F401  which declares its queues
-
     known = broker.get_declared_queues() | {stats.queue for stats in broker.backend.stats()}
     if name not in known:
         raise failed(f"There is no queue {name}. The queues are {', '.join(sorted(known))}.")

@@ -30,7 +30,9 @@ for i = 1, count do
 end
 if tokens ~= '' then redis.call('HSET', key('reply', first), 'tokens', tokens) end
 if metadata ~= '' then redis.call('HSET', key('conversation', conversation), 'metadata', metadata) end
-if hand_over ~= '' then set_mode(conversation, 'person', hand_over) end
+if hand_over ~= '' and redis.call('HGET', key('conversation', conversation), 'mode') ~= 'nobody' then
+  set_mode(conversation, 'person', hand_over)
+end
 for i, name in ipairs(names) do
   redis.call('ZREM', key('unanswered', conversation), members[i])
   redis.call('RPUSH', key('answers', first), name)

@@ -1,4 +1,12 @@
--- Decide who answers in a conversation. ARGV: again, time, keep, conversation, mode, reason.
+-- Decide who answers in a conversation. ARGV: again, time, keep, conversation, mode, reason, and '1' when
+-- the contact opts in: only then it goes out of `nobody`. Returns 1, or 0 when nothing changed.
 
 although_memory_is_full()
-if redis.call('EXISTS', key('conversation', ARGV[4])) == 1 then set_mode(ARGV[4], ARGV[5], ARGV[6]) end
+local about = key('conversation', ARGV[4])
+if redis.call('EXISTS', about) == 0 then return 0 end
+if redis.call('HGET', about, 'mode') == 'nobody' and ARGV[7] ~= '1' then
+  -- This call itself may have done it before its answer was lost.
+  return again and ARGV[5] == 'nobody' and 1 or 0
+end
+set_mode(ARGV[4], ARGV[5], ARGV[6])
+return 1

@@ -779,3 +779,20 @@ def test_the_last_word_is_the_contacts_when_it_was_answered_with_silence(store: 
     store.write(CONVERSATION, "by-hand", "Aqui é a Ana", kind="person", written_by="Ana")
     [summary] = store.reader.conversations()
     assert (summary.author, summary.text, summary.state) == ("us", "Aqui é a Ana", "pending")
+
+
+def test_only_the_contact_undoes_an_opt_out(store: ConversationStore) -> None:
+    append(store, inbound("Quero o gerente"))
+    hold = held(store)
+    turn = store.turn(hold, history_limit=5)
+    assert store.set_mode(CONVERSATION, "nobody", "opted out")
+
+    assert not store.set_mode(CONVERSATION, "person", "taken over by Ana")
+    assert not store.set_mode(CONVERSATION, "assistant", "")
+    store.answer(hold, turn, "Já chamo", kind="hand_over", hand_over="wants the manager")
+    assert not store.hand_back(CONVERSATION, silent_since=2**53)
+    assert store.mode(CONVERSATION) == "nobody"
+    assert store.reader.conversations(mode="person") == []
+
+    assert store.set_mode(CONVERSATION, "assistant", "", opts_in=True)
+    assert store.mode(CONVERSATION) == "assistant"

@@ -88,6 +88,17 @@ def test_a_blocked_contact_is_recorded_and_never_answered(
     assert [entry.text for entry in world.conversations.reader.thread(CONVERSATION) if entry.text] == ["Oi"]
 
 
+@pytest.mark.parametrize("word", ["HELP", "ATENDENTE", "PARAR"])
+def test_a_blocked_contact_is_told_nothing_whatever_it_writes(
+    make_world: Callable[..., World], word: str
+) -> None:
+    world = make_world(blocked_addresses="+5511900001234")
+    write(world, word)
+
+    assert sent(world) == []
+    assert mode(world)[0] == ("nobody" if word == "PARAR" else "assistant")
+
+
 def test_others_are_answered(make_world: Callable[..., World]) -> None:
     world = make_world(blocked_addresses="+5511999999999")
     write(world, "Oi")

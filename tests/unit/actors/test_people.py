@@ -10,6 +10,7 @@ import actors.people
 from actors import people
 from actors.answer import Answer
 from actors.people import OptedOutContact, UnknownConversation
+from brokers.errors import EngineError
 from tests.support.conversations import CONVERSATION
 
 from .conftest import World
@@ -95,6 +96,35 @@ def test_a_word_that_comes_while_an_answer_is_made_is_heeded_at_once(
     assert world.conversations.mode(CONVERSATION) == mode
     assert sent(world) == [getattr(world.services.settings, notice)]
     assert world.responder.asked == [["Oi"]]
+
+
+def test_a_contact_who_opts_out_while_an_answer_hands_over_has_opted_out(world: World) -> None:
+    def meanwhile() -> None:
+        write(world, "SAIR")
+
+    world.responder.meanwhile = meanwhile
+    world.responder.answer = Answer("Já chamo alguém.", hand_over="wants the manager")
+    write(world, "Quero o gerente")
+
+    assert world.conversations.mode(CONVERSATION) == "nobody"
+    assert sent(world) == [world.services.settings.opt_out_text]
+
+
+def test_what_is_in_the_queue_is_said_although_the_store_was_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(world, "Oi")
+    through(world)
+    with monkeypatch.context() as away:
+
+        def fail(*_: object, **__: object) -> None:
+            raise EngineError("away")
+
+        away.setattr(type(world.conversations), "write", fail)
+        people.say(CONVERSATION, "Chegou!", by="Ana", key="order 7")
+    through(world)
+
+    assert sent(world) == ["answer to Oi", "Chegou!"]
 
 
 def test_a_contact_who_opted_out_stays_so(world: World) -> None:
