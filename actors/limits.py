@@ -1,6 +1,6 @@
 """How much a contact gets from the assistant: beyond it a person answers, who is told why.
 
-Two assistants that answer each other would do so for ever, and somebody who plays with a model costs money.
+Two programs that answer each other would never stop, and a contact who plays with a model costs money.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class UnknownConversation(Exception):
 
 
 class OptedOutContact(Exception):
-    """The contact has opted out: nobody may write to them until they undo that."""
+    """The contact has opted out. Only the contact can undo that; until then nothing is sent."""
 
 
 def take_over(conversation: str, *, by: str) -> None:

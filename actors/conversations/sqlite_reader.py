@@ -31,8 +31,8 @@ class SQLiteConversationReader:
     def conversations(
         self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
     ) -> Sequence[Summary]:
-        bindings = {"contact": contact, "mode": mode, "limit": limit, "offset": offset}
-        return [Summary._make(row) for row in self._read(statements.CONVERSATIONS, bindings)]
+        bindings = {"contact": contact, "limit": limit, "offset": offset}
+        return [Summary._make(row) for row in self._read(statements.CONVERSATIONS[mode], bindings)]
 
     def summary(self, conversation: str) -> Summary | None:
         rows = self._read(statements.SUMMARY, (conversation,))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from brokers.sqlite.storage import Schema
 
+from ..conversation import Mode
 from ..reply import OWED, REPLY_STATES, ReplyState
 
 
@@ -241,15 +243,23 @@ LEFT JOIN inbound_message w ON w.id = (
 
 SUMMARY = _SUMMARY + "WHERE c.key = ?"
 
-#: The index finds the page, and only of its conversations more is read.
-_PAGE = """
+
+def _page(mode: Mode | None) -> str:
+    """Write a page of conversations. An index finds it, and only of its conversations more is read.
+
+    The mode stands in the statement: only then SQLite uses the index of those that a person answers.
+    """
+    of_mode = "" if mode is None else f"AND mode = '{mode}'"
+    return f"""
 WHERE c.key IN (SELECT key FROM conversation
-                WHERE (:contact IS NULL OR instr(contact, :contact)) AND (:mode IS NULL OR mode = :mode)
+                WHERE (:contact IS NULL OR instr(contact, :contact)) {of_mode}
                 ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
 ORDER BY c.last_at DESC, c.key DESC
 """
 
-CONVERSATIONS = _SUMMARY + _PAGE
+
+#: By who answers in them; None for all.
+CONVERSATIONS: Mapping[Mode | None, str] = {mode: _SUMMARY + _page(mode) for mode in (None, *get_args(Mode))}
 
 CONVERSATION_OF = "SELECT conversation FROM inbound_message WHERE account_sid = ? AND message_sid = ?"
 

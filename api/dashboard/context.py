@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -96,6 +97,21 @@ class DashboardContext:
             "problems": problems(snapshot),
             "dead": sum(queue.dead for queue in snapshot.queues),
         }
+
+    @contextmanager
+    def recorded(self, request: PageRequest, action: str, target: str) -> Iterator[None]:
+        """Record in the audit log what is done inside, and how it ended.
+
+        Raises:
+          NotAllowed, EngineError: as of `record_action`, and nothing is done.
+        """
+        entry = self.record_action(request, action, target)
+        try:
+            yield
+        except Exception:
+            self.audit.record_progress(entry, failed=1, outcome="failed")
+            raise
+        self.audit.record_progress(entry, done=1, outcome="done")
 
     def record_action(self, request: PageRequest, action: str, target: str, **more: Any) -> int:
         """Record in the audit log what an operator is about to do; return the entry's id.

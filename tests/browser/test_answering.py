@@ -88,17 +88,19 @@ def test_a_form_that_is_sent_twice_is_one_text(stage: Stage, browser: Browser, c
     assert stage.twilio.bodies_to(customer)[1:] == ["Chegou!", "E mais uma coisa"]
 
 
+@pytest.mark.parametrize("other", ["Ana", "local"], ids=["another name", "the same name"])
 def test_what_somebody_else_wrote_meanwhile_is_shown_first(
-    stage: Stage, browser: Browser, customer: str
+    stage: Stage, browser: Browser, customer: str, other: str
 ) -> None:
+    """Operators who sign in with one password have one name."""
     with visitor(browser, stage.url) as somebody:
         somebody.open(page_of(stage, customer))
         somebody.page.get_by_label("Answer by hand").fill("Não temos vaga.")
-        assert stage.run("say", customer, "Temos vaga!", "--by", "Ana").returncode == 0
+        assert stage.run("say", customer, "Temos vaga!", "--by", other).returncode == 0
         eventually(lambda: len(stage.twilio.bodies_to(customer)) == 2)
         somebody.press("Take over and send")
 
-        somebody.sees(re.compile("Ana wrote while you did"))
+        somebody.sees(re.compile(f"{other} wrote while you did"))
         expect(somebody.page.get_by_label("Answer by hand")).to_have_value("Não temos vaga.")
         assert stage.twilio.bodies_to(customer)[1:] == ["Temos vaga!"]
         somebody.press("Take over and send")

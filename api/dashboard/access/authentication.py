@@ -64,8 +64,8 @@ class Authentication:
         """Return the user that a request is from. It may wait for a file.
 
         Raises:
-          SignInRequired: somebody who has to sign in.
-          AccessDenied: somebody who may not look at all.
+          SignInRequired: the user has to sign in first.
+          AccessDenied: the user may not look at anything.
           SessionsUnreadable: a password is set, and the sessions that were ended are not known.
         """
         if self._header is not None and (user := self._named_by_a_proxy(request)) is not None:

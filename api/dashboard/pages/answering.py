@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from actors import people
+from actors.conversations.reader import ThreadEntry
 
 from ..context import DashboardContext
 from ..page_request import PageRequest
@@ -36,23 +37,27 @@ def say(context: DashboardContext, request: PageRequest) -> Response:
     message_id, text = request.parts["message_id"], request.get("text")
     summary = find_summary(context, message_id)
     latest = latest_by_hand(context.conversations.reader.thread(summary.conversation, limit=LOOK_BACK))
-    is_mine = latest is None or latest.written_by == request.user.name
-    if latest is not None and not is_mine and latest.reply_id != request.get("seen"):
+    key = request.get("key") or None
+    if latest is not None and not _is_expected(latest, request, summary.conversation, key):
         trouble = f"{latest.written_by} wrote while you did. Read it, and send yours again if it still fits."
         return show_conversation(context, request, draft=text, trouble=trouble, status=409)
-    entry = context.record_action(request, "answer by hand", message_id)
     try:
-        people.say(
-            summary.conversation, text, by=request.user.name, key=request.get("key") or None, takes_over=True
-        )
+        with context.recorded(request, "answer by hand", message_id):
+            people.say(summary.conversation, text, by=request.user.name, key=key, takes_over=True)
     except (ValueError, people.OptedOutContact) as error:
-        context.audit.record_progress(entry, failed=1, outcome="failed")
         return show_conversation(context, request, draft=text, trouble=str(error), status=422)
-    except Exception:
-        context.audit.record_progress(entry, failed=1, outcome="failed")
-        raise
-    context.audit.record_progress(entry, done=1, outcome="done")
     return _back_to(message_id)
+
+
+def _is_expected(latest: ThreadEntry, request: PageRequest, conversation: str, key: str | None) -> bool:
+    """Whether the last text by a person is the one that the page showed, or this very text, sent twice.
+
+    Its writer's name does not tell: several operators may sign in with one password.
+    """
+    if latest.reply_id == request.get("seen"):
+        return True
+    own = None if key is None else people.reply_id_of(conversation, key)
+    return own is not None and (latest.reply_id or "").startswith(own)  # or a further part of it
 
 
 def _change(
@@ -60,16 +65,11 @@ def _change(
 ) -> Response:
     message_id = request.parts["message_id"]
     summary = find_summary(context, message_id)
-    entry = context.record_action(request, action, message_id)
     try:
-        change(summary.conversation, by=request.user.name)
+        with context.recorded(request, action, message_id):
+            change(summary.conversation, by=request.user.name)
     except people.OptedOutContact as error:
-        context.audit.record_progress(entry, failed=1, outcome="failed")
         return show_conversation(context, request, trouble=str(error), status=409)
-    except Exception:
-        context.audit.record_progress(entry, failed=1, outcome="failed")
-        raise
-    context.audit.record_progress(entry, done=1, outcome="done")
     return _back_to(message_id)
 
 

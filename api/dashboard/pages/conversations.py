@@ -53,10 +53,8 @@ def conversation(context: DashboardContext, request: PageRequest) -> Response:
 
 def reveal(context: DashboardContext, request: PageRequest) -> Response:
     """Show a conversation with its numbers, in the answer to a POST, and record that."""
-    entry = context.record_action(request, "reveal conversation", request.parts["message_id"])
-    answer = show_conversation(context, request, reveal=True)
-    context.audit.record_progress(entry, done=1, outcome="done")
-    return answer
+    with context.recorded(request, "reveal conversation", request.parts["message_id"]):
+        return show_conversation(context, request, reveal=True)
 
 
 def events(context: DashboardContext, message_id: str) -> list[StreamEvent]:

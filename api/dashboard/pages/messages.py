@@ -19,11 +19,8 @@ def message(context: DashboardContext, request: PageRequest) -> Response:
 
 def reveal(context: DashboardContext, request: PageRequest) -> Response:
     """Show a message unmasked, in the answer to a POST, so that no link leads here a second time."""
-    message_id = request.parts["message_id"]
-    entry = context.record_action(request, "reveal message", message_id)
-    answer = _show(context, request, reveal=True)
-    context.audit.record_progress(entry, done=1, outcome="done")
-    return answer
+    with context.recorded(request, "reveal message", request.parts["message_id"]):
+        return _show(context, request, reveal=True)
 
 
 def _show(context: DashboardContext, request: PageRequest, *, reveal: bool) -> Response:

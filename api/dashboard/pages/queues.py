@@ -72,13 +72,8 @@ def resume(context: DashboardContext, request: PageRequest) -> Response:
 def _switch(context: DashboardContext, request: PageRequest, action: str, switch: Any) -> Response:
     name = request.parts["queue"]
     _stats(context, name)
-    entry = context.record_action(request, action, name)
-    try:
+    with context.recorded(request, action, name):
         switch(name)
-    except Exception:
-        context.audit.record_progress(entry, failed=1, outcome="failed")
-        raise
-    context.audit.record_progress(entry, done=1, outcome="done")
     context.cached_stats.invalidate()
     return RedirectResponse(f"/dashboard/queues/{quote(name, safe='')}", 303)
 
