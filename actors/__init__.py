@@ -12,12 +12,19 @@ from .services import broker
 
 dramatiq.set_broker(broker)  # before the actors are declared, which the imports below do
 
-from .deliveries import give_up_on_reply, reconcile_reply, record_delivery_status, send_reply  # noqa: E402
+from .deliveries import (  # noqa: E402
+    decide_reply,
+    give_up_on_reply,
+    reconcile_reply,
+    record_delivery_status,
+    send_reply,
+)
 from .people import say_by_hand  # noqa: E402
 from .replies import apologise, process_ai_response  # noqa: E402
 
 __all__ = [
     "apologise",
+    "decide_reply",
     "give_up_on_reply",
     "process_ai_response",
     "reconcile_reply",

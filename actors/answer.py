@@ -6,6 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+
+from .reply import Content, Template
+
+#: As many attachments as one message may have (https://www.twilio.com/docs/messaging/api/message-resource).
+MAX_MEDIA = 10
 
 #: As many texts as one answer may have: each is a message of its own to the contact.
 MAX_TEXTS = 10
@@ -50,12 +56,17 @@ class Answer:
       metadata: what to keep with the conversation from now on; None leaves it as it is.
       hand_over: why a person is to answer from now on, for that person; None for the assistant. What is said
         here is still sent.
+      media: addresses (https) of what is attached to the first text, at which the channel fetches it.
+      template: what is sent in place of the text: a text that the channel has approved, which alone it takes
+        for a contact who wrote too long ago. The text stands in the history, for people and models.
     """
 
     text: str | Sequence[str] = ()
     usage: Usage | None = None
     metadata: Mapping[str, Any] | None = None
     hand_over: str | None = None
+    media: Sequence[str] = ()
+    template: Template | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -65,7 +76,12 @@ class Answer:
     @property
     def is_silence(self) -> bool:
         """Whether nothing is said."""
-        return not self.texts
+        return not (self.texts or self.media or self.template)
+
+    @property
+    def content(self) -> Content:
+        """What is sent beside the text."""
+        return Content(tuple(self.media), self.template)
 
 
 def checked(answer: object) -> Answer:
@@ -89,10 +105,34 @@ def checked(answer: object) -> Answer:
             raise InvalidAnswer(f"A text of an answer is a str, and this one is {type(text).__name__}")
         if not text.strip():
             raise InvalidAnswer("An answer without a word in it cannot be sent; return None to keep silent")
+    _check_media(answer.media)
+    _check_template(answer)
     if answer.hand_over is not None and not (isinstance(answer.hand_over, str) and answer.hand_over.strip()):
         raise InvalidAnswer("An answer's hand_over says why a person is needed, in a few words")
     _check_metadata(answer.metadata)
     return answer
+
+
+def _check_media(media: Sequence[str]) -> None:
+    if isinstance(media, str) or len(media) > MAX_MEDIA:
+        raise InvalidAnswer(f"An answer's media is a list of at most {MAX_MEDIA} addresses")
+    for address in media:
+        if not isinstance(address, str) or urlsplit(address).scheme != "https":
+            raise InvalidAnswer(f"An answer's media are addresses that begin with https://, not {address!r}")
+
+
+def _check_template(answer: Answer) -> None:
+    template = answer.template
+    if template is None:
+        return
+    if not isinstance(template, Template) or not (isinstance(template.sid, str) and template.sid.strip()):
+        raise InvalidAnswer("An answer's template is a Template with the channel's id of it")
+    if not all(isinstance(each, str) for pair in template.variables.items() for each in pair):
+        raise InvalidAnswer("A template's variables are texts, by names that are texts")
+    if answer.media or len(answer.texts) > 1:
+        raise InvalidAnswer(
+            "An answer with a template has no media, and one text at most: what people read in its place"
+        )
 
 
 def _check_metadata(metadata: Mapping[str, Any] | None) -> None:

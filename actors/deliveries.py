@@ -12,13 +12,14 @@ from brokers.clock import now_ms
 from brokers.durable import current_message
 from brokers.elastic_threads import waiting
 from brokers.errors import EngineError
+from brokers.records import DeadLetterFilter
 
 from . import opt_outs
-from .channels import NotSentEver, NotSentYet, OptedOut, PerhapsSent
+from .channels import NotSentEver, NotSentYet, OptedOut, Paced, PerhapsSent
 from .context import bind_contact, bind_reply
 from .keys import reconciling_id, sending_id, with_message_id
 from .metrics import metrics
-from .reply import WITHHELD, Reply
+from .reply import OWED, WITHHELD, DecidedState, Reply
 from .services import services
 from .snooze import snooze
 
@@ -27,6 +28,13 @@ logger = structlog.get_logger(__name__)
 #: The option of a message that names attempts to send under which no call was made, and how many it keeps.
 VOID_ATTEMPTS = "void_attempts"
 MOST_VOID_ATTEMPTS = 200
+
+#: The option of a message whose turn to send was taken, and has come when it runs again.
+HAS_TURN = "has_turn"
+
+#: How often a reply is sent again by rule that the channel accepted and could not deliver. Each time it waits
+#: twice as long as before.
+MOST_SENT_AGAIN = 5
 
 #: How much longer than its timeouts a sending may take, in milliseconds.
 SENDING_SLACK_MS = 5_000
@@ -61,6 +69,8 @@ def send_reply(reply_id: str) -> None:
     call, the next delivery of the message finds the mark and does not call again.
     """
     conversations = services().conversations
+    if not _has_its_turn(reply_id):
+        return
     reply = _begin_sending(reply_id)
     if reply is None:
         _after_a_crash(reply_id)
@@ -158,11 +168,79 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str, channel: str 
     status = services().channel(channel).read_status(payload)
     bind_contact(status.contact, reply_id=reply_id, sid=status.external_id)
     moved = services().conversations.record_delivery(reply_id, status)
-    if status.is_opt_out and (reply := services().conversations.reply(reply_id)) is not None:
-        opt_outs.remember(reply.conversation, source="channel")
+    if status.is_failure and (reply := services().conversations.reply(reply_id)) is not None:
+        if status.is_opt_out:
+            opt_outs.remember(reply.conversation, source="channel")
+        elif status.again_after_ms is not None and reply.external_id == status.external_id:
+            _send_again_later(reply, status.again_after_ms, error=status.error)
     metrics().deliveries.labels(status.status if status.rank else "other").inc()
     log = logger.error if status.is_failure and not status.is_opt_out else logger.info
     log("delivery status", status=status.status, error=status.error, moved=moved)
+
+
+@dramatiq.actor(queue_name="replies", priority=5)
+def decide_reply(reply_id: str, state: DecidedState, by: str) -> None:
+    """Do what a person decided about a reply. Running it again changes nothing.
+
+    Parameters:
+      reply_id: the reply.
+      state: `pending`, to be sent again; or `sent`, as the person knows.
+      by: the person, for others.
+    """
+    conversations = services().conversations
+    reply = conversations.decide(reply_id, state, by=by) or conversations.reply(reply_id)
+    if reply is None or reply.state != state:
+        logger.info("nothing is left to be decided about the reply", reply_id=reply_id)
+        return
+    bind_reply(reply)
+    # The dead letter that asked for the decision, and whose id sending it again needs.
+    ids = (sending_id(reply_id), reconciling_id(reply_id, sending_at=reply.sending_at))
+    backend = services().broker.backend
+    if backend.capabilities.looks_up:
+        backend.discard(DeadLetterFilter(message_ids=ids))
+    logger.info("a person decided about a reply", decision=state, by=by)
+    send_next_reply(reply.conversation)
+
+
+def _has_its_turn(reply_id: str) -> bool:
+    """Tell whether a reply may go now; if not, it comes back when its sender's turn has come.
+
+    The turn is taken in the store, which all workers share, and waited for in the queue and not in a thread.
+    """
+    message = current_message()
+    if message is None or message.options.pop(HAS_TURN, False):
+        return True
+    reply = services().conversations.reply(reply_id)
+    channel = None if reply is None else services().channel(reply.channel)
+    if reply is None or reply.state not in OWED or not isinstance(channel, Paced):
+        return True
+    pause_ms = channel.pause_after_ms(reply)
+    if not pause_ms:
+        return True
+    wait_ms = services().conversations.pace(f"{reply.account}|{reply.address}", interval_ms=pause_ms)
+    if wait_ms <= 0:
+        return True
+    message.options[HAS_TURN] = True
+    services().broker.enqueue(message, delay=wait_ms)
+    return False
+
+
+def _send_again_later(reply: Reply, delay_ms: int, *, error: str | None) -> None:
+    """Send a reply again that the channel could not deliver for a reason that passes, while it is of use.
+
+    It is `pending` already when this was run before, and died before the sending was enqueued.
+    """
+    delay_ms *= 2**reply.times_sent_again
+    left_ms = reply.received_at + services().settings.message_max_age_ms - now_ms()
+    if reply.state == "undelivered":
+        if reply.times_sent_again >= MOST_SENT_AGAIN or delay_ms > left_ms:
+            return
+        services().conversations.record_not_sent(reply.reply_id, error or "not delivered", final=False)
+        metrics().replies.labels("sent_again").inc()
+        logger.warning("reply was not delivered: sending it again later", delay_ms=delay_ms)
+    elif reply.state != "pending":
+        return
+    _enqueue(send_reply, reply.reply_id, message_id=sending_id(reply.reply_id), delay_ms=delay_ms)
 
 
 def _begin_sending(reply_id: str) -> Reply | None:
@@ -202,8 +280,11 @@ def _after_a_crash(reply_id: str) -> None:
 
 
 def _record_sent(reply: Reply, sid: str) -> None:
-    services().conversations.record_sent(reply.reply_id, sid)
+    channel = services().channel(reply.channel)
+    segments = channel.segments(reply) if isinstance(channel, Paced) else 1
+    services().conversations.record_sent(reply.reply_id, sid, segments=segments)
     metrics().replies.labels("sent").inc()
+    metrics().segments.inc(segments)
     # Of one that was found later this is more than its contact waited, and the most that is known.
     metrics().reply_seconds.observe((now_ms() - reply.received_at) / 1000)
 

@@ -57,6 +57,11 @@ def saying_id(reply_id: str) -> str:
     return f"say-{reply_id}"
 
 
+def deciding_id(reply_id: str, state: str) -> str:
+    """The id of the queue message that carries what a person decided about a reply."""
+    return f"decide-{reply_id}-{state}"
+
+
 def noticing_id(message_id: str) -> str:
     """The id of the reply that answers a keyword."""
     return f"notice-{message_id}"

@@ -51,11 +51,16 @@ class Metrics:
         )
         self.replies = Counter(
             "recado_replies_total",
-            "Replies by what became of their sending: sent, failed, unknown (being looked into), lost.",
+            "Replies by what became of their sending: sent, failed, unknown (being looked into), lost, "
+            "sent_again (the channel had accepted them, and could not deliver them).",
             ["state"],
         )
-        for state in ("sent", "failed", "unknown", "lost"):
+        for state in ("sent", "failed", "unknown", "lost", "sent_again"):
             self.replies.labels(state)  # there from the beginning, or the first of them would be no increase
+        self.segments = Counter(
+            "recado_reply_segments_total",
+            "Messages that the replies sent are to the channel, which it bills.",
+        )
         self.reply_seconds = Histogram(
             "recado_webhook_to_reply_seconds",
             "Time from the oldest message a reply answers to the reply being sent: the number "

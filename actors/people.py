@@ -16,10 +16,10 @@ from brokers.clock import now_ms
 from brokers.errors import EngineError
 
 from .context import bind_contact
-from .conversations import Summary
-from .deliveries import send_next_reply
-from .keys import ConversationKey, saying_id, with_message_id
+from .deliveries import decide_reply, send_next_reply
+from .keys import ConversationKey, deciding_id, saying_id, with_message_id
 from .metrics import metrics
+from .reply import NOTHING_ELSE, REPLY_STATES, Content, DecidedState, Reply, Template
 from .services import services
 from .splitting import split
 
@@ -27,6 +27,9 @@ logger = structlog.get_logger(__name__)
 
 #: Why a person answers who has taken over without being asked, for other people.
 TAKEN_OVER = "taken over by {by}"
+
+#: The channel of an address of ours that nobody has written to yet.
+FIRST_CHANNEL = "twilio"
 
 OPTED_OUT_ERROR = "The contact has opted out: nothing can be sent until they write START or the like."
 
@@ -39,6 +42,10 @@ MOST_PARTS = 5
 
 class UnknownConversation(Exception):
     """There is no conversation of that key."""
+
+
+class Undecidable(Exception):
+    """There is nothing to be decided about a reply; the message says why."""
 
 
 class OptedOutContact(Exception):
@@ -100,7 +107,15 @@ def count_hand_over(why: str, *, asked_by: str) -> None:
         logger.warning("a person is needed: the assistant is silent in this conversation", why=why)
 
 
-def say(conversation: str, text: str, *, by: str, key: str | None = None, takes_over: bool = False) -> str:
+def say(
+    conversation: str,
+    text: str,
+    *,
+    by: str,
+    key: str | None = None,
+    takes_over: bool = False,
+    template: Template | None = None,
+) -> str:
     """Send what a person says, with the promises that an answer has.
 
     It returns when the text is in the queue, on disk.
@@ -111,6 +126,7 @@ def say(conversation: str, text: str, *, by: str, key: str | None = None, takes_
       by: the person, for others.
       key: names this text: said again under the same key, it is sent once. None for a new one.
       takes_over: the person answers from now on.
+      template: what is sent in place of the text, which people read in the history.
 
     Returns:
       The id of the (first) reply.
@@ -120,20 +136,64 @@ def say(conversation: str, text: str, *, by: str, key: str | None = None, takes_
       UnknownConversation: nothing was sent.
       OptedOutContact: nothing was sent.
     """
-    summary = _writable(conversation)
-    if not text.strip():
-        raise ValueError("There is nothing to send: the text is empty.")
-    most = services().channel(summary.channel).max_characters * MOST_PARTS
-    if len(text) > most:
-        raise ValueError(f"The text has {len(text)} characters, and may have {most}.")
-    reply_id = uuid.uuid4().hex if key is None else reply_id_of(conversation, key)
-    message = say_by_hand.message(conversation, reply_id, text, by, takes_over)
-    services().broker.enqueue(with_message_id(message, saying_id(reply_id)))
-    try:
-        _write_down(summary, reply_id, text, by=by, takes_over=takes_over)  # now, for those who look
-    except EngineError as error:  # the message in the queue does it as soon as the store can be used
-        logger.warning("what a person says is in the queue, and not in the conversation yet", why=str(error))
-    return reply_id
+    if services().conversations.reader.summary(conversation) is None:
+        raise UnknownConversation(f"There is no conversation {conversation}.")
+    content = NOTHING_ELSE if template is None else Content(template=template)
+    return _say(conversation, text, by=by, key=key, takes_over=takes_over, content=content)
+
+
+def write_first(
+    key: ConversationKey, text: str, *, by: str, once: str | None = None, template: Template | None = None
+) -> str:
+    """Write to a contact, whether or not they have written before, with the promises that an answer has.
+
+    Parameters:
+      key: the contact, the address of ours that it goes from, and its account.
+      text: what to say; with a template, what people read in the history in its place.
+      by: the person, for others.
+      once: names this text: said again under the same name, it is sent once. None for a new one.
+      template: what is sent in place of the text.
+
+    Returns:
+      The id of the (first) reply.
+
+    Raises:
+      ValueError: there is no text in it, or too much.
+      OptedOutContact: nothing was sent.
+    """
+    services().conversations.begin(str(key), channel_of(key))
+    content = NOTHING_ELSE if template is None else Content(template=template)
+    return _say(str(key), text, by=by, key=once, takes_over=False, content=content)
+
+
+def channel_of(key: ConversationKey) -> str:
+    """Return the name of the channel in which our address is; the first one where nobody wrote to it yet."""
+    known = services().conversations.reader.addresses()
+    return next((own.channel for own in known if (own.account, own.address) == key[:2]), FIRST_CHANNEL)
+
+
+def decide(reply_id: str, state: DecidedState, *, by: str) -> Reply:
+    """Have a reply sent again, or note that it was sent. It returns when that is in the queue, on disk.
+
+    Parameters:
+      reply_id: the reply.
+      state: `pending`, to be sent again, in that person's name; or `sent`, as that person knows.
+      by: the person, for others.
+
+    Raises:
+      Undecidable: there is no such reply, or it is in no state for that.
+      OptedOutContact: nothing was sent.
+    """
+    reply = services().conversations.reply(reply_id)
+    if reply is None:
+        raise Undecidable(f"There is no reply {reply_id}.")
+    if reply.kind == "silence" or reply.state not in REPLY_STATES[state].by_hand:
+        raise Undecidable(f"There is nothing to decide about this reply: {REPLY_STATES[reply.state].label}.")
+    if state == "pending" and reply.mode == "nobody":
+        raise OptedOutContact(OPTED_OUT_ERROR)
+    message = decide_reply.message(reply_id, state, by)
+    services().broker.enqueue(with_message_id(message, deciding_id(reply_id, state)))
+    return reply
 
 
 def reply_id_of(conversation: str, key: str) -> str:
@@ -141,28 +201,56 @@ def reply_id_of(conversation: str, key: str) -> str:
     return hashlib.sha256(f"{conversation}\n{key}".encode()).hexdigest()[:32]
 
 
-def _writable(conversation: str) -> Summary:
-    summary = services().conversations.reader.summary(conversation)
-    if summary is None:
-        raise UnknownConversation(f"There is no conversation {conversation}.")
-    if summary.mode == "nobody":
+def _say(
+    conversation: str, text: str, *, by: str, key: str | None, takes_over: bool, content: Content
+) -> str:
+    if not text.strip():
+        raise ValueError("There is nothing to send: the text is empty.")
+    if services().conversations.mode(conversation) == "nobody":
         raise OptedOutContact(OPTED_OUT_ERROR)
-    return summary
+    most = _limit(conversation) * (MOST_PARTS if content.template is None else 1)
+    if len(text) > most:
+        raise ValueError(f"The text has {len(text)} characters, and may have {most}.")
+    reply_id = uuid.uuid4().hex if key is None else reply_id_of(conversation, key)
+    message = say_by_hand.message(conversation, reply_id, text, by, takes_over, content=str(content))
+    services().broker.enqueue(with_message_id(message, saying_id(reply_id)))
+    try:  # now, for those who look
+        _write_down(conversation, reply_id, text, by=by, takes_over=takes_over, content=content)
+    except EngineError as error:  # the message in the queue does it as soon as the store can be used
+        logger.warning("what a person says is in the queue, and not in the conversation yet", why=str(error))
+    return reply_id
 
 
-def _write_down(summary: Summary, reply_id: str, text: str, *, by: str, takes_over: bool) -> None:
-    """Write down what a person says. A second time changes nothing."""
+def _limit(conversation: str) -> int:
+    """Return the longest text of a conversation's channel."""
+    return services().channel(channel_of(ConversationKey.read(conversation))).max_characters
+
+
+def _write_down(
+    conversation: str, reply_id: str, text: str, *, by: str, takes_over: bool, content: Content
+) -> None:
+    """Write down what a person says. A second time changes nothing.
+
+    Raises:
+      UnknownConversation: it is gone.
+    """
     conversations = services().conversations
-    if takes_over and summary.mode == "assistant":
-        note_hand_over(summary.conversation, TAKEN_OVER.format(by=by), asked_by="operator")
-    limit = services().channel(summary.channel).max_characters
-    for number, part in enumerate(split(text, limit, most=MOST_PARTS)):
+    if takes_over and conversations.mode(conversation) == "assistant":
+        note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator")
+    for number, part in enumerate(split(text, _limit(conversation), most=MOST_PARTS)):
         part_id = reply_id if number == 0 else f"{reply_id}-{number + 1}"
-        conversations.write(summary.conversation, part_id, part, kind="person", written_by=by)
+        carries = content if number == 0 else NOTHING_ELSE
+        written = conversations.write(
+            conversation, part_id, part, kind="person", written_by=by, content=carries
+        )
+        if written is None:
+            raise UnknownConversation(f"There is no conversation {conversation}.")
 
 
 @dramatiq.actor(queue_name="replies", priority=5)
-def say_by_hand(conversation: str, reply_id: str, text: str, by: str, takes_over: bool) -> None:
+def say_by_hand(
+    conversation: str, reply_id: str, text: str, by: str, takes_over: bool, *, content: str = ""
+) -> None:
     """Write down what a person says, and have it sent. Running it again changes nothing.
 
     Parameters:
@@ -171,14 +259,12 @@ def say_by_hand(conversation: str, reply_id: str, text: str, by: str, takes_over
       text: what is said.
       by: who says it.
       takes_over: the person answers from now on.
+      content: what the first part carries beside its text, as it is kept.
 
     Raises:
       UnknownConversation: it is gone.
     """
     bind_contact(ConversationKey.read(conversation).contact, reply_id=reply_id)
-    summary = services().conversations.reader.summary(conversation)
-    if summary is None:
-        raise UnknownConversation(f"There is no conversation {conversation}.")
-    _write_down(summary, reply_id, text, by=by, takes_over=takes_over)
+    _write_down(conversation, reply_id, text, by=by, takes_over=takes_over, content=Content.read(content))
     logger.info("a person writes", by=by)
     send_next_reply(conversation)

@@ -225,9 +225,10 @@ def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
     services().conversations.answer(
         hold,
         turn,
-        *(_parts(answer.texts, channel.max_characters) or ("",)),
+        *_bodies(answer, channel),
         kind=_kind(answer),
-        tokens=None if answer.usage is None else answer.usage.tokens,
+        content=answer.content,
+        usage=answer.usage,
         metadata=answer.metadata,
         hand_over=answer.hand_over,
     )
@@ -284,6 +285,14 @@ def _message(said: Utterance, *, channel: Channel) -> Message:
     if said.payload is None:
         return Message(said.author, said.text, at_ms=said.at_ms, message_id=said.message_id)
     return channel.read(decoded(said.payload)).as_message(at_ms=said.at_ms, text=said.text)
+
+
+def _bodies(answer: Answer, channel: Channel) -> list[str]:
+    """Return the texts to send, or what stands in their place where there is none."""
+    if answer.template is None:
+        return _parts(answer.texts, channel.max_characters) or [""]
+    shown = ", ".join(answer.template.variables.values())
+    return list(answer.texts) or [f"[template {answer.template.sid}: {shown}]"]
 
 
 def _parts(texts: Sequence[str], limit: int) -> list[str]:

@@ -237,13 +237,19 @@ def _twilio(settings: Settings) -> Channel:
     )
     if not settings.sends_through_twilio:
         return ConsoleChannel(settings.console_outbox_path, keywords=keywords)
-    from .channels.twilio.rest import Credentials, TwilioChannel  # noqa: PLC0415  slow to import
+    from .channels.twilio.rest import Credentials, Senders, TwilioChannel  # noqa: PLC0415  slow to import
 
     channel = TwilioChannel(
         credentials=Credentials(
             settings.required("twilio_account_sid"),
             *settings.twilio_credentials,
             settings.subaccount_tokens,
+        ),
+        senders=Senders(
+            settings.messaging_services,
+            settings.twilio_sms_per_second,
+            settings.twilio_whatsapp_per_second,
+            settings.whatsapp_window_template,
         ),
         status_callback_url=settings.required("public_base_url") + STATUS_CALLBACK_PATH,
         api_base_url=settings.twilio_api_base_url,

@@ -37,7 +37,7 @@ def _subject(actor: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Subj
             return _inbound(*args, **kwargs)
         case "apologise":
             return _inbound(*args[0]["args"], **args[0]["kwargs"])
-        case "send_reply" | "reconcile_reply":
+        case "send_reply" | "reconcile_reply" | "decide_reply":
             return _reply(args[0])
         case "give_up_on_reply":
             return _reply(args[0]["args"][0])

@@ -156,6 +156,8 @@ def doctor() -> None:
 
 app.add_typer(conversations.app, name="conversations")
 app.command()(conversations.say)
+app.command()(conversations.attention)
+app.command()(conversations.decide)
 app.add_typer(dead.app, name="dead")
 app.add_typer(queues.app, name="queues")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         PerhapsSent,
     )
     from actors.conversation import Button, Contact, Conversation, Location, Media, Message
-    from actors.reply import Reply
+    from actors.reply import Content, Reply, Template
     from actors.responders import EchoResponder, Responder, ResponderRefused, ResponderUnavailable
     from actors.responders.openai import OpenAIResponder
     from api.app import create_app
@@ -48,7 +48,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "PerhapsSent",
     ),
     "actors.conversation": ("Button", "Contact", "Conversation", "Location", "Media", "Message"),
-    "actors.reply": ("Reply",),
+    "actors.reply": ("Content", "Reply", "Template"),
     "actors.responders": ("EchoResponder", "Responder", "ResponderRefused", "ResponderUnavailable"),
     "actors.responders.openai": ("OpenAIResponder",),
     "api.app": ("create_app",),
@@ -70,6 +70,7 @@ __all__ = [
     "Button",
     "Channel",
     "Contact",
+    "Content",
     "Conversation",
     "DeliveryStatus",
     "EchoResponder",
@@ -94,6 +95,7 @@ __all__ = [
     "SQSBroker",
     "Settings",
     "SettingsError",
+    "Template",
     "Usage",
     "create_app",
     "load_settings",

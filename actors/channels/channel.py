@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from ..conversation import Button, Contact, Location, Media, Message
 from ..keys import ConversationKey, MessageId
@@ -99,6 +99,7 @@ class DeliveryStatus(NamedTuple):
       error: why, for people; None where there is no error.
       contact: the customer's address.
       is_opt_out: the contact wants no messages.
+      again_after_ms: a failure that passes: when the reply may be sent again, in milliseconds from now.
     """
 
     external_id: str
@@ -108,6 +109,7 @@ class DeliveryStatus(NamedTuple):
     error: str | None
     contact: str
     is_opt_out: bool = False
+    again_after_ms: int | None = None
 
 
 class SendError(Exception):
@@ -193,4 +195,17 @@ class Channel(Protocol):
         Raises:
           NotSentYet: it could not be looked up now.
         """
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A channel that bills by segments, and whose senders have a pace, does this too."""
+
+    def segments(self, reply: Reply) -> int:
+        """Return as how many messages a reply counts, in what it costs and in how fast it goes."""
+        ...
+
+    def pause_after_ms(self, reply: Reply) -> float:
+        """Return how long a reply's sender has to pause after it, in milliseconds; 0 for not at all."""
         ...

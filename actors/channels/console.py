@@ -50,6 +50,7 @@ class ConsoleChannel:
             "from": reply.address,
             "to": reply.contact,
             "body": reply.body,
+            **(json.loads(str(reply.content) or "{}")),
             "received_at": reply.received_at,
             "sent_at": now_ms(),
         }

@@ -15,6 +15,7 @@ from .channel import (
     InboundMessage,
     NotSentEver,
     NotSentYet,
+    Paced,
     Payload,
     PerhapsSent,
     SendError,
@@ -53,6 +54,12 @@ class ObservedTwilio:
             sid = self._channel.send(reply)
             note({"twilio.message_sid": sid})
         return sid
+
+    def segments(self, reply: Reply) -> int:
+        return self._channel.segments(reply) if isinstance(self._channel, Paced) else 1
+
+    def pause_after_ms(self, reply: Reply) -> float:
+        return self._channel.pause_after_ms(reply) if isinstance(self._channel, Paced) else 0.0
 
     def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
         with self._calling("find", reply):

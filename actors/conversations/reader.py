@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ..conversation import Author, Mode
-from ..reply import ReplyState
+from ..reply import Content, ReplyState
 
 
 class ThreadEntry(NamedTuple):
@@ -22,6 +22,7 @@ class ThreadEntry(NamedTuple):
     delivery_status: str | None  # the channel's last word
     error: str | None
     written_by: str | None  # the person who wrote a reply, if one did
+    content: Content  # what a reply carries beside its text
     in_quarantine: bool  # it could not be answered, and a person has its dead letter
 
 
@@ -32,7 +33,9 @@ class Summary(NamedTuple):
     contact: str
     address: str
     last_at: int  # when something was last said, in milliseconds since the epoch
-    message_id: str  # of one of its newest messages: names it where its contact must not be read
+    message_id: (
+        str  # of one of its newest messages, or a reply's: names it where its contact must not be read
+    )
     author: Author  # of what was said last
     text: str  # what was said last
     unanswered: int  # messages that wait for an answer
@@ -40,6 +43,35 @@ class Summary(NamedTuple):
     delivery_status: str | None  # of that reply
     mode: Mode  # who answers
     mode_reason: str | None  # why it is not the assistant
+    channel: str  # its name
+    name: str | None  # the contact's, as they gave it to the channel
+
+
+class Attention(NamedTuple):
+    """Something that a person has to decide about.
+
+    Attributes:
+      entry_id: of a reply; or of an inbound message, where nothing could be answered.
+      conversation: its key.
+      text: what was to be said, or what the contact wrote.
+      at: when, in milliseconds since the epoch.
+      state: of the reply; None for a message.
+      error: what is known of the reason.
+    """
+
+    entry_id: str
+    conversation: str
+    text: str
+    at: int
+    state: ReplyState | None
+    error: str | None
+
+
+class OwnAddress(NamedTuple):
+    """An address of ours that contacts have written to, or were written to from."""
+
+    account: str
+    address: str
     channel: str  # its name
 
 
@@ -67,5 +99,19 @@ class ConversationReader(Protocol):
         ...
 
     def conversation_of(self, message_id: str) -> str | None:
-        """Return the key of the conversation that an inbound message (`InboundMessage.message_id`) is in."""
+        """Return the key of the conversation that a message is in.
+
+        Parameters:
+          message_id: as of `InboundMessage`; or `reply.` and the id of a reply, where the shop wrote first.
+        """
+        ...
+
+    def attention(self, *, limit: int = 50) -> Sequence[Attention]:
+        """Return the latest replies that did not get through and messages that could not be answered, without
+        what a person dismissed.
+        """
+        ...
+
+    def addresses(self) -> Sequence[OwnAddress]:
+        """Return the addresses of ours that conversations are at."""
         ...

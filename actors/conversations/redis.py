@@ -12,10 +12,11 @@ from brokers.redis.database import Database
 from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import CHECK, Argument, new_call
 
+from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Mode, decoded
 from ..keys import ConversationKey, MessageId
-from ..reply import Reply, ReplyKind, ReplyState
+from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import scripts
 from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
 from .redis_reader import RedisConversationReader
@@ -56,8 +57,13 @@ class RedisConversationStore:
             *(new_call(), message.message_id, message.conversation),
             *(*ConversationKey.read(message.conversation), message.channel, message.external_id),
             *(message.text, json.dumps(dict(message.payload), ensure_ascii=False), received_at),
+            message.contact.name or "",
         )
         return self._scripts.change(scripts.APPEND, *arguments, read=bool)
+
+    def begin(self, conversation: str, channel: str) -> None:
+        about = (*ConversationKey.read(conversation), channel)
+        self._scripts.change(scripts.BEGIN, conversation, *about, read=_nothing)
 
     def quarantine(self, message: InboundMessage) -> None:
         self._scripts.change(scripts.QUARANTINE, message.message_id, 1, read=_nothing)
@@ -88,7 +94,8 @@ class RedisConversationStore:
         turn: Turn,
         *bodies: str,
         kind: ReplyKind,
-        tokens: int | None = None,
+        content: Content = NOTHING_ELSE,
+        usage: Usage | None = None,
         metadata: Mapping[str, Any] | None = None,
         hand_over: str | None = None,
     ) -> Reply:
@@ -97,7 +104,7 @@ class RedisConversationStore:
         for body in bodies:
             replies += (uuid.uuid4().hex, body)
         arguments = (
-            *(hold.conversation, hold.fence, kind, "" if tokens is None else tokens, kept),
+            *(hold.conversation, hold.fence, kind, str(content), *_paid(usage), kept),
             *(hand_over or "", len(bodies), *replies),
             *(utterance.message_id for utterance in turn.unanswered),
         )
@@ -119,8 +126,9 @@ class RedisConversationStore:
         kind: ReplyKind,
         written_by: str | None = None,
         answers: str | None = None,
+        content: Content = NOTHING_ELSE,
     ) -> Reply | None:
-        arguments = (conversation, reply_id, text, kind, written_by or "", answers or "")
+        arguments = (conversation, reply_id, text, kind, written_by or "", answers or "", str(content))
         return self._scripts.change(scripts.WRITE, *arguments, read=_reply)
 
     def hand_back(self, conversation: str, *, silent_since: int) -> bool:
@@ -148,8 +156,9 @@ class RedisConversationStore:
         named = "" if attempt is None else attempt
         return self._scripts.change(scripts.BEGIN_SENDING, new_call(), reply_id, named, *void, read=_reply)
 
-    def record_sent(self, reply_id: str, external_id: str) -> None:
-        self._scripts.change(scripts.RECORD_SENT, reply_id, external_id, read=_nothing)
+    def record_sent(self, reply_id: str, external_id: str, *, segments: int | None = None) -> None:
+        arguments = (reply_id, external_id, "" if segments is None else segments)
+        self._scripts.change(scripts.RECORD_SENT, *arguments, read=_nothing)
 
     def record_not_sent(self, reply_id: str, error: str, *, final: bool) -> None:
         self._record(reply_id, "failed" if final else "pending", error)
@@ -164,9 +173,25 @@ class RedisConversationStore:
         self._record(reply_id, "cancelled", why)
 
     def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
-        arguments = (new_call(), reply_id, status.external_id, status.status, status.rank)
+        arguments = (
+            new_call(),
+            reply_id,
+            status.external_id,
+            status.status,
+            status.rank,
+            int(status.is_failure),
+        )
         errors = () if status.error is None else (status.error,)
         return self._scripts.change(scripts.RECORD_DELIVERY, *arguments, *errors, read=_is_one)
+
+    def decide(self, reply_id: str, state: DecidedState, *, by: str) -> Reply | None:
+        return self._scripts.change(scripts.DECIDE, new_call(), reply_id, state, by, read=_reply)
+
+    def dismiss(self, entry_id: str, *, by: str) -> bool:
+        return self._scripts.change(scripts.DISMISS, new_call(), entry_id, by, read=_is_one)
+
+    def pace(self, sender: str, *, interval_ms: float) -> int:
+        return self._scripts.change(scripts.PACE, sender, str(interval_ms), read=int)
 
     def reply(self, reply_id: str) -> Reply | None:
         return self._scripts.ask(scripts.REPLY, reply_id, read=_reply)
@@ -183,6 +208,11 @@ class RedisConversationStore:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _paid(usage: Usage | None) -> Sequence[Argument]:
+    paid = (None, None, None) if usage is None else (usage.model, usage.input_tokens, usage.tokens)
+    return ["" if each is None else each for each in paid]
 
 
 def _as_it_is(answer: Any) -> Any:
@@ -230,13 +260,18 @@ def _utterances(answer: Iterable[list[Any]]) -> list[Utterance]:
 def _reply(answer: list[Any] | None) -> Reply | None:
     if answer is None:
         return None
-    reply_id, conversation, channel, *texts, received_at, written_at, sending_at = answer[:-6]
-    sid, status, error, mode, reason, written_by = answer[-6:]
+    reply_id, conversation, channel, *texts, received_at, written_at, sending_at = answer[:-9]
+    sid, status, error, mode, reason, written_by, content, times_sent_again, heard_at = answer[-9:]
     return Reply._make(
         (
             *(text(reply_id), text(conversation), text(channel) or FIRST_CHANNEL, *map(text, texts)),
-            *(int(received_at), int(written_at), None if sending_at is None else int(sending_at)),
+            *(int(received_at), int(written_at), _number(sending_at)),
             *map(optional, (sid, status, error)),
             *(_mode(mode), optional(reason), optional(written_by)),
+            *(Content.read(optional(content)), int(times_sent_again or 0), _number(heard_at)),
         )
     )
+
+
+def _number(value: bytes | None) -> int | None:
+    return None if value is None else int(value)

@@ -7,8 +7,10 @@ from itertools import islice
 from typing import Any
 
 from ..conversation import Mode
+from ..keys import MessageId
+from ..reply import Content
 from . import scripts
-from .reader import Summary, ThreadEntry
+from .reader import Attention, OwnAddress, Summary, ThreadEntry
 from .redis_calls import FIRST_CHANNEL, Scripts, author, optional, text
 
 #: Looking at so many conversations holds up the server for a millisecond or two.
@@ -39,7 +41,15 @@ class RedisConversationReader:
         return found[0] if found else None
 
     def conversation_of(self, message_id: str) -> str | None:
-        return self._scripts.ask(scripts.CONVERSATION_OF, message_id, read=optional)
+        named = MessageId.read(message_id)
+        reply_id = named.external_id if named.account == "reply" else ""
+        return self._scripts.ask(scripts.CONVERSATION_OF, message_id, reply_id, read=optional)
+
+    def attention(self, *, limit: int = 50) -> Sequence[Attention]:
+        return self._scripts.ask(scripts.ATTENTION, limit, read=_attention)
+
+    def addresses(self) -> Sequence[OwnAddress]:
+        return self._scripts.ask(scripts.ADDRESSES, read=_addresses)
 
     def _found(self, contact: str, mode: str) -> Iterator[bytes]:
         """Yield the keys of conversations with contacts and a mode like that, latest first."""
@@ -54,10 +64,31 @@ class RedisConversationReader:
                 return
 
 
+def _addresses(answer: list[bytes]) -> list[OwnAddress]:
+    found = [OwnAddress._make(text(each).split("|")) for each in answer]
+    return sorted(found, key=lambda own: (own.address, own.account))
+
+
+def _attention(answer: list[list[Any]]) -> list[Attention]:
+    return [
+        Attention._make((*map(text, (entry_id, conversation, said)), int(at), *map(optional, of_reply)))
+        for entry_id, conversation, said, at, *of_reply in answer
+    ]
+
+
 def _thread(answer: list[list[Any]]) -> list[ThreadEntry]:
     return [
-        ThreadEntry._make((author(by), text(said), int(at), *map(optional, others), aside == b"1"))
-        for by, said, at, *others, aside in answer
+        ThreadEntry._make(
+            (
+                author(by),
+                text(said),
+                int(at),
+                *map(optional, others),
+                Content.read(optional(content)),
+                aside == b"1",
+            )
+        )
+        for by, said, at, *others, content, aside in answer
     ]
 
 
@@ -66,11 +97,11 @@ def _summaries(answer: list[list[Any]]) -> list[Summary]:
 
 
 def _summary(fields: list[Any]) -> Summary:
-    key, contact, address, last_at, message_id, by, said, unanswered, *of_reply, channel = fields
+    key, contact, address, last_at, message_id, by, said, unanswered, *of_reply, channel, name = fields
     return Summary._make(
         (
             *(text(key), text(contact), text(address), int(last_at), text(message_id)),
             *(author(by), text(said), unanswered, *map(optional, of_reply)),
-            text(channel) or FIRST_CHANNEL,
+            *(text(channel) or FIRST_CHANNEL, optional(name)),
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,10 +14,11 @@ import apsw
 from brokers.clock import now_ms
 from brokers.sqlite.storage import Database
 
+from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Mode, decoded
 from ..keys import ConversationKey, MessageId
-from ..reply import Reply, ReplyKind, ReplyState
+from ..reply import ACCEPTED, NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import statements
 from .sqlite_reader import SQLiteConversationReader
 from .store import Hold, HoldLost, Turn, Utterance
@@ -63,16 +65,26 @@ class SQLiteConversationStore:
             payload,
             received_at,
         )
+        heard = {
+            "key": message.conversation,
+            "now": now,
+            "received_at": received_at,
+            "name": message.contact.name,
+        }
 
         def apply(connection: apsw.Connection) -> bool:
             connection.execute(statements.KNOW_CONVERSATION, (*about, now))
             connection.execute(statements.APPEND, said)
             if not connection.changes():
                 return False
-            connection.execute(statements.TOUCH, (now, message.conversation))
+            connection.execute(statements.HEARD, heard)
             return True
 
         return self._database.write(apply)
+
+    def begin(self, conversation: str, channel: str) -> None:
+        about = (conversation, channel, *ConversationKey.read(conversation), self._clock())
+        self._database.write(lambda c: _run(c, statements.KNOW_CONVERSATION, about))
 
     def quarantine(self, message: InboundMessage) -> None:
         self._mark(message, in_quarantine=1)
@@ -125,7 +137,8 @@ class SQLiteConversationStore:
         turn: Turn,
         *bodies: str,
         kind: ReplyKind,
-        tokens: int | None = None,
+        content: Content = NOTHING_ELSE,
+        usage: Usage | None = None,
         metadata: Mapping[str, Any] | None = None,
         hand_over: str | None = None,
     ) -> Reply:
@@ -142,10 +155,16 @@ class SQLiteConversationStore:
             # What came in since the turn was read is not answered by this.
             answered = [row for row in _unanswered(connection, key) if row[3] in shown]
             received_at = min((row[2] for row in answered), default=now)
-            for (reply_id, body), paid in zip(replies, (tokens, *(None for _ in bodies)), strict=False):
-                bindings = (reply_id, key, body, kind, paid, state, received_at, now)
-                connection.execute(statements.WRITE_REPLY, bindings)
+            for reply_id, body in replies:
+                connection.execute(
+                    statements.WRITE_REPLY, (reply_id, key, body, kind, state, received_at, now)
+                )
             first = replies[0][0]
+            if content != NOTHING_ELSE or usage is not None:
+                paid = (
+                    (None, None, None) if usage is None else (usage.model, usage.input_tokens, usage.tokens)
+                )
+                connection.execute(statements.COMPLETE_REPLY, (str(content) or None, *paid, first))
             connection.execute(statements.MARK_ANSWERED, (first, json.dumps([row[0] for row in answered])))
             connection.execute(statements.TOUCH, (now, key))
             if kept is not None:
@@ -175,6 +194,7 @@ class SQLiteConversationStore:
         kind: ReplyKind,
         written_by: str | None = None,
         answers: str | None = None,
+        content: Content = NOTHING_ELSE,
     ) -> Reply | None:
         now = self._clock()
         answered = MessageId.read(answers or "")
@@ -186,6 +206,7 @@ class SQLiteConversationStore:
             "state": "cancelled" if kind == "silence" else "pending",
             "now": now,
             "written_by": written_by,
+            "content": str(content) or None,
             "account": answered.account,
             "id": answered.external_id,
         }
@@ -233,7 +254,7 @@ class SQLiteConversationStore:
 
     def next_to_send(self, conversation: str) -> Reply | None:
         row = self._read_one(statements.NEXT_TO_SEND, (conversation,))
-        reply = None if row is None else Reply._make(row)
+        reply = None if row is None else _to_reply(row)
         return reply if reply is not None and reply.state == "pending" else None
 
     def begin_sending(
@@ -247,8 +268,9 @@ class SQLiteConversationStore:
 
         return self._database.write(apply)
 
-    def record_sent(self, reply_id: str, external_id: str) -> None:
-        self._database.write(lambda c: _run(c, statements.SENT, (external_id, self._clock(), reply_id)))
+    def record_sent(self, reply_id: str, external_id: str, *, segments: int | None = None) -> None:
+        sent = {"reply_id": reply_id, "sid": external_id, "now": self._clock(), "segments": segments}
+        self._database.write(lambda c: _run(c, statements.SENT, sent))
 
     def record_not_sent(self, reply_id: str, error: str, *, final: bool) -> None:
         self._record(reply_id, "failed" if final else "pending", error)
@@ -263,25 +285,56 @@ class SQLiteConversationStore:
         self._record(reply_id, "cancelled", why)
 
     def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
-        now = self._clock()
+        sent = {"reply_id": reply_id, "sid": status.external_id, "now": self._clock(), "segments": None}
 
         def apply(connection: apsw.Connection) -> bool:
-            row: Any = connection.execute(statements.DELIVERY_RANK, (reply_id,)).fetchone()
+            row: Any = connection.execute(statements.DELIVERY_STATE, (reply_id,)).fetchone()
             if row is None:
                 return False
-            # A callback names the reply, so the reply was sent, whatever its state says.
-            connection.execute(statements.SENT, (status.external_id, now, reply_id))
-            if row[0] is not None and status.rank <= row[0]:
+            state, sid, rank, times_sent_again = row
+            if times_sent_again and sid is not None and (sid == status.external_id) != (state in ACCEPTED):
+                return False  # of the sending before, which is of no interest any more
+            if state not in ACCEPTED:
+                # A callback names the reply, so the reply was sent, whatever its state says.
+                connection.execute(statements.SENT, sent)
+                rank = None
+            if rank is not None and status.rank <= rank:
                 return False
-            bindings = (status.status, status.rank, status.error, reply_id)
-            connection.execute(statements.DELIVERY, bindings)
+            if status.is_failure:
+                connection.execute(statements.NOT_SENT["undelivered"], (status.error, reply_id))
+            elif state == "undelivered":  # it did arrive, after all
+                connection.execute(statements.SENT, sent)
+            connection.execute(statements.DELIVERY, (status.status, status.rank, status.error, reply_id))
             return True
 
         return self._database.write(apply)
 
+    def decide(self, reply_id: str, state: DecidedState, *, by: str) -> Reply | None:
+        bindings = {"reply_id": reply_id, "by": by, "now": self._clock()}
+
+        def apply(connection: apsw.Connection) -> Reply | None:
+            connection.execute(statements.DECIDED[state], bindings)
+            return _reply(connection, reply_id) if connection.changes() else None
+
+        return self._database.write(apply)
+
+    def dismiss(self, entry_id: str, *, by: str) -> bool:
+        def apply(connection: apsw.Connection) -> bool:
+            connection.execute(statements.DISMISS_REPLY, (by, entry_id))
+            if not connection.changes():
+                connection.execute(statements.DISMISS_MESSAGE, (by, *MessageId.read(entry_id)))
+            return bool(connection.changes())
+
+        return self._database.write(apply)
+
+    def pace(self, sender: str, *, interval_ms: float) -> int:
+        turn = {"sender": sender, "interval": interval_ms, "now": self._clock()}
+        wait_ms: float = self._write_one(statements.PACE, turn)[0]
+        return math.ceil(wait_ms)
+
     def reply(self, reply_id: str) -> Reply | None:
         row = self._read_one(statements.REPLY, (reply_id,))
-        return None if row is None else Reply._make(row)
+        return None if row is None else _to_reply(row)
 
     def is_known(self, external_id: str) -> bool:
         return self._read_one(statements.IS_KNOWN, (external_id,)) is not None
@@ -313,8 +366,13 @@ def _utterances(rows: Sequence[Any]) -> Sequence[Utterance]:
 
 def _reply(connection: apsw.Connection, reply_id: str) -> Reply | None:
     row: Any = connection.execute(statements.REPLY, (reply_id,)).fetchone()
-    return None if row is None else Reply._make(row)
+    return None if row is None else _to_reply(row)
 
 
-def _run(connection: apsw.Connection, statement: str, bindings: tuple[Any, ...]) -> None:
+def _to_reply(row: tuple[Any, ...]) -> Reply:
+    *fields, content, times_sent_again, heard_at = row
+    return Reply._make((*fields, Content.read(content), times_sent_again, heard_at))
+
+
+def _run(connection: apsw.Connection, statement: str, bindings: Any) -> None:
     connection.execute(statement, bindings)

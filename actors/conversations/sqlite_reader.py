@@ -9,8 +9,9 @@ from brokers.sqlite.storage import Database
 
 from ..conversation import Mode
 from ..keys import MessageId
+from ..reply import Content
 from . import statements
-from .reader import Summary, ThreadEntry
+from .reader import Attention, OwnAddress, Summary, ThreadEntry
 
 
 class SQLiteConversationReader:
@@ -26,7 +27,10 @@ class SQLiteConversationReader:
     def thread(self, conversation: str, *, limit: int | None = None) -> Sequence[ThreadEntry]:
         bindings = {"key": conversation, "limit": -1 if limit is None else limit}
         rows = self._read(statements.THREAD, bindings)
-        return [ThreadEntry._make((*fields, bool(aside))) for *fields, aside in reversed(rows)]
+        return [
+            ThreadEntry._make((*fields, Content.read(content), bool(aside)))
+            for *fields, content, aside in reversed(rows)
+        ]
 
     def conversations(
         self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
@@ -39,8 +43,15 @@ class SQLiteConversationReader:
         return Summary._make(rows[0]) if rows else None
 
     def conversation_of(self, message_id: str) -> str | None:
-        rows = self._read(statements.CONVERSATION_OF, MessageId.read(message_id))
+        named = MessageId.read(message_id)
+        rows = self._read(statements.CONVERSATION_OF, {"account": named.account, "id": named.external_id})
         return str(rows[0][0]) if rows else None
+
+    def attention(self, *, limit: int = 50) -> Sequence[Attention]:
+        return [Attention._make(row) for row in self._read(statements.ATTENTION, {"limit": limit})]
+
+    def addresses(self) -> Sequence[OwnAddress]:
+        return [OwnAddress._make(row) for row in self._read(statements.ADDRESSES, ())]
 
     def _read(self, statement: str, bindings: Any) -> Any:
         return self._database.read(lambda connection: connection.execute(statement, bindings).fetchall())

@@ -123,11 +123,42 @@ ALTER TABLE reply ADD COLUMN written_by TEXT;                            -- the 
 CREATE INDEX conversation_with_person ON conversation (last_at) WHERE mode = 'person';
 """
 
-SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4))
+_VERSION_5 = """
+ALTER TABLE conversation ADD COLUMN name TEXT;                  -- the contact's, as the channel tells it
+ALTER TABLE conversation ADD COLUMN heard_at INTEGER;           -- when the contact last wrote
+UPDATE conversation
+SET heard_at = (SELECT max(received_at) FROM inbound_message WHERE conversation = conversation.key);
+ALTER TABLE reply ADD COLUMN content TEXT;                      -- media and template, as JSON
+ALTER TABLE reply ADD COLUMN times_sent_again INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE reply ADD COLUMN segments INTEGER;                  -- as the channel counts them
+ALTER TABLE reply ADD COLUMN model TEXT;
+ALTER TABLE reply ADD COLUMN input_tokens INTEGER;
+ALTER TABLE reply ADD COLUMN seen_by TEXT;                      -- the person who dismissed its trouble
+ALTER TABLE inbound_message ADD COLUMN seen_by TEXT;            -- likewise
+CREATE INDEX reply_wants_attention ON reply (written_at)
+    WHERE state IN ('undelivered', 'failed', 'unknown') AND seen_by IS NULL;
+CREATE INDEX inbound_wants_attention ON inbound_message (received_at)
+    WHERE set_aside AND reply_id IS NULL AND seen_by IS NULL;
+
+CREATE TABLE pace (
+    sender   TEXT PRIMARY KEY,
+    next_at  REAL NOT NULL                                      -- when it may send again
+) WITHOUT ROWID;
+"""
+
+SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5))
 
 KNOW_CONVERSATION = """
 INSERT INTO conversation (key, channel, account_sid, address, contact, created_at) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO NOTHING
+"""
+
+#: Note that the contact said something, and their name where the channel tells it.
+HEARD = """
+UPDATE conversation
+SET last_at = max(last_at, :now), heard_at = max(coalesce(heard_at, 0), :received_at),
+    name = coalesce(:name, name)
+WHERE key = :key
 """
 
 #: Note that something was said.
@@ -206,17 +237,18 @@ ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 
 #: The end of it, newest first, unanswered messages before all. A limit of -1 is none.
 THREAD = """
-SELECT author, body, at, reply_id, message_id, sid, state, delivery_status, error, written_by, set_aside
+SELECT author, body, at, reply_id, message_id, sid, state, delivery_status, error, written_by, content,
+       set_aside
 FROM (
     SELECT 'contact' AS author, m.body AS body, m.received_at AS at, m.reply_id AS reply_id,
            m.account_sid || '.' || m.message_sid AS message_id, m.message_sid AS sid, NULL AS state,
-           NULL AS delivery_status, NULL AS error, NULL AS written_by,
+           NULL AS delivery_status, NULL AS error, NULL AS written_by, NULL AS content,
            m.set_aside AND m.reply_id IS NULL AS set_aside, coalesce(r.id, 1e18) AS turn, 0 AS place,
            m.received_at AS id
     FROM inbound_message m LEFT JOIN reply r USING (reply_id) WHERE m.conversation = :key
     UNION ALL
-    SELECT 'us', body, written_at, reply_id, NULL, sid, state, delivery_status, error, written_by, 0, id, 1,
-           id
+    SELECT 'us', body, written_at, reply_id, NULL, sid, state, delivery_status, error, written_by, content, 0,
+           id, 1, id
     FROM reply WHERE conversation = :key
 )
 ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
@@ -225,23 +257,25 @@ ORDER BY turn DESC, place DESC, id DESC LIMIT :limit
 #: Last comes what waits for an answer, or else the newest reply, or else what the contact wrote: that was set
 #: aside, or answered with silence.
 _SUMMARY = """
-SELECT c.key, c.contact, c.address, c.last_at, m.account_sid || '.' || m.message_sid,
+SELECT c.key, c.contact, c.address, c.last_at,
+       coalesce(m.account_sid || '.' || m.message_sid, 'reply.' || r.reply_id),
        CASE WHEN w.id IS NULL AND r.kind <> 'silence' THEN 'us' ELSE 'contact' END,
        coalesce(w.body, iif(r.kind = 'silence', NULL, r.body),
                 (SELECT body FROM inbound_message WHERE conversation = c.key
                  ORDER BY received_at DESC, id DESC LIMIT 1)),
        (SELECT count(*) FROM inbound_message
         WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside),
-       iif(r.kind = 'silence', NULL, r.state), r.delivery_status, c.mode, c.mode_reason, c.channel
+       iif(r.kind = 'silence', NULL, r.state), r.delivery_status, c.mode, c.mode_reason, c.channel, c.name
 FROM conversation c
-JOIN inbound_message m ON m.id = (SELECT max(id) FROM inbound_message WHERE conversation = c.key)
+LEFT JOIN inbound_message m ON m.id = (SELECT max(id) FROM inbound_message WHERE conversation = c.key)
 LEFT JOIN reply r ON r.id = (SELECT max(id) FROM reply WHERE conversation = c.key)
 LEFT JOIN inbound_message w ON w.id = (
     SELECT id FROM inbound_message WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside
     ORDER BY received_at DESC, id DESC LIMIT 1)
 """
 
-SUMMARY = _SUMMARY + "WHERE c.key = ?"
+#: A conversation that was begun, and in which nothing was said yet, is none to people.
+SUMMARY = _SUMMARY + "WHERE c.key = ? AND (m.id IS NOT NULL OR r.id IS NOT NULL)"
 
 
 def _page(mode: Mode | None) -> str:
@@ -253,7 +287,7 @@ def _page(mode: Mode | None) -> str:
     return f"""
 WHERE c.key IN (SELECT key FROM conversation
                 WHERE (:contact IS NULL OR instr(contact, :contact)) {of_mode}
-                ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
+                AND last_at > 0 ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
 ORDER BY c.last_at DESC, c.key DESC
 """
 
@@ -261,21 +295,59 @@ ORDER BY c.last_at DESC, c.key DESC
 #: By who answers in them; None for all.
 CONVERSATIONS: Mapping[Mode | None, str] = {mode: _SUMMARY + _page(mode) for mode in (None, *get_args(Mode))}
 
-CONVERSATION_OF = "SELECT conversation FROM inbound_message WHERE account_sid = ? AND message_sid = ?"
+#: What somebody has to decide about, newest first: replies that did not get through, and messages without an
+#: answer. The states are those of the index.
+ATTENTION = """
+SELECT * FROM (
+    SELECT r.reply_id AS id, r.conversation AS conversation, r.body AS text, r.written_at AS at,
+           r.state AS state, r.error AS error
+    FROM reply r WHERE r.state IN ('undelivered', 'failed', 'unknown') AND r.seen_by IS NULL
+    ORDER BY r.written_at DESC LIMIT :limit
+)
+UNION ALL
+SELECT * FROM (
+    SELECT m.account_sid || '.' || m.message_sid, m.conversation, m.body, m.received_at, NULL, NULL
+    FROM inbound_message m WHERE m.set_aside AND m.reply_id IS NULL AND m.seen_by IS NULL
+    ORDER BY m.received_at DESC LIMIT :limit
+)
+ORDER BY at DESC LIMIT :limit
+"""
+
+DISMISS_REPLY = """
+UPDATE reply SET seen_by = ?
+WHERE reply_id = ? AND state IN ('undelivered', 'failed', 'unknown') AND seen_by IS NULL
+"""
+
+DISMISS_MESSAGE = """
+UPDATE inbound_message SET seen_by = ?
+WHERE account_sid = ? AND message_sid = ? AND set_aside AND seen_by IS NULL
+"""
+
+CONVERSATION_OF = """
+SELECT conversation FROM inbound_message WHERE account_sid = :account AND message_sid = :id
+UNION ALL
+SELECT conversation FROM reply WHERE reply_id = :id AND :account = 'reply'
+"""
+
+#: The addresses of ours that conversations are at, with their accounts and channels.
+ADDRESSES = "SELECT DISTINCT account_sid, address, channel FROM conversation ORDER BY address, account_sid"
 
 WRITE_REPLY = """
-INSERT INTO reply (reply_id, conversation, body, kind, tokens, state, received_at, written_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO reply (reply_id, conversation, body, kind, state, received_at, written_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 """
+
+#: Note what else the first reply to a turn carries, and what the answer cost.
+COMPLETE_REPLY = "UPDATE reply SET content = ?, model = ?, input_tokens = ?, tokens = ? WHERE reply_id = ?"
 
 #: Add a reply outside of a turn, once.
 WRITE = """
-INSERT INTO reply (reply_id, conversation, body, kind, state, received_at, written_at, written_by)
+INSERT INTO reply (reply_id, conversation, body, kind, state, received_at, written_at, written_by, content)
 SELECT :reply_id, key, :body, :kind, :state,
        coalesce(
            (SELECT received_at FROM inbound_message WHERE account_sid = :account AND message_sid = :id), :now
        ),
-       :now, :written_by
+       :now, :written_by, :content
 FROM conversation WHERE key = :key
 ON CONFLICT (reply_id) DO NOTHING
 """
@@ -289,7 +361,7 @@ MARK_ANSWERED = "UPDATE inbound_message SET reply_id = ? WHERE id IN (SELECT val
 _REPLY = """
 SELECT reply_id, r.conversation, c.channel, c.account_sid, c.contact, c.address, r.body, r.kind, r.state,
        r.received_at, r.written_at, r.sending_at, r.sid, r.delivery_status, r.error, c.mode, c.mode_reason,
-       r.written_by
+       r.written_by, r.content, r.times_sent_again, c.heard_at
 FROM reply r JOIN conversation c ON c.key = r.conversation
 """
 
@@ -313,21 +385,51 @@ WHERE reply_id = ? AND (
 )
 """
 
+#: Note that the channel has a reply. What it told of the delivery before was about another sending of it.
 SENT = f"""
-UPDATE reply SET state = 'sent', sid = ?, sent_at = ?, error = NULL
-WHERE reply_id = ? AND state IN ({_before("sent")})
+UPDATE reply
+SET state = 'sent', sid = :sid, sent_at = :now, error = NULL, segments = coalesce(:segments, segments),
+    delivery_status = iif(sid IS :sid, delivery_status, NULL),
+    delivery_rank = iif(sid IS :sid, delivery_rank, NULL)
+WHERE reply_id = :reply_id AND state IN ({_before("sent")})
 """
 
 #: Bring a reply into a state in which it is not sent, with the reason. By the state.
 NOT_SENT = {
-    state: f"UPDATE reply SET state = '{state}', error = ? WHERE reply_id = ? AND state IN ({_before(state)})"
+    state: f"""
+UPDATE reply SET state = '{state}', error = ?, times_sent_again = times_sent_again + (state = 'undelivered')
+WHERE reply_id = ? AND state IN ({_before(state)})
+"""
     for state in REPLY_STATES
 }
 
-DELIVERY_RANK = "SELECT delivery_rank FROM reply WHERE reply_id = ?"
 
-DELIVERY = """
-UPDATE reply SET delivery_status = ?, delivery_rank = ?, error = coalesce(?, error) WHERE reply_id = ?
+def _by_hand(state: ReplyState) -> str:
+    return f"reply_id = :reply_id AND state IN ({_listed(REPLY_STATES[state].by_hand)}) AND kind <> 'silence'"
+
+
+#: Do what a person decided about a reply: it is sent again, in their name; or it was sent. By its new state.
+DECIDED = {
+    "pending": f"""
+UPDATE reply
+SET state = 'pending', kind = 'person', written_by = :by, error = NULL, seen_by = NULL,
+    times_sent_again = times_sent_again + 1
+WHERE {_by_hand("pending")}
+""",
+    "sent": f"UPDATE reply SET state = 'sent', sent_at = :now, error = NULL WHERE {_by_hand('sent')}",
+}
+
+DELIVERY_STATE = "SELECT state, sid, delivery_rank, times_sent_again FROM reply WHERE reply_id = ?"
+
+DELIVERY = (
+    "UPDATE reply SET delivery_status = ?, delivery_rank = ?, error = coalesce(?, error) WHERE reply_id = ?"
+)
+
+#: Take the next turn to send from an address of ours; return how long it is until then, in milliseconds.
+PACE = """
+INSERT INTO pace VALUES (:sender, :now + :interval)
+ON CONFLICT (sender) DO UPDATE SET next_at = max(next_at, :now) + :interval
+RETURNING next_at - :interval - :now
 """
 
 TEXT_OF = """

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Author, Mode
-from ..reply import Reply, ReplyKind
+from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind
 from .reader import ConversationReader
 
 
@@ -66,6 +67,15 @@ class ConversationStore(Protocol):
         """
         ...
 
+    def begin(self, conversation: str, channel: str) -> None:
+        """Have a conversation in which the shop writes first. Where there is one, nothing changes.
+
+        Parameters:
+          conversation: its key.
+          channel: the name of its channel.
+        """
+        ...
+
     def quarantine(self, message: InboundMessage) -> None:
         """Leave a message out of turns: it could not be answered, and would spoil those after it."""
         ...
@@ -98,7 +108,8 @@ class ConversationStore(Protocol):
         turn: Turn,
         *bodies: str,
         kind: ReplyKind,
-        tokens: int | None = None,
+        content: Content = NOTHING_ELSE,
+        usage: Usage | None = None,
         metadata: Mapping[str, Any] | None = None,
         hand_over: str | None = None,
     ) -> Reply:
@@ -110,7 +121,8 @@ class ConversationStore(Protocol):
           bodies: the texts, in the order in which they are to be sent. Of `silence` there is one, empty, and
             its reply is cancelled from the beginning.
           kind: what they are.
-          tokens: paid for all of it.
+          content: what the first of them carries beside its text.
+          usage: what all of it cost.
           metadata: what to keep with the conversation from now on; None leaves it as it is.
           hand_over: why a person answers from now on; None leaves the mode as it is, and so does a contact
             who has opted out meanwhile.
@@ -142,6 +154,7 @@ class ConversationStore(Protocol):
         kind: ReplyKind,
         written_by: str | None = None,
         answers: str | None = None,
+        content: Content = NOTHING_ELSE,
     ) -> Reply | None:
         """Write a reply outside of a turn, without a hold; a second time changes nothing.
 
@@ -152,6 +165,7 @@ class ConversationStore(Protocol):
           kind: what it is. A `silence` is cancelled from the beginning.
           written_by: the person who says it; None where none does.
           answers: the id of the inbound message that it answers, which no turn shows as unanswered any more.
+          content: what it carries beside its text.
 
         Returns None when there is no such conversation.
         """
@@ -203,8 +217,14 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def record_sent(self, reply_id: str, external_id: str) -> None:
-        """Bring a reply into `sent`, under the channel's id of it."""
+    def record_sent(self, reply_id: str, external_id: str, *, segments: int | None = None) -> None:
+        """Bring a reply into `sent`.
+
+        Parameters:
+          reply_id: the reply.
+          external_id: the channel's id of it.
+          segments: how many messages it is to the channel, where it counts them so.
+        """
         ...
 
     def record_not_sent(self, reply_id: str, error: str, *, final: bool) -> None:
@@ -222,7 +242,38 @@ class ConversationStore(Protocol):
     def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
         """Record what the channel says of a reply's delivery; False when that is no step forward.
 
-        A status that names a reply proves that the reply was sent.
+        A status that names a reply proves that the reply was sent. Of a reply that was sent again, what is
+        said of the sending before changes nothing.
+        """
+        ...
+
+    def decide(self, reply_id: str, state: DecidedState, *, by: str) -> Reply | None:
+        """Do what a person decided about a reply; return it, or None when it is in no state for that.
+
+        Parameters:
+          reply_id: the reply.
+          state: `pending`, to be sent again, in that person's name; or `sent`, as that person knows.
+          by: the person, for others.
+        """
+        ...
+
+    def dismiss(self, entry_id: str, *, by: str) -> bool:
+        """Leave something out of what wants attention (`ConversationReader.attention`).
+
+        Returns False when it is not in there.
+
+        Parameters:
+          entry_id: as of `Attention`.
+          by: the person who has seen it, for others.
+        """
+        ...
+
+    def pace(self, sender: str, *, interval_ms: float) -> int:
+        """Take the next turn to send from an address of ours; return in how many milliseconds that is.
+
+        Parameters:
+          sender: names the address.
+          interval_ms: from this turn to the one after it.
         """
         ...
 

@@ -96,6 +96,7 @@ class DashboardContext:
             "snapshot": snapshot,
             "problems": problems(snapshot),
             "dead": sum(queue.dead for queue in snapshot.queues),
+            "owed": snapshot.need_person + snapshot.no_answer + snapshot.not_through,
         }
 
     @contextmanager

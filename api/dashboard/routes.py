@@ -21,6 +21,7 @@ from .endpoints.page_endpoints import Handler, PageEndpoints
 from .endpoints.sign_in_endpoints import SignInEndpoints
 from .pages import (
     answering,
+    attention,
     audit,
     conversations,
     dead_letter_actions,
@@ -28,6 +29,7 @@ from .pages import (
     messages,
     overview,
     queues,
+    writing,
 )
 from .rendering.render import STATIC
 
@@ -81,6 +83,13 @@ class Routes:
             post("/conversations/{message_id}/take", answering.take),
             post("/conversations/{message_id}/say", answering.say),
             post("/conversations/{message_id}/hand-back", answering.hand_back),
+            get("/attention", attention.attention),
+            post("/attention/{entry_id}/dismiss", attention.dismiss),
+            get("/replies/{reply_id}", attention.reply),
+            post("/replies/{reply_id}/again", attention.again),
+            post("/replies/{reply_id}/sent", attention.sent),
+            get("/write", writing.form),
+            post("/write", writing.send),
             get("/audit", audit.audit),
             Route("/login", protect(self._sign_in.login), methods=["GET", "POST"]),
             Route("/logout", protect(self._sign_in.logout), methods=["POST"]),

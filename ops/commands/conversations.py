@@ -11,6 +11,8 @@ from .console import AsJson, failed, installed, out, print_json
 
 if TYPE_CHECKING:
     from actors.conversations.reader import Summary
+    from actors.keys import ConversationKey
+    from actors.reply import Template
 
 app = typer.Typer(
     help="Conversations: look at them, take over from the assistant, answer, hand back.",
@@ -86,22 +88,113 @@ def hand_back(contact: Contact, by: By = None) -> None:
 def say(
     contact: Contact,
     text: Annotated[str, typer.Argument(help="What to say.")],
+    *,
     by: By = None,
     key: Annotated[
         str | None, typer.Option(help="Names this text: said again under the same key, it is sent once.")
     ] = None,
     take: Annotated[bool, typer.Option("--take", help="Answer by hand from now on.")] = False,
+    sender: Annotated[
+        str | None,
+        typer.Option("--from", help="The address of yours that it goes from: to write to anybody, first."),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(help="The channel's id of an approved text (HX...) that is sent in place of yours."),
+    ] = None,
+    variable: Annotated[
+        list[str] | None, typer.Option("--var", help="What stands in a place of the template: name=text.")
+    ] = None,
 ) -> None:
-    """Say something to a contact who has written before. It is sent with the promises that an answer has."""
+    """Say something to a contact. It is sent with the promises that an answer has.
+
+    Without --from it goes to a contact who has written before, from the address that they wrote to.
+    """
     from actors import people
 
-    found = _find(contact)
+    chosen = _template(template, variable or [])
     try:
-        people.say(found.conversation, text, by=by or getpass.getuser(), key=key, takes_over=take)
+        if sender is None:
+            found = _find(contact)
+            to, who = found.contact, by or getpass.getuser()
+            people.say(found.conversation, text, by=who, key=key, takes_over=take, template=chosen)
+        else:
+            to = contact
+            about = _first_contact(contact, sender)
+            people.write_first(about, text, by=by or getpass.getuser(), once=key, template=chosen)
     except (people.OptedOutContact, ValueError) as error:
         raise failed(str(error)) from error
     installed(conversations=True).broker.close()
-    out.print(f"It is in the queue, and goes to {found.contact}.", markup=False)
+    out.print(f"It is in the queue, and goes to {to}.", markup=False)
+
+
+def _template(sid: str | None, variables: list[str]) -> Template | None:
+    from actors.reply import Template
+
+    if sid is None:
+        if variables:
+            raise failed("--var is of a template: name one with --template.")
+        return None
+    pairs = [each.partition("=") for each in variables]
+    if not all(is_named for _, is_named, _ in pairs):
+        raise failed("--var is name=text, such as --var 1=Bia.")
+    return Template(sid, {name: text for name, _, text in pairs})
+
+
+def _first_contact(contact: str, sender: str) -> ConversationKey:
+    """Name the conversation in which a contact is written to first.
+
+    The account is that of the address, where contacts have written to it, and else that of the settings.
+    """
+    from actors.keys import ConversationKey
+
+    services = installed()
+    known = services.conversations.reader.addresses()
+    account = next(
+        (own.account for own in known if own.address == sender), services.settings.twilio_account_sid
+    )
+    if account is None:
+        addresses = ", ".join(own.address for own in known) or "none yet"
+        raise failed(f"{sender} is no address of yours that is known ({addresses}): set TWILIO_ACCOUNT_SID.")
+    if sender.partition(":")[1] != contact.partition(":")[1]:
+        raise failed(
+            f"{contact} and {sender} are in different networks: write both with whatsapp:, or neither."
+        )
+    return ConversationKey(account, sender, contact)
+
+
+def decide(
+    reply_id: Annotated[str, typer.Argument(help="The reply's id, as `recado attention` shows it.")],
+    what: Annotated[
+        Literal["again", "sent"], typer.Argument(help="again: send it again. sent: it was sent, you know.")
+    ],
+    by: By = None,
+) -> None:
+    """Decide about a reply that did not get through, or perhaps did."""
+    from actors import people
+
+    services = installed(conversations=True)
+    try:
+        people.decide(reply_id, "pending" if what == "again" else "sent", by=by or getpass.getuser())
+    except (people.Undecidable, people.OptedOutContact) as error:
+        raise failed(str(error)) from error
+    services.broker.close()
+    out.print("It is sent again." if what == "again" else "It counts as sent.")
+
+
+def attention(limit: int = 50, as_json: AsJson = False) -> None:
+    """List what waits for a person: customers, replies that did not get through, messages not answered."""
+    from .tables import attention_table
+
+    reader = installed(conversations=True).conversations.reader
+    waiting = [each for each in reader.conversations(mode="person", limit=limit) if each.author == "contact"]
+    found = reader.attention(limit=limit)
+    if as_json:
+        print_json({"waiting": [each._asdict() for each in waiting], "entries": [e._asdict() for e in found]})
+    elif waiting or found:
+        out.print(attention_table(waiting, found))
+    else:
+        out.print("Nobody waits for a person.")
 
 
 def _find(contact: str) -> Summary:

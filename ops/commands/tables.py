@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from rich.markup import escape
 from rich.table import Table
 
-from actors.conversations.reader import Summary, ThreadEntry
+from actors.conversations.reader import Attention, Summary, ThreadEntry
+from actors.keys import ConversationKey
 from actors.reply import REPLY_STATES
 from actors.subject import Subject
 from brokers.records import QueueStats, StoredMessage
@@ -81,6 +82,23 @@ def conversation_table(summaries: Sequence[Summary]) -> Table:
             *map(escape, (each.contact, each.address, _utc(each.last_at), who)),
             str(each.unanswered),
             escape(said),
+        )
+    return table
+
+
+def attention_table(waiting: Sequence[Summary], entries: Sequence[Attention]) -> Table:
+    """What waits for a person, a line each."""
+    table = Table(title="Needs attention")
+    for heading in ("what", "contact", "since (UTC)", "text", "why", "id"):
+        table.add_column(heading)
+    for each in waiting:
+        said = (each.contact, _utc(each.last_at), each.text, each.mode_reason or "", each.message_id)
+        table.add_row("waits for a person", *map(escape, said))
+    for entry in entries:
+        what = "got no answer" if entry.state is None else REPLY_STATES[entry.state].label
+        contact = ConversationKey.read(entry.conversation).contact
+        table.add_row(
+            *map(escape, (what, contact, _utc(entry.at), entry.text, entry.error or "", entry.entry_id))
         )
     return table
 

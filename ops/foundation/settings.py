@@ -150,6 +150,26 @@ class Settings(BaseSettings):
         description="auth tokens of subaccounts to send with, as account_sid=token, comma-separated; one "
         "that is not listed is sent for with the main account's credentials",
     )
+    twilio_messaging_services: str | None = Field(
+        None,
+        description="Messaging Services to send through, as address=service_sid, comma-separated, such as "
+        "+5511900000000=MG and 32 hexadecimal digits",
+    )
+    twilio_sms_per_second: PositiveFloat | None = Field(
+        None,
+        description="SMS segments that each of your numbers sends in a second, in all workers together; "
+        "unset: as they come, and Twilio queues them. A long code takes 1",
+    )
+    twilio_whatsapp_per_second: PositiveFloat | None = Field(
+        None,
+        description="messages that each of your WhatsApp senders sends in a second, likewise; it takes 80",
+    )
+    whatsapp_window_template: str | None = Field(
+        None,
+        pattern=r"^HX[0-9a-fA-F]{32}$",
+        description="Content SID of the template that carries a reply, as its variable 1, to a WhatsApp "
+        "contact who last wrote more than 24 hours ago; unset: such a reply fails, and a person is told",
+    )
     twilio_shared_keys: SecretStr | None = Field(
         None, description="shared keys for HMAC_SHA256 webhook signatures, as key_id=secret, comma-separated"
     )
@@ -416,6 +436,15 @@ class Settings(BaseSettings):
                 raise ValueError("must be account_sid=token, separated by commas, and one of them is not")
         return value
 
+    @field_validator("twilio_messaging_services")
+    @classmethod
+    def _are_messaging_services(cls, value: str | None) -> str | None:
+        for pair in _parts(value):
+            address, _, service = pair.partition("=")
+            if not address.strip() or not re.fullmatch(r"MG[0-9a-fA-F]{32}", service.strip()):
+                raise ValueError("must be address=service_sid, separated by commas, and one of them is not")
+        return value
+
     @field_validator("twilio_auth_token")
     @classmethod
     def _has_a_token(cls, value: SecretStr | None) -> SecretStr | None:
@@ -584,6 +613,12 @@ class Settings(BaseSettings):
         """Auth tokens of subaccounts, by account SID."""
         pairs = [pair.partition("=") for pair in _split(self.twilio_subaccounts)]
         return {account.strip(): token.strip() for account, _, token in pairs}
+
+    @property
+    def messaging_services(self) -> dict[str, str]:
+        """SIDs of Messaging Services, by the address that sends through each."""
+        pairs = [pair.partition("=") for pair in _parts(self.twilio_messaging_services)]
+        return {address.strip(): service.strip() for address, _, service in pairs}
 
     @property
     def reconcile_delays_ms(self) -> list[int]:

@@ -106,3 +106,48 @@ def test_the_model_sees_what_the_person_said(
     asked = llmock.requests[-1].body["messages"]
     assert [each["content"] for each in asked[-2:]] == ["Aqui é a Ana: temos vaga às 15h", "Fechado"]
     assert asked[-2]["role"] == "assistant"
+
+
+def test_the_shop_writes_first_and_by_a_template(make_system: MakeSystem) -> None:
+    system = make_system()
+    system.worker()
+    contact, address = system.contact(), "whatsapp:+15005550006"
+    template = "HX" + "1" * 32
+
+    for _ in range(2):
+        ran(system, "say", contact, "Oi Bia", "--from", address, "--key", "oi", "--by", "Ana")
+    ran(system, "say", contact, "Até!", "--template", template, "--var", "1=Bia", "--var", "2=10h")
+    system.settle()
+
+    first, second = system.twilio.sent_to(contact)
+    assert (first.body, first.address) == ("Oi Bia", address)
+    assert (second.content_sid, json.loads(second.content_variables or "")) == (
+        template,
+        {"1": "Bia", "2": "10h"},
+    )
+    shown = json.loads(ran(system, "conversations", "show", contact, "--json"))
+    assert [entry["text"] for entry in shown["thread"]] == ["Oi Bia", "Até!"]
+
+
+def test_what_needs_attention_is_listed_and_decided(make_system: MakeSystem) -> None:
+    system = make_system()
+    api = system.api()
+    system.worker()
+    contact = system.contact()
+    system.write("Oi", sender=contact)
+    system.settle()
+    assert "Nobody waits" in ran(system, "attention")
+    [message] = system.twilio.sent_to(contact)
+    system.twilio.report(message, "undelivered", through=api.url, error_code=30008)
+    system.settle()
+
+    [entry] = json.loads(ran(system, "attention", "--json"))["entries"]
+    assert entry["state"] == "undelivered"
+    assert "30008" in ran(system, "attention")
+    ran(system, "decide", entry["entry_id"], "again", "--by", "Ana")
+    system.settle()
+    again = system.run("decide", entry["entry_id"], "again")
+
+    assert len(system.twilio.bodies_to(contact)) == 2
+    assert (again.returncode, "nothing to decide" in again.stderr) == (1, True)
+    assert "Nobody waits" in ran(system, "attention")

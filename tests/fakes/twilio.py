@@ -89,6 +89,10 @@ class Message:
     body: str
     status_callback: str | None
     validity_s: int | None = None
+    media: tuple[str, ...] = ()
+    content_sid: str | None = None
+    content_variables: str | None = None
+    messaging_service: str | None = None
     sid: str = field(default_factory=lambda: "SM" + secrets.token_hex(16))
     status: str = "queued"
     direction: str = "outbound-api"
@@ -235,9 +239,13 @@ class Account:
             account_sid=self.sid,
             contact=form["To"],
             address=form["From"],
-            body=form["Body"],
+            body=form.get("Body", ""),
             status_callback=form.get("StatusCallback"),
             validity_s=int(form["ValidityPeriod"]) if "ValidityPeriod" in form else None,
+            media=tuple(form.get("MediaUrl", "").split()),
+            content_sid=form.get("ContentSid"),
+            content_variables=form.get("ContentVariables"),
+            messaging_service=form.get("MessagingServiceSid"),
         )
         self.messages.append(message)
         return message
@@ -325,7 +333,8 @@ class FakeTwilio:
         account = self._accounts.get(sid)
         authorised = account is not None and account.admits(request.headers.get("authorization", ""))
         if account is not None:
-            form = {name: str(value) for name, value in (await request.form()).items()}
+            sent = await request.form()
+            form = {name: " ".join(map(str, sent.getlist(name))) for name in sent}
             account.requests.append(
                 RecordedRequest(
                     request.method, request.url.path, dict(request.query_params), form, authorised
@@ -336,12 +345,14 @@ class FakeTwilio:
 
 def _what_is_wrong(form: Mapping[str, str]) -> int | None:
     """Twilio's code for the first thing that is."""
-    for name, code in (("To", 21604), ("From", 21603), ("Body", 21602)):
+    for name, code in (("To", 21604), ("From", 21603)):
         if not form.get(name):
             return code
+    if not any(form.get(name) for name in ("Body", "MediaUrl", "ContentSid")):
+        return 21602
     if not 1 <= int(form.get("ValidityPeriod", "36000")) <= 36_000:
         return 21621
-    return 21617 if len(form["Body"]) > MAX_BODY else None
+    return 21617 if len(form.get("Body", "")) > MAX_BODY else None
 
 
 def _error(status: int, code: int, *, about: str = "", retry_after: str | None = None) -> Response:

@@ -49,14 +49,17 @@ ADDRESS = "whatsapp:+15005550006"
 _sids = itertools.count(1)
 
 
-def inbound(text: str = "Oi", *, sid: str | None = None, contact: str = CONTACT) -> InboundMessage:
+def inbound(
+    text: str = "Oi", *, sid: str | None = None, contact: str = CONTACT, **more: str
+) -> InboundMessage:
     """A message from a contact."""
     sid = sid or f"SM{next(_sids):032x}"
     parameters = message_parameters(text, sender=contact, to=ADDRESS, message_sid=sid)
-    return read(parameters)
+    return read({**parameters, **more})
 
 
 CONVERSATION = inbound().conversation
+ACCOUNT = inbound().account
 
 _webhooks = itertools.count(1_700_000_000_000)
 

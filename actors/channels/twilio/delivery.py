@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ...reply import Tone
 from ..channel import DeliveryStatus, InvalidMessage, Payload
-from .errors import Meaning, meaning_of
+from .errors import PACE_MS, Meaning, meaning_of
 from .inbound import text_of
 
 #: Where Twilio explains its error codes.
@@ -45,12 +45,15 @@ def read_status(payload: Payload) -> DeliveryStatus:
     sid, status, code = (text_of(payload, name) for name in ("MessageSid", "MessageStatus", "ErrorCode"))
     if not sid:
         raise InvalidMessage("The status callback lacks MessageSid")
+    meaning = meaning_of(int(code)) if code.isdecimal() else None
+    is_failure = status in FAILURES
     return DeliveryStatus(
         external_id=sid,
         status=status,
         rank=RANK.get(status, 0),
-        is_failure=status in FAILURES,
+        is_failure=is_failure,
         error=f"Twilio's error {code}, see {ERRORS_URL}/{code}" if code else None,
         contact=text_of(payload, "To"),
-        is_opt_out=code.isdecimal() and meaning_of(int(code)) is Meaning.OPTED_OUT,
+        is_opt_out=meaning is Meaning.OPTED_OUT,
+        again_after_ms=PACE_MS if is_failure and meaning is Meaning.PACED else None,
     )

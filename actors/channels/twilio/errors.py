@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+#: How long to wait before the next try of what is paced, in milliseconds.
+PACE_MS = 30_000
+
 
 class Meaning(StrEnum):
-    """What is to be done about a refused reply."""
+    """What is to be done about a reply that was refused, or accepted and not delivered."""
 
     PACED = "refused for now, by a limit or a window that passes: the next try is paced"
     OPERATOR = "the account has to be mended first: tried again meanwhile, paced"
@@ -20,6 +23,7 @@ class Meaning(StrEnum):
 MEANINGS: Mapping[int, Meaning] = {
     14107: Meaning.PACED,  # the rate of sending
     21611: Meaning.PACED,  # the sender's queue is full
+    30001: Meaning.PACED,  # the sender's queue ran over, after the message was accepted
     30022: Meaning.PACED,  # the carrier's rate
     63018: Meaning.PACED,  # the channel's rate
     20003: Meaning.OPERATOR,  # credentials
@@ -31,6 +35,13 @@ MEANINGS: Mapping[int, Meaning] = {
     21612: Meaning.PERMANENT,  # no route between the two
     21614: Meaning.PERMANENT,  # no mobile number
     21617: Meaning.PERMANENT,  # the text is too long
+    30003: Meaning.PERMANENT,  # the phone cannot be reached
+    30004: Meaning.PERMANENT,  # the contact blocks messages
+    30005: Meaning.PERMANENT,  # no such number
+    30006: Meaning.PERMANENT,  # a landline, or a carrier that takes none
+    30007: Meaning.PERMANENT,  # filtered by the carrier
+    30008: Meaning.PERMANENT,  # not told
+    30034: Meaning.PERMANENT,  # the sender is not registered (A2P 10DLC)
     63003: Meaning.PERMANENT,  # the channel does not know the contact
     63007: Meaning.PERMANENT,  # the channel does not know the sender
     63015: Meaning.PERMANENT,  # the sandbox's contact has not joined

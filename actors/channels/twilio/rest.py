@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from twilio.rest import Client
 
 from brokers.clock import now_ms
 
-from ...reply import Reply
+from ...reply import Reply, Template
 from ...retry_after import retry_after_ms
 from ..channel import (
     DeliveryStatus,
@@ -32,17 +33,15 @@ from ..channel import (
     SendError,
 )
 from . import delivery, inbound
-from .errors import REFUSALS, Meaning, meaning_of
+from .errors import PACE_MS, REFUSALS, Meaning, meaning_of
 from .inbound import KEYWORDS, Keywords
+from .segments import segments
 
 #: Where the REST API lives; `TWILIO_API_BASE_URL` may name another place.
 TWILIO_API = "https://api.twilio.com"
 
 #: Twilio's longest body, in characters (error 21617 beyond it).
 MAX_CHARACTERS = 1_600
-
-#: How long to wait before the next try of what is paced, in milliseconds.
-PACE_MS = 30_000
 
 #: Twilio's clock and ours may differ by so much, in seconds, when a reply is looked up by time.
 CLOCK_SLACK_S = 30
@@ -53,6 +52,14 @@ CALLBACK_OVERRIDES = "rc=5&rp=all&rt=3000"
 
 #: What Twilio takes for ValidityPeriod, in seconds; less than a minute is of no use.
 SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 60, 36_000
+
+#: Twilio's prefix of WhatsApp addresses, and for how long after a contact's last message a business may
+#: write what it likes, in milliseconds (https://www.twilio.com/docs/whatsapp/key-concepts#the-24-hour-window).
+WHATSAPP = "whatsapp:"
+WHATSAPP_WINDOW_MS = 24 * 3_600_000
+
+#: The code of what WhatsApp refuses outside of that window.
+OUTSIDE_WINDOW = 63016
 
 #: What a trial account's messages begin with.
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
@@ -66,6 +73,28 @@ SMART_SIGNS = str.maketrans(
 
 #: How many of the latest messages to a contact are looked through.
 LOOK_BACK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """What is known of our addresses.
+
+    Attributes:
+      messaging_services: the SID of a Messaging Service by the address that sends through it.
+      sms_per_second, whatsapp_per_second: how many segments an SMS number, and messages a WhatsApp sender,
+        may send; None for as fast as they come: Twilio queues them.
+      window_template: the Content SID of what is sent to a WhatsApp contact who wrote too long ago. Its first
+        variable is the reply's text. None: such a reply fails, and a person is told.
+    """
+
+    messaging_services: Mapping[str, str] = field(default_factory=dict)
+    sms_per_second: float | None = None
+    whatsapp_per_second: float | None = None
+    window_template: str | None = None
+
+    def per_second(self, address: str) -> float | None:
+        """Return how many messages an address may send in a second."""
+        return self.whatsapp_per_second if address.startswith(WHATSAPP) else self.sms_per_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +128,7 @@ class TwilioChannel:
     Parameters:
       credentials: whose name replies are sent in.
       status_callback_url: where Twilio reports on deliveries; the reply's id is added to its query.
+      senders: what is known of our addresses.
       keywords: what contacts say to the channel, beside Twilio's own keywords.
       max_age_ms: how old an answer may be when it leaves Twilio, in milliseconds.
       api_base_url: where the API is.
@@ -113,6 +143,7 @@ class TwilioChannel:
         *,
         credentials: Credentials,
         status_callback_url: str,
+        senders: Senders = Senders(),
         max_age_ms: int = 3_600_000,
         keywords: Keywords = KEYWORDS,
         api_base_url: str = TWILIO_API,
@@ -120,6 +151,7 @@ class TwilioChannel:
     ) -> None:
         self._credentials = credentials
         self._status_callback_url = status_callback_url
+        self._senders = senders
         self._max_age_ms = max_age_ms
         self._keywords = keywords
         self._api_base_url = api_base_url
@@ -135,15 +167,56 @@ class TwilioChannel:
 
     def send(self, reply: Reply) -> str:
         callback = f"{self._status_callback_url}?reply={quote(reply.reply_id)}#{CALLBACK_OVERRIDES}"
+        said = self._said(reply)
         with self._calling(reply.account) as client:
             message = client.messages.create(
                 to=reply.contact,
                 from_=reply.address,
-                body=reply.body,
                 status_callback=callback,
                 validity_period=self._validity_s(reply),
+                **said,
             )
         return str(message.sid)
+
+    def _said(self, reply: Reply) -> dict[str, Any]:
+        """Return the parameters of what is said.
+
+        Raises:
+          NotSentEver: nothing may be said that is no template, and there is none for that.
+        """
+        service = self._senders.messaging_services.get(reply.address)
+        said: dict[str, Any] = {} if service is None else {"messaging_service_sid": service}
+        template = reply.content.template or self._window_template(reply)
+        if template is not None:
+            variables = json.dumps(dict(template.variables), ensure_ascii=False)
+            return {**said, "content_sid": template.sid, "content_variables": variables}
+        if reply.body:
+            said["body"] = reply.body
+        if reply.content.media:
+            said["media_url"] = list(reply.content.media)
+        return said
+
+    def _window_template(self, reply: Reply) -> Template | None:
+        """Return what is sent in place of a text, where WhatsApp takes no text any more."""
+        closed_at = None if reply.heard_at is None else reply.heard_at + WHATSAPP_WINDOW_MS
+        if not reply.contact.startswith(WHATSAPP) or closed_at is None or now_ms() < closed_at:
+            return None
+        if self._senders.window_template is None:
+            raise NotSentEver(
+                "The contact last wrote more than 24 hours ago, and WhatsApp takes only templates then. "
+                "Answer with a template, or set WHATSAPP_WINDOW_TEMPLATE to one that carries any text.",
+                code=OUTSIDE_WINDOW,
+            )
+        return Template(
+            self._senders.window_template, {"1": " ".join(reply.body.split())}
+        )  # takes no line breaks
+
+    def segments(self, reply: Reply) -> int:
+        return segments(reply)
+
+    def pause_after_ms(self, reply: Reply) -> float:
+        per_second = self._senders.per_second(reply.address)
+        return 0.0 if per_second is None else 1_000 * segments(reply) / per_second
 
     def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
         try:

@@ -1,5 +1,5 @@
 -- Add a message. ARGV: again, time, keep, call, its name, conversation, account, address, contact, channel, the
--- channel's id of it, body, payload, and when it came in. Returns 1, or 0 when it is known.
+-- channel's id of it, body, payload, when it came in, and the contact's name ('' for unknown). Returns 1, or 0 when it is known.
 
 local call, name, conversation = ARGV[4], ARGV[5], ARGV[6]
 local inbound = key('inbound', name)
@@ -17,6 +17,10 @@ end
 redis.call('HSET', inbound, 'conversation', conversation, 'message_sid', ARGV[11], 'body', ARGV[12],
   'payload', ARGV[13], 'received_at', ARGV[14], 'seq', seq, 'stored_by', call)
 redis.call('ZADD', key('unanswered', conversation), ARGV[14], member_of(seq, name))
+own_address(ARGV[7], ARGV[8], ARGV[10])
+local heard_at = tonumber(redis.call('HGET', about, 'heard_at') or 0)
+redis.call('HSET', about, 'heard_at', digits(math.max(heard_at, tonumber(ARGV[14]))))
+if ARGV[15] ~= '' then redis.call('HSET', about, 'name', ARGV[15]) end
 touch(conversation)
 was_said(conversation)
 return 1

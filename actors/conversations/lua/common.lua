@@ -3,7 +3,8 @@
 -- milliseconds.
 --
 --   {ns}:conversation:<key>  hash    channel, account_sid, contact, address, created_at; metadata: the responder's
---                                    own, as JSON; mode, mode_reason, mode_at: who answers, why, and when a person
+--                                    own, as JSON; name: the contact's; heard_at: when the contact last wrote;
+--                                    mode, mode_reason, mode_at: who answers, why, and when a person
 --                                    last took part; fence: of the last hold; holder: the queue message on whose
 --                                    behalf it is held, while it is
 --   {ns}:inbound:<name>      hash    a message from a contact, named <account sid>.<message sid>:
@@ -15,12 +16,17 @@
 --   {ns}:reply:<id>          hash    conversation, body, kind, tokens, state, received_at (of the oldest
 --                                    message it answers), written_at, sending_at, sent_at, sid,
 --                                    delivery_status, delivery_rank, error, seq; written_by: the person who
---                                    wrote it; begun_by: the call that
---                                    began to send it; attempt: the caller's name for that
+--                                    wrote it; content: media and template, as JSON;
+--                                    times_sent_again; segments: as the channel counts them; model and
+--                                    input_tokens: what was paid for; begun_by: the call that began to send it; attempt: the caller's name for that
 --   {ns}:answers:<id>        list    the names of what it answers, oldest first
 --   {ns}:replies:<key>       zset    a conversation's replies. Score: seq. Member: id
 --   {ns}:unsent:<key>        zset    the same of those that are owed, see actors/reply.py
 --   {ns}:sid:<sid>           string  the id of the reply that is this message of the channel's
+--   {ns}:attention           zset    what a person has to decide about. Score: when it was said. Member: 'reply:' and
+--                                    an id, or 'inbound:' and a name
+--   {ns}:addresses           set     our addresses: account, address and channel, with bars between
+--   {ns}:pace:<sender>       string  when it may send again
 --   {ns}:conversations       zset    Score: when something was last said. Member: key
 --   {ns}:with-person         zset    the same of those that a person answers
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence counts messages, replies, holds
@@ -75,6 +81,12 @@ local function set_mode(conversation, mode, reason)
   clean(with_person, 'conversation', itself)
 end
 
+-- Note an address of ours.
+local function own_address(account, address, channel)
+  redis.call('SADD', base .. ':addresses', account .. '|' .. address .. '|' .. channel)
+  keep(false, base .. ':addresses')
+end
+
 -- Something was said in a conversation.
 local function was_said(conversation)
   local conversations = base .. ':conversations'
@@ -108,11 +120,20 @@ local function is_held(conversation, fence)
   return fields[1] and fields[2] == fence
 end
 
+-- Note that a person has to decide about something that was said at that time; or, without a time, no more.
+local function attention(member, at)
+  local set = base .. ':attention'
+  if at then redis.call('ZADD', set, at, member) else redis.call('ZREM', set, member) end
+  redis.call('ZREMRANGEBYSCORE', set, '-inf', '(' .. digits(now - tonumber(keep_ms)))
+  keep(false, set)
+end
+
 -- Bring a reply into a state, with those fields.
 local function move(id, state, ...)
   local reply = key('reply', id)
   redis.call('HSET', reply, 'state', state, ...)
-  local fields = redis.call('HMGET', reply, 'conversation', 'seq', 'sid')
+  local fields = redis.call('HMGET', reply, 'conversation', 'seq', 'sid', 'written_at')
+  attention('reply:' .. id, WANTS_ATTENTION[state] and fields[4])
   local unsent, owed = key('unsent', fields[1]), OWED[state]
   if owed then redis.call('ZADD', unsent, fields[2], id) else redis.call('ZREM', unsent, id) end
   keep(owed, reply, key('answers', id))

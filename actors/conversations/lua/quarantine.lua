@@ -12,5 +12,6 @@ if not aside then from, to = to, from end
 local member = member_of(fields[2], name)
 if redis.call('ZREM', from, member) == 0 then return end  -- it is there already, or answered
 redis.call('ZADD', to, fields[3], member)
+attention('inbound:' .. name, aside and fields[3])
 keep(not aside, inbound)
 touch(conversation)

@@ -1,15 +1,24 @@
 -- The channel tells of a reply's delivery. ARGV: again, time, keep, call, its id, the channel's id, the status, how
--- far along that is, and the error if there is one. Returns 1, or 0 when it is no step forward.
+-- far along that is, '1' when the contact did not get it, and the error if there is one. Returns 1, or 0 when it is no
+-- step forward.
 
 although_memory_is_full()
-local call, id = ARGV[4], ARGV[5]
+local call, id, sid = ARGV[4], ARGV[5], ARGV[6]
 local former = former_answer(call)
 if former then return former end
 local reply = key('reply', id)
-if redis.call('EXISTS', reply) == 0 then return 0 end
-was_sent(id, ARGV[6])  -- whatever we thought
-local rank = redis.call('HGET', reply, 'delivery_rank')
+local fields = redis.call('HMGET', reply, 'state', 'sid', 'delivery_rank', 'times_sent_again')
+local state, rank = fields[1], fields[3]
+if not state then return 0 end
+if fields[4] and fields[2] and (fields[2] == sid) ~= (ACCEPTED[state] == true) then
+  return receipted(call, 0)  -- of the sending before, which is of no interest any more
+end
+if not ACCEPTED[state] then
+  was_sent(id, sid)  -- whatever we thought
+  rank = nil
+end
 if tonumber(ARGV[8]) <= tonumber(rank or -1) then return receipted(call, 0) end
-move(id, 'sent', 'delivery_status', ARGV[7], 'delivery_rank', ARGV[8])
-if ARGV[9] then redis.call('HSET', reply, 'error', ARGV[9]) end
+if state == 'undelivered' then was_sent(id, sid) end  -- it did arrive, after all
+move(id, ARGV[9] == '1' and 'undelivered' or 'sent', 'delivery_status', ARGV[7], 'delivery_rank', ARGV[8])
+if ARGV[10] then redis.call('HSET', reply, 'error', ARGV[10]) end
 return receipted(call, 1)

@@ -5,5 +5,8 @@ although_memory_is_full()
 local call, id = ARGV[4], ARGV[5]
 if former_answer(call) then return end
 local state = redis.call('HGET', key('reply', id), 'state')
-if FOLLOWS[ARGV[6]][state] then move(id, ARGV[6], 'error', ARGV[7]) end
+if FOLLOWS[ARGV[6]][state] then
+  if state == 'undelivered' then redis.call('HINCRBY', key('reply', id), 'times_sent_again', 1) end
+  move(id, ARGV[6], 'error', ARGV[7])
+end
 receipted(call, 1)

@@ -1,7 +1,7 @@
 -- Conversations in a few words. ARGV: again, time, keep, keys.
 -- Returns of each that there is its key, contact and address, when something was last said, the name of its
 -- newest message, who spoke last and what, how many messages wait, the state and delivery status of its newest
--- reply, who answers, why, and the channel ('' for the first there was).
+-- reply, who answers, why, the channel ('' for the first there was), and the contact's name.
 
 -- How many replies are looked at for a message whose record is still there.
 local LOOK_AT = 20
@@ -22,20 +22,20 @@ local function body_of(name) return redis.call('HGET', key('inbound', name), 'bo
 
 local function summary(conversation)
   local about = redis.call('HMGET', key('conversation', conversation), 'contact', 'address', 'mode', 'mode_reason',
-    'channel')
+    'channel', 'name')
   if not about[1] then return end
   local waiting, aside = last_of('unanswered', conversation), last_of('set-aside', conversation)
   local message = waiting or last_answered(conversation) or aside
-  if not message then return end
   local id = redis.call('ZREVRANGE', key('replies', conversation), 0, 0)[1]
+  if not message and not id then return end
   local reply = redis.call('HMGET', key('reply', id or ''), 'body', 'state', 'delivery_status', 'kind')
   if reply[4] == 'silence' then reply = {} end  -- the last word is the contact's
   local author, text = 'us', reply[1]
-  if waiting or not text then author, text = 'contact', body_of(message) end
+  if waiting or not text then author, text = 'contact', message and body_of(message) end
   if not text then return end
   return {conversation, about[1], about[2], redis.call('ZSCORE', base .. ':conversations', conversation),
-    message, author, text, redis.call('ZCARD', key('unanswered', conversation)), reply[2] or false, reply[3] or false,
-    about[3] or 'assistant', about[4], about[5] or ''}
+    message or 'reply.' .. id, author, text, redis.call('ZCARD', key('unanswered', conversation)), reply[2] or false, reply[3] or false,
+    about[3] or 'assistant', about[4], about[5] or '', about[6]}
 end
 
 local answer = {}

@@ -1,5 +1,6 @@
 -- Write a reply outside of a turn, once. ARGV: again, time, keep, conversation, the reply's id, its text, kind, the
--- person who wrote it ('' for none), and the name of the message that it answers ('' for none).
+-- person who wrote it ('' for none), the name of the message that it answers ('' for none), and what it carries beside
+-- its text ('' for nothing).
 -- Returns what show() gives of it, or nothing when there is no such conversation.
 
 local conversation, id, kind, written_by, answers = ARGV[4], ARGV[5], ARGV[7], ARGV[8], ARGV[9]
@@ -19,6 +20,7 @@ if written_by ~= '' then
   redis.call('HSET', key('reply', id), 'written_by', written_by)
   redis.call('HSET', about, 'mode_at', digits(now))
 end
+if ARGV[10] ~= '' then redis.call('HSET', key('reply', id), 'content', ARGV[10]) end
 if member then
   redis.call('ZREM', key('unanswered', conversation), member)
   redis.call('RPUSH', key('answers', id), answers)

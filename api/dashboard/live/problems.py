@@ -60,12 +60,24 @@ def problems(snapshot: Snapshot) -> Sequence[Problem]:
     return sorted(found, key=lambda problem: problem.severity != "bad")
 
 
+#: Where a person decides.
+_ATTENTION = ("/dashboard/attention", "Attention")
+
+
 def _customers(snapshot: Snapshot) -> Iterator[Problem]:
     if count := snapshot.need_person:
         how_many = "At least " if count >= snapshot.at_most_need_person else ""
         verb = "waits" if count == 1 else "wait"
         text = f"{how_many}{quantity(count, 'customer')} {verb} for a person to answer."
-        yield Problem("bad", text, "/dashboard/conversations?mode=person", "Conversations")
+        yield Problem("bad", text, *_ATTENTION)
+    how_many = (
+        "At least " if snapshot.no_answer + snapshot.not_through >= snapshot.at_most_need_person else ""
+    )
+    if count := snapshot.no_answer:
+        yield Problem("bad", f"{how_many}{quantity(count, 'message')} got no answer.", *_ATTENTION)
+    if count := snapshot.not_through:
+        text = f"{how_many}{quantity(count, 'reply', 'replies')} did not get through, or perhaps not."
+        yield Problem("bad", text, *_ATTENTION)
 
 
 def _engine(snapshot: Snapshot) -> Iterator[Problem]:

@@ -28,6 +28,8 @@ class Snapshot:
       webhooks: by outcome, webhooks of the last ten minutes.
       need_person: contacts who wrote last in a conversation that a person answers, no more than
         `at_most_need_person`.
+      no_answer, not_through: messages that could not be answered, and replies that did not get through, which
+        no person has dismissed; together no more than `at_most_need_person`.
     """
 
     now_ms: int
@@ -43,4 +45,6 @@ class Snapshot:
     restarts: Mapping[str, int] = field(default_factory=dict)
     webhooks: Mapping[str, int] = field(default_factory=dict)
     need_person: int = 0
+    no_answer: int = 0
+    not_through: int = 0
     at_most_need_person: int = 50

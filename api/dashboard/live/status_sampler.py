@@ -84,7 +84,7 @@ class StatusSampler:
         self._ask_supervisor = ask_supervisor
         self._metrics = metrics
         self._reader = reader
-        self._need_person = 0
+        self._need_person = self._no_answer = self._not_through = 0
         self._counted: Sequence[QueueStats] = ()
         self._error: str | None = None
         self._supervisor: Mapping[str, Any] | None = None
@@ -144,6 +144,8 @@ class StatusSampler:
             restarts=self.history.restarts(within_s=RECENT_S),
             webhooks=self.history.webhooks(within_s=RECENT_S),
             need_person=self._need_person,
+            no_answer=self._no_answer,
+            not_through=self._not_through,
             at_most_need_person=MOST_NEED_PERSON,
         )
 
@@ -156,7 +158,7 @@ class StatusSampler:
         """Sample what is due."""
         self._store_troubles = self._checks.troubles()
         self._supervisor = None if self._ask_supervisor is None else self._ask_supervisor()
-        self._need_person = self._count_who_need_a_person()
+        self._count_what_people_owe()
         rests = self._costly and not self._has_readers
         every_s = SAMPLE_SQS_EVERY_S if rests else self.history.every_s
         if time.monotonic() - self._last_sample >= every_s:
@@ -176,14 +178,17 @@ class StatusSampler:
             }
             self.history.add(time.time(), self._counted, restarts, self._totals)
 
-    def _count_who_need_a_person(self) -> int:
+    def _count_what_people_owe(self) -> None:
         if self._reader is None or "conversations" in self._store_troubles:
-            return 0
+            return
         try:
-            found = self._reader.conversations(mode="person", limit=MOST_NEED_PERSON)
+            with_person = self._reader.conversations(mode="person", limit=MOST_NEED_PERSON)
+            undecided = self._reader.attention(limit=MOST_NEED_PERSON)
         except BrokerError:  # what is wrong with the store is shown by its check
-            return self._need_person
-        return sum(summary.author == "contact" for summary in found)
+            return
+        self._need_person = sum(summary.author == "contact" for summary in with_person)
+        self._no_answer = sum(each.state is None for each in undecided)
+        self._not_through = len(undecided) - self._no_answer
 
     def _died_lately(self, queue: QueueStats) -> int:
         since = (queue.counted_at or now_ms()) - HOUR_MS  # by the clock that deaths are dated by

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from actors.conversation import Mode
 from actors.conversations import Summary
 from actors.conversations.reader import ThreadEntry
+from actors.reply import REPLY_STATES
 
 from ..context import DashboardContext
 from ..live.event_streams import StreamEvent
@@ -111,6 +112,7 @@ def _thread(context: DashboardContext, message_id: str, shown: int) -> dict[str,
         "has_more": len(thread) > shown,
         "shown": shown,
         "latest_by_hand": latest_by_hand(thread),
+        "by_hand": REPLY_STATES["pending"].by_hand,
     }
 
 

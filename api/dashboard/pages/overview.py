@@ -51,7 +51,8 @@ def events(context: DashboardContext) -> Sequence[StreamEvent]:
 
 def common_events(context: DashboardContext, snapshot: Snapshot) -> Sequence[StreamEvent]:
     """Return what changes on every page."""
-    return [("menu", part("parts/menu_state.html", **context.common_variables(snapshot)))]
+    shown = context.common_variables(snapshot)
+    return [("menu", part("parts/menu_state.html", **shown)), ("owed", part("parts/owed.html", **shown))]
 
 
 def _shown(context: DashboardContext, snapshot: Snapshot) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-def quantity(number: int, what: str) -> str:
-    """Write a number of things: 1 message, 2,000 messages."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+def quantity(number: int, what: str, several: str = "") -> str:
+    """Write a number of things: 1 message, 2,000 messages; 1 reply, 2 replies."""
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from actors.channels.twilio.delivery import TONES
-from actors.reply import REPLY_STATES, ReplyState, Tone
+from actors.reply import ACCEPTED, REPLY_STATES, ReplyState, Tone
 
 
 class ReplyLabel(NamedTuple):
@@ -27,4 +27,4 @@ def label_of(state: ReplyState | None, delivery_status: str | None, error: str |
         return ReplyLabel("", "")
     rule = REPLY_STATES[state]
     tone = "bad" if error or rule.tone == "bad" else TONES.get(delivery_status or "", rule.tone)
-    return ReplyLabel(delivery_status or rule.label, tone)
+    return ReplyLabel(rule.label if state not in ACCEPTED else delivery_status or rule.label, tone)

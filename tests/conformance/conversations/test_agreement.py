@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from actors.answer import Usage
 from actors.channels import InboundMessage
 from actors.conversations import (
     ConversationReader,
@@ -34,7 +35,7 @@ from actors.conversations import (
     Utterance,
 )
 from actors.conversations.redis import RedisConversationStore
-from actors.reply import Reply, ReplyKind
+from actors.reply import DecidedState, Reply, ReplyKind
 from tests.support.conversations import CONTACT, delivery, inbound
 from tests.support.redis_server import RedisServer
 
@@ -201,7 +202,7 @@ class Conversations(RuleBasedStateMachine):
                     turn,
                     *(("",) if kind == "silence" else (text, "B")[:count]),
                     kind=kind,
-                    tokens=len(text) or None,
+                    usage=Usage("m", len(text), 1) if text else None,
                     metadata=None if count == 1 else {"said": text},
                 )
             except HoldLost:
@@ -257,6 +258,21 @@ class Conversations(RuleBasedStateMachine):
             ),
         )
 
+    @precondition(lambda self: self.replies)
+    @rule(pick=picks, state=st.sampled_from(["pending", "sent"]))
+    def decide(self, pick: int, state: DecidedState) -> None:
+        self.now += 1
+        self.told(pick, lambda store, reply_id: store.decide(reply_id, state, by="Ana"))
+
+    @precondition(lambda self: self.replies)
+    @rule(pick=picks)
+    def dismiss(self, pick: int) -> None:
+        self.told(pick, lambda store, reply_id: store.dismiss(reply_id, by="Ana"))
+
+    @rule(conversation=conversations)
+    def begin(self, conversation: str) -> None:
+        self.both(methodcaller("begin", conversation, "twilio"))
+
     # -- always -------------------------------------------------------------------------------------
 
     @invariant()
@@ -269,6 +285,8 @@ class Conversations(RuleBasedStateMachine):
             for limit in (1, 4):
                 self.read(methodcaller("thread", conversation, limit=limit))
         self.read(methodcaller("conversations"))
+        self.read(methodcaller("addresses"))
+        self.read(methodcaller("attention"))
         self.read(methodcaller("conversations", limit=1, offset=1))
         for contact in CONTACTS:
             self.read(methodcaller("conversations", contact=contact[-4:]))

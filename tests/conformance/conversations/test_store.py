@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from actors.answer import Usage
 from actors.channels.twilio.inbound import read
 from actors.conversation import decoded
 from actors.conversations import ConversationStore, Hold, HoldLost
@@ -608,10 +609,13 @@ def in_state(store: ConversationStore, state: ReplyState) -> str:
             store.record_not_sent(reply_id, "no", final=True)
         case "unknown":
             store.record_unknown(reply_id, "perhaps")
+        case "undelivered":
+            store.record_sent(reply_id, "SM1")
+            store.record_delivery(reply_id, delivery("undelivered"))
     return reply_id
 
 
-@pytest.mark.parametrize("after", [state for state in REPLY_STATES if state != "cancelled"])
+@pytest.mark.parametrize("after", ["pending", "sending", "sent", "failed", "unknown"])
 @pytest.mark.parametrize("before", list(REPLY_STATES))
 def test_a_state_follows_where_the_rules_say_so(
     store: ConversationStore, before: ReplyState, after: ReplyState
@@ -755,10 +759,11 @@ def test_conversations_are_found_by_who_answers(store: ConversationStore) -> Non
 
 
 def test_answers_of_the_assistant_are_counted_with_their_tokens(store: ConversationStore) -> None:
-    for kind, tokens in (("answer", 10), ("answer", None), ("hand_over", 5), ("fallback", None)):
+    ten, five = Usage("m", 7, 3), Usage("m", 4, 1)
+    for kind, usage in (("answer", ten), ("answer", None), ("hand_over", five), ("fallback", None)):
         append(store, inbound("Oi"))
         hold = held(store)
-        store.answer(hold, store.turn(hold, history_limit=5), "A", kind=kind, tokens=tokens)  # type: ignore[arg-type]
+        store.answer(hold, store.turn(hold, history_limit=5), "A", kind=kind, usage=usage)  # type: ignore[arg-type]
     store.write(CONVERSATION, "by-hand", "Oi", kind="person", written_by="Ana")
 
     assert store.answers_since(CONVERSATION, 0) == (3, 15)

@@ -12,6 +12,7 @@ from actors.answer import Answer, Usage
 from actors.channels import DeliveryStatus, InboundMessage, Payload
 from actors.channels.twilio import delivery, inbound
 from actors.channels.twilio.rest import MAX_CHARACTERS
+from actors.channels.twilio.segments import segments
 from actors.conversation import Conversation
 from actors.conversations import ConversationStore, SQLiteConversationStore
 from actors.hold_policy import HoldPolicy, LookupPolicy
@@ -64,6 +65,7 @@ class ScriptedChannel:
         self.error: Exception | None = None
         self.found: str | None = None
         self.not_found_is_not_sent = False
+        self.pause_ms = 0.0
 
     def read(self, payload: Payload) -> InboundMessage:
         return inbound.read(payload)
@@ -75,7 +77,13 @@ class ScriptedChannel:
         if self.error is not None:
             raise self.error
         self.sent.append(reply.body)
-        return f"SM{reply.reply_id}"
+        return f"SM{len(self.sent)}-{reply.reply_id}"
+
+    def segments(self, reply: Reply) -> int:
+        return segments(reply)
+
+    def pause_after_ms(self, reply: Reply) -> float:  # noqa: ARG002
+        return self.pause_ms
 
     def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:  # noqa: ARG002
         return self.found

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from actors.channels import NotSentEver, NotSentYet, PerhapsSent
-from actors.channels.twilio.rest import PACE_MS, Credentials, TwilioChannel
-from actors.reply import Reply
+from actors.channels.twilio.errors import PACE_MS
+from actors.channels.twilio.rest import Credentials, Senders, TwilioChannel
+from actors.reply import Content, Reply, Template
 from actors.retry_after import LONGEST_MS
 from brokers.clock import now_ms
 from tests.fakes.twilio import Account, FakeTwilio
@@ -324,3 +326,82 @@ def test_a_reply_leaves_twilio_before_it_is_too_old(
     sender.send(a_reply()._replace(received_at=now_ms() - 1_000 * age_s))
 
     assert account.messages[0].validity_s == pytest.approx(validity_s, abs=2)
+
+
+# -- templates, media, senders ---------------------------------------------------------------------------
+
+HOUR_MS = 3_600_000
+
+
+def test_media_are_sent_with_the_text(sender: TwilioChannel, account: Account) -> None:
+    media = ("https://example.com/um.png", "https://example.com/dois.pdf")
+
+    sender.send(a_reply("Veja")._replace(content=Content(media)))
+    sender.send(a_reply("")._replace(content=Content(media[:1])))
+
+    assert [(each.body, each.media) for each in account.messages] == [("Veja", media), ("", media[:1])]
+
+
+def test_a_template_is_sent_in_place_of_the_text(sender: TwilioChannel, account: Account) -> None:
+    template = Template("HX" + "1" * 32, {"1": "Bia", "2": "10h"})
+
+    sender.send(a_reply("Oi Bia, até as 10h")._replace(content=Content(template=template)))
+
+    [message] = account.messages
+    assert (message.body, message.content_sid) == ("", template.sid)
+    assert json.loads(message.content_variables or "") == {"1": "Bia", "2": "10h"}
+
+
+@pytest.mark.parametrize(("hours", "is_open"), [(23.9, True), (24.1, False)])
+def test_whatsapp_takes_no_text_after_a_day(
+    sender: TwilioChannel, account: Account, hours: float, is_open: bool
+) -> None:
+    reply = a_reply()._replace(heard_at=now_ms() - int(hours * HOUR_MS))
+
+    if is_open:
+        sender.send(reply)
+    else:
+        with pytest.raises(NotSentEver, match="WHATSAPP_WINDOW_TEMPLATE") as raised:
+            sender.send(reply)
+        assert raised.value.code == 63016
+    assert len(account.sends) == is_open
+
+
+def test_a_template_carries_a_text_after_a_day(
+    make_sender: Callable[..., TwilioChannel], account: Account
+) -> None:
+    sid = "HX" + "2" * 32
+    late = now_ms() - 25 * HOUR_MS
+
+    make_sender(senders=Senders(window_template=sid)).send(a_reply("Olá!\nTudo bem?")._replace(heard_at=late))
+
+    [message] = account.messages
+    assert message.content_sid == sid
+    assert json.loads(message.content_variables or "") == {"1": "Olá! Tudo bem?"}, "without a line break"
+
+
+def test_an_sms_has_no_window(sender: TwilioChannel, account: Account) -> None:
+    sender.send(a_reply()._replace(contact="+5511900001234", heard_at=now_ms() - 100 * HOUR_MS))
+
+    assert len(account.messages) == 1
+
+
+def test_an_address_sends_through_its_messaging_service(
+    make_sender: Callable[..., TwilioChannel], account: Account
+) -> None:
+    service = "MG" + "3" * 32
+    channel = make_sender(senders=Senders(messaging_services={ADDRESS: service}))
+
+    channel.send(a_reply())
+    channel.send(a_reply()._replace(address="whatsapp:+15005550009"))
+
+    assert [message.messaging_service for message in account.messages] == [service, None]
+
+
+def test_senders_pause_as_the_settings_say(make_sender: Callable[..., TwilioChannel]) -> None:
+    channel = make_sender(senders=Senders(sms_per_second=1, whatsapp_per_second=80))
+    sms = a_reply("a" * 161)._replace(contact="+5511900001234", address="+15005550006")
+
+    assert channel.pause_after_ms(sms) == 2_000, "two segments"
+    assert channel.pause_after_ms(a_reply()) == 12.5
+    assert make_sender().pause_after_ms(sms) == 0

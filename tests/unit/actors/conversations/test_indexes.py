@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 
 from actors.conversations import statements
+from actors.reply import WANTS_ATTENTION
 
 
 def test_conversations_that_a_person_answers_are_found_by_an_index_of_theirs() -> None:
@@ -15,4 +16,22 @@ def test_conversations_that_a_person_answers_are_found_by_an_index_of_theirs() -
     plan = connection.execute("EXPLAIN QUERY PLAN " + statements.CONVERSATIONS["person"], bindings).fetchall()
 
     steps = [str(step[3]) for step in plan]
-    assert "SCAN conversation USING INDEX conversation_with_person" in steps
+    assert any("conversation USING INDEX conversation_with_person" in step for step in steps)
+
+
+def test_what_wants_attention_is_found_by_indexes_of_its_own() -> None:
+    connection = apsw.Connection(":memory:")
+    for step in statements.SCHEMA.steps:
+        connection.execute(step)
+    plan = connection.execute("EXPLAIN QUERY PLAN " + statements.ATTENTION, {"limit": 50}).fetchall()
+
+    steps = " ".join(str(step[3]) for step in plan)
+    assert "reply_wants_attention" in steps
+    assert "inbound_wants_attention" in steps
+
+
+def test_an_index_has_the_states_that_want_attention() -> None:
+    listed = ", ".join(f"'{state}'" for state in WANTS_ATTENTION)
+
+    assert f"WHERE state IN ({listed}) AND seen_by IS NULL" in statements.SCHEMA.steps[-1]
+    assert f"r.state IN ({listed})" in statements.ATTENTION
