@@ -110,9 +110,12 @@ def test_the_model_sees_what_the_person_said(
 
 def test_the_shop_writes_first_and_by_a_template(make_system: MakeSystem) -> None:
     system = make_system()
+    system.api()
     system.worker()
     contact, address = system.contact(), "whatsapp:+15005550006"
     template = "HX" + "1" * 32
+    system.write("Oi", sender=system.contact())
+    system.settle()
 
     for _ in range(2):
         ran(system, "say", contact, "Oi Bia", "--from", address, "--key", "oi", "--by", "Ana")

@@ -34,6 +34,7 @@ from actors.conversations import (
     Turn,
     Utterance,
 )
+from actors.conversations.reader import Attention
 from actors.conversations.redis import RedisConversationStore
 from actors.reply import DecidedState, Reply, ReplyKind
 from tests.support.conversations import CONTACT, delivery, inbound
@@ -117,8 +118,11 @@ class Conversations(RuleBasedStateMachine):
                 return value._replace(reply_id=self.place_of(value.reply_id))
             case Summary():  # named by some message of it
                 names = {m.message_id for m in self.messages if m.conversation == value.conversation}
-                assert value.message_id in names
+                replies = {f"reply.{reply_id}" for ids in self.replies for reply_id in ids}
+                assert value.message_id in (names or replies)
                 return value._replace(message_id="")
+            case Attention(state=str()):
+                return value._replace(entry_id=self.place_of(value.entry_id))
             case _:
                 return value
 
@@ -286,7 +290,7 @@ class Conversations(RuleBasedStateMachine):
                 self.read(methodcaller("thread", conversation, limit=limit))
         self.read(methodcaller("conversations"))
         self.read(methodcaller("addresses"))
-        self.read(methodcaller("attention"))
+        self.read(lambda reader: sorted(reader.attention(), key=lambda each: (each.at, each.text)))
         self.read(methodcaller("conversations", limit=1, offset=1))
         for contact in CONTACTS:
             self.read(methodcaller("conversations", contact=contact[-4:]))

@@ -56,7 +56,17 @@ def test_nothing_is_wrong_when_nothing_is() -> None:
 def test_customers_come_first(count: int, text: str) -> None:
     first, *_ = problems(replace(CALM, need_person=count, engine_error="away"))
     assert (first.severity, first.text) == ("bad", text)
-    assert first.link == "/dashboard/conversations?mode=person"
+    assert first.link == "/dashboard/attention"
+
+
+def test_what_did_not_get_through_is_no_calm() -> None:
+    found = problems(replace(CALM, no_answer=1, not_through=2))
+
+    assert [problem.text for problem in found] == [
+        "1 message got no answer.",
+        "2 replies did not get through, or perhaps not.",
+    ]
+    assert {problem.link for problem in found} == {"/dashboard/attention"}
 
 
 def test_the_engine_is_away() -> None:
