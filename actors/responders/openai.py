@@ -20,6 +20,9 @@ DEFAULT_SYSTEM_PROMPT = (
     "at most a few sentences. Answer in the language the customer writes in."
 )
 
+#: Added to the system prompt where the conversation has a language.
+LANGUAGE_LINE = "Answer in {language} (a BCP 47 language tag), unless the customer clearly writes in another."
+
 #: What the limit of an answer is called, the newer name first: models that think before they answer take only
 #: that one, and older endpoints only the other (https://platform.openai.com/docs/api-reference/chat/create).
 LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
@@ -108,8 +111,11 @@ class OpenAIResponder:
             max_characters=self._history_characters,
         )
         roles = {"contact": "user", "us": "assistant"}
+        system_prompt = self._system_prompt
+        if conversation.language is not None:
+            system_prompt += "\n" + LANGUAGE_LINE.format(language=conversation.language)
         return [
-            {"role": "system", "content": self._system_prompt},
+            {"role": "system", "content": system_prompt},
             *(
                 {"role": roles[each.author], "content": each.text}
                 for each in [*shown, *conversation.unanswered]
