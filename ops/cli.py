@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import conversations, dead, queues
+from .commands import conversations, dead, profiles, queues
 from .commands.console import out
 from .foundation.settings import SettingsError
 
@@ -157,6 +157,7 @@ def doctor() -> None:
 app.add_typer(conversations.app, name="conversations")
 app.command()(conversations.say)
 app.add_typer(dead.app, name="dead")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(queues.app, name="queues")
 
 
