@@ -143,6 +143,7 @@ class Conversation:
       history: what was said before, oldest first.
       unanswered: what the contact said since; at least one message.
       metadata: what a responder of one's own keeps with the conversation; an answer may change it.
+      language: the BCP 47 tag of the language that our address answers in; None where no profile says.
     """
 
     contact: Contact
@@ -152,6 +153,7 @@ class Conversation:
     history: Sequence[Message]
     unanswered: Sequence[Message]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    language: str | None = None
 
 
 def decoded(payload: str | None) -> Mapping[str, Any]:

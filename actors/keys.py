@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, NamedTuple
 
 from dramatiq import Message
@@ -65,6 +66,11 @@ def deciding_id(reply_id: str, state: str) -> str:
 def noticing_id(message_id: str) -> str:
     """The id of the reply that answers a keyword."""
     return f"notice-{message_id}"
+
+
+def closed_notice_id(conversation: str, *, closed_since: int) -> str:
+    """The id of the reply that tells a contact that the address is closed: one in each closed period."""
+    return f"closed-{closed_since}-{hashlib.sha256(conversation.encode()).hexdigest()[:32]}"
 
 
 def reconciling_id(reply_id: str, *, sending_at: int | None) -> str:

@@ -40,7 +40,8 @@ def heed(inbound: InboundMessage) -> None:
 
 def _do(inbound: InboundMessage) -> str | None:
     """Do what a keyword asks for; return what its contact is told."""
-    settings, conversations = services().settings, services().conversations
+    settings = services().profile(inbound.address, inbound.service).settings
+    conversations = services().conversations
     match inbound.keyword:
         case "stop":
             opt_outs.remember(inbound.conversation, source="keyword")

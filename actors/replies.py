@@ -16,6 +16,7 @@ from brokers.elastic_threads import waiting
 
 from .answer import Answer
 from .channels import Channel, InboundMessage
+from .closed_hours import answer_if_closed
 from .context import bind_contact
 from .conversation import Contact, Conversation, Message, Messages, decoded
 from .conversations import Hold, HoldLost, Turn, Utterance
@@ -84,15 +85,16 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     _record_inbound(inbound, received_at=message["message_timestamp"])
     is_blocked = services().is_blocked(inbound.contact.address)
     takes_fallback = not (inbound.takes_no_answer or inbound.keyword or is_blocked)
-    has_fallback = services().settings.reply_fallback_text is not None and takes_fallback
-    if not has_fallback:
+    settings = services().profile(inbound.address, inbound.service).settings
+    fallback = settings.reply_fallback_text if takes_fallback else None
+    if fallback is None:
         services().conversations.quarantine(inbound)
         if not _requeue_waiters(inbound):
             snooze("snoozed: a concurrent message of this conversation has not finished")
             return
-    logger.error("no answer could be produced", fallback=has_fallback)
-    if has_fallback and (hold := _hold(inbound, on_behalf_of=message["message_id"])) is not None:
-        _answer_until_caught_up(hold, _answer_with_the_fallback)
+    logger.error("no answer could be produced", fallback=fallback is not None)
+    if fallback is not None and (hold := _hold(inbound, on_behalf_of=message["message_id"])) is not None:
+        _answer_until_caught_up(hold, partial(_answer_with_the_fallback, fallback=fallback))
 
 
 def _record_inbound(inbound: InboundMessage, *, received_at: int) -> None:
@@ -214,14 +216,18 @@ def _assistant_answers(hold: Hold, turn: Turn) -> bool:
 
 
 def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
+    channel = services().channel(turn.channel)
+    latest = channel.read(decoded(turn.unanswered[-1].payload))
+    profile = services().profile(latest.address, latest.service)
+    if profile.hours is not None and answer_if_closed(hold, turn, profile.hours):
+        return
     if (why := over_a_limit(hold, turn)) is not None:
         note_hand_over(hold.conversation, why, asked_by="limit")
         _keep_silent(hold, turn)
         return
-    channel = services().channel(turn.channel)
-    conversation = as_conversation(hold, turn, channel)
+    conversation = as_conversation(hold, turn, channel, language=profile.language)
     with waiting():
-        answer = services().responder.respond(conversation)
+        answer = services().responder_of(profile).respond(conversation)
     services().conversations.answer(
         hold,
         turn,
@@ -246,12 +252,11 @@ def _keep_silent(hold: Hold, turn: Turn) -> None:
     services().conversations.answer(hold, turn, "", kind="silence")
 
 
-def _answer_with_the_fallback(hold: Hold, turn: Turn) -> None:
-    fallback = services().settings.reply_fallback_text or ""
+def _answer_with_the_fallback(hold: Hold, turn: Turn, *, fallback: str) -> None:
     services().conversations.answer(hold, turn, fallback, kind="fallback")
 
 
-def as_conversation(hold: Hold, turn: Turn, channel: Channel) -> Conversation:
+def as_conversation(hold: Hold, turn: Turn, channel: Channel, *, language: str | None = None) -> Conversation:
     """Make what a responder is given of what is stored."""
     key = ConversationKey.read(hold.conversation)
     latest = channel.read(decoded(turn.unanswered[-1].payload))
@@ -272,6 +277,7 @@ def as_conversation(hold: Hold, turn: Turn, channel: Channel) -> Conversation:
         history=Messages(turn.history, to_message),
         unanswered=Messages(turn.unanswered, to_message_with_quote),
         metadata=turn.metadata,
+        language=language,
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,9 @@ from .conversations import ConversationStore
 from .engines import conversation_store, hold_policy, queue_backend
 from .exposition import Exposition
 from .hold_policy import HoldPolicy
+from .profiles import Profile, Profiles, load_profiles
 from .responders import Asked, Asking, CallLimit, EchoResponder, LimitedResponder, ObservedResponder
+from .responders.named import UnknownName, import_named
 from .startup import Startup
 
 logger = structlog.get_logger(__name__)
@@ -59,7 +59,12 @@ class Services:
     """The parts of a running Recado.
 
     Attributes:
-      calls_limit: of the responder's, in this process.
+      responder: answers at all addresses that are in no profile.
+      calls_limit: of all responders', in this process. It is one, because the queue hands out a message
+        before it is known which endpoint that needs: a limit of each endpoint's own could not keep messages
+        of one that is overloaded from being handed out, and they would use up their retries.
+      profiles: the addresses that have an assistant of their own.
+      responders: of the profiles, by their names.
     """
 
     settings: Settings
@@ -69,6 +74,20 @@ class Services:
     responder: Asked
     calls_limit: CallLimit
     channels: Mapping[str, Channel]
+    profiles: Profiles = field(default_factory=Profiles)
+    responders: Mapping[str, Asked] = field(default_factory=dict)
+
+    def profile(self, address: str, service: str | None = None) -> Profile:
+        """Return what holds for an address of ours: its profile, or the settings alone.
+
+        Parameters:
+          address, service: as of `InboundMessage`.
+        """
+        return self.profiles.find(address, service) or Profile("", self.settings)
+
+    def responder_of(self, profile: Profile) -> Asked:
+        """Return what answers for a profile."""
+        return self.responders.get(profile.name, self.responder)
 
     def is_blocked(self, contact: str) -> bool:
         """Return whether a contact is never answered. In a channel with a name before the number, too."""
@@ -116,9 +135,10 @@ def services() -> Services:
     """This process's services, built when they are first asked for.
 
     Raises:
-      SettingsError: listing every wrong or missing setting.
+      SettingsError: listing every wrong or missing setting, or all that is wrong in the file of profiles.
     """
     settings = load_settings()
+    profiles = load_profiles(settings)
     calls_limit = CallLimit(settings.ai_calls_per_worker, max_age_ms=settings.message_max_age_ms)
     return Services(
         settings=settings,
@@ -128,6 +148,10 @@ def services() -> Services:
         responder=_responder(settings, calls_limit),
         calls_limit=calls_limit,
         channels={"twilio": _twilio(settings)},
+        profiles=profiles,
+        responders={
+            each.name: _responder(each.settings, calls_limit, each.system_prompt) for each in profiles
+        },
     )
 
 
@@ -142,11 +166,14 @@ def boot() -> Services:
     """
     settings = load_settings()
     configure_logging(settings)
-    for name, meant in misspelt(Path(DOTENV), {name.upper() for name in Settings.model_fields}):
-        logger.warning("a line of .env has no effect: there is no such setting", name=name, meant=meant)
     configure_tracing(settings)
     raise_limit()
-    return services()
+    parts = services()
+    known = {name.upper() for name in Settings.model_fields}
+    known |= {each.api_key_env for each in parts.profiles if each.api_key_env is not None}
+    for name, meant in misspelt(Path(DOTENV), known):
+        logger.warning("a line of .env has no effect: there is no such setting", name=name, meant=meant)
+    return parts
 
 
 #: The broker of Recado's actors. Declaring actors needs it, and no setting: these are read at its first use.
@@ -176,8 +203,14 @@ def _tracing(settings: Settings) -> list[Middleware]:
     return [Tracing(correlated_by=REQUEST_ID)]
 
 
-def _responder(settings: Settings, calls_limit: CallLimit) -> Asked:
-    """Build what `AI_PROVIDER` names, limited and observed."""
+def _responder(settings: Settings, calls_limit: CallLimit, system_prompt: str | None = None) -> Asked:
+    """Build what `AI_PROVIDER` names, limited and observed.
+
+    Parameters:
+      settings: the settings, or those of a profile.
+      calls_limit: of all responders'.
+      system_prompt: what a profile has in the place of that of its settings.
+    """
     attributes: dict[str, str | int | None] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": settings.ai_provider,
@@ -185,11 +218,11 @@ def _responder(settings: Settings, calls_limit: CallLimit) -> Asked:
         "gen_ai.request.max_tokens": settings.ai_max_tokens,
         "server.address": urlsplit(settings.ai_base_url or "").hostname,
     }
-    limited = LimitedResponder(Asking(_plain_responder(settings)), calls_limit)
+    limited = LimitedResponder(Asking(_plain_responder(settings, system_prompt)), calls_limit)
     return ObservedResponder(limited, provider=settings.ai_provider, attributes=attributes)
 
 
-def _plain_responder(settings: Settings) -> Any:
+def _plain_responder(settings: Settings, system_prompt: str | None) -> Any:
     if settings.ai_provider == "echo":
         return EchoResponder(delay_s=settings.echo_delay_s)
     if settings.ai_provider != "openai":
@@ -197,11 +230,13 @@ def _plain_responder(settings: Settings) -> Any:
     from .responders.openai import DEFAULT_SYSTEM_PROMPT, OpenAIResponder  # noqa: PLC0415  slow to import
 
     prompt_path = settings.ai_system_prompt_path
+    if system_prompt is None:
+        system_prompt = DEFAULT_SYSTEM_PROMPT if prompt_path is None else prompt_path.read_text().strip()
     return OpenAIResponder(
         base_url=settings.required("ai_base_url"),
         api_key=settings.required("ai_api_key"),
         model=settings.required("ai_model"),
-        system_prompt=DEFAULT_SYSTEM_PROMPT if prompt_path is None else prompt_path.read_text().strip(),
+        system_prompt=system_prompt,
         connect_timeout_s=settings.ai_connect_timeout_s,
         timeout_s=settings.ai_timeout_s,
         max_tokens=settings.ai_max_tokens,
@@ -213,12 +248,10 @@ def _plain_responder(settings: Settings) -> Any:
 
 def _responder_of_your_own(settings: Settings) -> Any:
     """Call the factory that `AI_PROVIDER=package.module:factory` names with the settings."""
-    module_name, _, factory_name = settings.ai_provider.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
     try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(f"AI_PROVIDER: {settings.ai_provider} cannot be imported: {error}") from error
+        factory = import_named(settings.ai_provider)
+    except UnknownName as error:
+        raise SettingsError(f"AI_PROVIDER: {error}") from error
     return factory(settings)
 
 

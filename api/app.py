@@ -97,7 +97,11 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     app.add_middleware(RequestIds)
     app.state.opening = opening
     app.state.stop_waiting = opening.stop_waiting
-    spoken = announcement(parts.settings.voice_text, parts.settings.voice_language)
+
+    def spoken(address: str) -> str:
+        settings = parts.profile(address).settings
+        return announcement(settings.voice_text, settings.voice_language)
+
     webhooks = webhook_routes(parts.broker, signatures, opening, spoken=spoken)
     app.include_router(webhooks)
     if path := urlsplit(parts.settings.public_base_url or "").path:  # a proxy may pass it on, or take it off

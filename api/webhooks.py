@@ -65,6 +65,11 @@ def announcement(text: str, language: str) -> str:
 EMPTY_TWIML = "<Response/>"
 
 
+def no_instructions(address: str) -> str:  # noqa: ARG001  whatever was called
+    """Answer a call or a message with no instructions."""
+    return EMPTY_TWIML
+
+
 #: The webhooks there are, and the methods that a wrong one may come with.
 WEBHOOKS = ("messages", "status", "voice")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -102,7 +107,11 @@ class NoMessage(Exception):
 
 
 def webhook_routes(
-    broker: DurableBroker, signatures: SignatureCheck | None, opening: Opening, *, spoken: str = EMPTY_TWIML
+    broker: DurableBroker,
+    signatures: SignatureCheck | None,
+    opening: Opening,
+    *,
+    spoken: Callable[[str], str] = no_instructions,
 ) -> APIRouter:
     """The routes Twilio calls.
 
@@ -110,7 +119,7 @@ def webhook_routes(
       broker: where messages go.
       signatures: checks who is calling; None lets everybody in.
       opening: knows whether the queue is open.
-      spoken: what a caller hears, as TwiML.
+      spoken: returns what a caller hears, as TwiML, for the address that was called.
     """
     router, counted = APIRouter(prefix="/webhooks/twilio"), metrics()
     explained: set[str] = set()
@@ -130,7 +139,11 @@ def webhook_routes(
         return await _answer(request, "voice", inbound_call, twiml=spoken)
 
     async def _answer(
-        request: Request, webhook: str, to_message: ToMessage, *, twiml: str = EMPTY_TWIML
+        request: Request,
+        webhook: str,
+        to_message: ToMessage,
+        *,
+        twiml: Callable[[str], str] = no_instructions,
     ) -> Response:
         began = time.perf_counter()
         try:
@@ -139,7 +152,7 @@ def webhook_routes(
             if opening.trouble is not None:  # to find that out once more could take long
                 raise Refused(503, "unavailable", f"The message could not be stored: {opening.trouble}")
             await _store(broker, message)
-            outcome, response = "accepted", Response(twiml, media_type="text/xml")
+            outcome, response = "accepted", Response(twiml(text_of(payload, "To")), media_type="text/xml")
         except Refused as refusal:
             outcome, response = (
                 refusal.outcome,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import conversations, dead, queues
+from .commands import conversations, dead, profiles, queues
 from .commands.console import out
 from .foundation.settings import SettingsError
 
@@ -159,6 +159,7 @@ app.command()(conversations.say)
 app.command()(conversations.attention)
 app.command()(conversations.decide)
 app.add_typer(dead.app, name="dead")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(queues.app, name="queues")
 
 

@@ -48,11 +48,24 @@ def examine() -> list[Finding]:
 
     What is found names the URLs that were tried, without user and password.
     """
+    from actors.profiles import load_profiles
+
     try:
         settings = load_settings(serving=True)
     except SettingsError as error:
         return [Finding(False, "settings", str(error))]
-    checks: list[Callable[[Settings], Iterator[Finding]]] = [_queue, _conversations, _api, _twilio, _model]
+    try:
+        load_profiles(settings)
+    except SettingsError as error:
+        return [Finding(True, "settings"), Finding(False, "profiles", str(error))]
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [
+        _queue,
+        _conversations,
+        _api,
+        _twilio,
+        _model,
+        _profiles,
+    ]
     found = [Finding(True, "settings"), *(finding for check in checks for finding in check(settings))]
     return [Finding(ok, without_credentials(what), without_credentials(remedy)) for ok, what, remedy in found]
 
@@ -148,7 +161,7 @@ def _twilio(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _model(settings: Settings) -> Iterator[Finding]:
+def _model(settings: Settings, *, remedy: str = "Check AI_BASE_URL and AI_API_KEY.") -> Iterator[Finding]:
     if settings.ai_provider == "echo":
         yield Finding(True, "responder is the echo: no model is asked")
         return
@@ -158,9 +171,26 @@ def _model(settings: Settings) -> Iterator[Finding]:
     yield _answers(
         f"{settings.ai_base_url}/models",
         f"the model's endpoint {settings.ai_base_url} accepts the key",
-        "Check AI_BASE_URL and AI_API_KEY.",
+        remedy,
         headers={"Authorization": f"Bearer {settings.required('ai_api_key')}"},
     )
+
+
+def _profiles(settings: Settings) -> Iterator[Finding]:
+    """Check the endpoints of the profiles, each key of each of them once."""
+    from actors.services import boot
+
+    profiles = list(boot().profiles)
+    if profiles:
+        yield Finding(True, f"profiles: {', '.join(each.name for each in profiles)}")
+    asked = {(settings.ai_provider, settings.ai_base_url, settings.ai_api_key)}
+    for profile in profiles:
+        own = profile.settings
+        if own.ai_provider == "echo" or (own.ai_provider, own.ai_base_url, own.ai_api_key) in asked:
+            continue
+        asked.add((own.ai_provider, own.ai_base_url, own.ai_api_key))
+        for finding in _model(own, remedy="Check the profile's base_url and api_key_env."):
+            yield finding._replace(what=f"profile {profile.name}: {finding.what}")
 
 
 def _answers(

@@ -39,6 +39,7 @@ class InboundMessage:
       keyword: what the whole message says to the channel.
       is_answered_by_channel: the channel answers it itself, and refuses any answer of ours.
       takes_no_answer: its sender cannot be answered, such as a short code: it is recorded, and no more.
+      service: the set of addresses of ours that it came in through, where the channel has such sets.
       media, button, location, reply_to, payload: as of `Message`.
     """
 
@@ -56,6 +57,7 @@ class InboundMessage:
     keyword: Keyword | None = None
     is_answered_by_channel: bool = False
     takes_no_answer: bool = False
+    service: str | None = None
 
     @property
     def message_id(self) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from actors.conversations.reader import Attention, Summary, ThreadEntry
 from actors.keys import ConversationKey
+from actors.profiles import Profile
 from actors.reply import REPLY_STATES
 from actors.subject import Subject
 from brokers.records import QueueStats, StoredMessage
@@ -116,6 +118,32 @@ def thread_table(summary: Summary, thread: Sequence[ThreadEntry]) -> Table:
             state = f"{state}, {entry.delivery_status}"
         if entry.text or entry.state != "cancelled":  # silence is nothing that was said
             table.add_row(*map(escape, (_utc(entry.at), who, entry.text, state)))
+    return table
+
+
+def profile_facts(profile: Profile, *, at_ms: int) -> dict[str, Any]:
+    """What is told of a profile. `open` is None for one without hours."""
+    settings, hours = profile.settings, profile.hours
+    return {
+        "name": profile.name,
+        "addresses": list(profile.addresses),
+        "ai_provider": settings.ai_provider,
+        "model": settings.ai_model if settings.ai_provider == "openai" else None,
+        "language": profile.language,
+        "open": None if hours is None else hours.closed_since(at_ms) is None,
+        "closed_mode": None if hours is None else hours.closed_mode,
+    }
+
+
+def profile_table(profiles: Iterable[Profile], *, at_ms: int) -> Table:
+    """Profiles, a line each."""
+    table = Table("profile", "addresses", "model", "language", "open now", title="Profiles")
+    for profile in profiles:
+        facts = profile_facts(profile, at_ms=at_ms)
+        is_open = {None: "always", True: "yes", False: "no"}[facts["open"]]
+        model = facts["model"] or facts["ai_provider"]
+        cells = (profile.name, "\n".join(profile.addresses), model, profile.language or "", is_open)
+        table.add_row(*map(escape, cells))
     return table
 
 

@@ -285,6 +285,9 @@ class Settings(BaseSettings):
     echo_delay_s: float = Field(
         0.0, ge=0, description="how long the echo responder pretends to think, in seconds"
     )
+    profiles_path: Path | None = Field(
+        None, description="a TOML file of addresses that have a prompt, a model, texts or hours of their own"
+    )
 
     # Retries: a customer is waiting
     message_max_retries: Annotated[int, Field(ge=0)] = Field(
@@ -452,7 +455,7 @@ class Settings(BaseSettings):
             raise ValueError("must have at least one token, and has only commas")
         return value
 
-    @field_validator("ai_system_prompt_path")
+    @field_validator("ai_system_prompt_path", "profiles_path")
     @classmethod
     def _is_readable(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():

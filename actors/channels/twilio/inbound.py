@@ -102,6 +102,7 @@ def read(payload: Payload, keywords: Keywords = KEYWORDS) -> InboundMessage:
         keyword=keyword,
         is_answered_by_channel=is_twilios,  # and Twilio refuses any answer of ours (error 21610)
         takes_no_answer=contact == address or not _ANSWERABLE.fullmatch(contact),
+        service=text_of(payload, "MessagingServiceSid") or None,
     )
 
 

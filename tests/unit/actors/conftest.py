@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from actors.channels.twilio.segments import segments
 from actors.conversation import Conversation
 from actors.conversations import ConversationStore, SQLiteConversationStore
 from actors.hold_policy import HoldPolicy, LookupPolicy
+from actors.profiles import Profiles
 from actors.reply import Reply
 from actors.responders import CallLimit
 from actors.services import Services
@@ -164,7 +165,13 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     """Makes the surroundings, with settings."""
     opened: list[Services] = []
 
-    def make(*, policy: HoldPolicy | None = None, **settings: object) -> World:
+    def make(
+        *,
+        policy: HoldPolicy | None = None,
+        profiles: Profiles | None = None,
+        responders: Mapping[str, ScriptedResponder] | None = None,
+        **settings: object,
+    ) -> World:
         responder, channel = ScriptedResponder(), ScriptedChannel()
         broker = SQLiteBroker(tmp_path / "queue.db", middleware=[])
         for queue in ("messages", "replies"):
@@ -177,9 +184,20 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             responder=responder,
             calls_limit=CallLimit(8),
             channels={"twilio": channel},
+            profiles=profiles or Profiles(),
+            responders=responders or {},
         )
         opened.append(services)
-        for module in ("deliveries", "keywords", "limits", "opt_outs", "people", "snooze", "replies"):
+        for module in (
+            "closed_hours",
+            "deliveries",
+            "keywords",
+            "limits",
+            "opt_outs",
+            "people",
+            "snooze",
+            "replies",
+        ):
             monkeypatch.setattr(f"actors.{module}.services", lambda: services)
         return World(services, responder, channel)
 

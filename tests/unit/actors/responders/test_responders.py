@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -94,6 +96,15 @@ def test_the_model_is_shown_the_prompt_the_history_and_what_is_unanswered(llmock
         ("user", "dois"),
         ("user", "três"),
     ]
+
+
+def test_the_model_is_told_the_language_in_one_line_after_the_prompt(llmock: LLMock) -> None:
+    responder(llmock).respond(replace(conversation([], said("Oi")), language="pt-BR"))
+
+    [prompt, _] = llmock.last_request.body["messages"]
+    first, line = prompt["content"].splitlines()
+    assert first == "Be brief."
+    assert "pt-BR" in line
 
 
 def test_what_is_unanswered_is_shown_whole_whatever_the_window(llmock: LLMock) -> None:

@@ -92,6 +92,7 @@ def test_an_empty_variable_is_as_none(environment: pytest.MonkeyPatch) -> None:
         ("AI_BASE_URL", "localhost"),
         ("AI_SYSTEM_PROMPT_PATH", "no-such-file.txt"),
         ("AI_MAX_TOKENS", "0"),
+        ("PROFILES_PATH", "no-such-file.toml"),
         ("MESSAGE_MAX_RETRIES", "-1"),
         ("API_PORT", "70000"),
         ("WORKER_THREADS", "two"),
