@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import threading
-from collections.abc import Awaitable
 from typing import Any, Protocol, cast
-
-from dramatiq.asyncio import EventLoopThread
-from dramatiq.logging import get_logger
 
 from ..answer import Answer, InvalidAnswer, checked
 from ..conversation import Conversation
-from .responder import Responder, ResponderRefused, Response
+from .event_loop import event_loop
+from .responder import Responder, ResponderRefused
 from .two_arguments import FromTwoArguments, TwoArgumentResponder
-
-#: How long the event loop may take to start, in seconds.
-START_WITHIN_S = 5.0
 
 
 class Asked(Protocol):
@@ -34,7 +27,8 @@ class Asked(Protocol):
 class Asking:
     """Asks a responder, runs its coroutine if it returns one, and refuses an answer that cannot be sent.
 
-    Coroutines of all threads run on one event loop. One that runs for longer than the actor may is cancelled.
+    Coroutines of all threads run on the process's event loop. One that runs for longer than the actor may is
+    cancelled.
 
     Parameters:
       responder: of today, or of version 0.1.
@@ -46,41 +40,15 @@ class Asking:
             if _takes_two_arguments(responder.respond)
             else cast(Responder, responder)
         )
-        self._loop = _Loop()
 
     def respond(self, conversation: Conversation) -> Answer:
         response = self._responder.respond(conversation)
         if inspect.isawaitable(response):
-            response = self._loop.run(response)
+            response = event_loop.run(response)
         try:
             return checked(response)
         except InvalidAnswer as error:
             raise ResponderRefused(str(error)) from error
-
-
-class _Loop:
-    """An event loop in a thread of its own, started when it is first needed."""
-
-    def __init__(self) -> None:
-        self._starting = threading.Lock()
-        self._thread: EventLoopThread | None = None
-
-    def run(self, awaitable: Awaitable[Response]) -> Response:
-        """Run a coroutine on the loop and wait for what it returns."""
-
-        async def awaited() -> Response:
-            return await awaitable
-
-        response: Response = self._started().run_coroutine(awaited())
-        return response
-
-    def _started(self) -> EventLoopThread:
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():  # never started, or left behind by a fork
-                self._thread = EventLoopThread(get_logger(__name__))
-                self._thread.daemon = True  # it holds up no process that ends
-                self._thread.start(timeout=START_WITHIN_S)
-        return self._thread
 
 
 def _takes_two_arguments(respond: Any) -> bool:
