@@ -12,7 +12,8 @@ from openai.types.chat import ChatCompletion
 from ..answer import Answer, Usage
 from ..conversation import Conversation
 from ..retry_after import retry_after_ms
-from .responder import ResponderRefused, ResponderUnavailable
+from .http_status import meaning_of_status
+from .responder import ResponderUnavailable
 from .window import window
 
 #: Shown when no system prompt is set.
@@ -27,14 +28,6 @@ LANGUAGE_LINE = "Answer in {language} (a BCP 47 language tag), unless the custom
 #: What the limit of an answer is called, the newer name first: models that think before they answer take only
 #: that one, and older endpoints only the other (https://platform.openai.com/docs/api-reference/chat/create).
 LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
-
-#: Statuses of a request that will never be right, however often it is made
-#: (https://platform.openai.com/docs/guides/error-codes). 403 is a key or a region that is not allowed.
-REFUSED = (400, 401, 403, 404, 405, 413, 415, 422)
-
-#: Statuses of an endpoint that has too much to do: too many requests, unavailable, overloaded (529, of
-#: Anthropic: https://docs.anthropic.com/en/api/errors).
-OVERLOADED = (429, 503, 529)
 
 
 class OpenAIResponder:
@@ -78,12 +71,9 @@ class OpenAIResponder:
         try:
             completion = self._complete(self._prompt(conversation))
         except openai.APIStatusError as error:
-            raise _meaning_of(error) from None  # its text is in the note
-        except openai.APIError as error:  # timeouts, broken connections, answers that are none
-            is_too_slow = isinstance(error, openai.APITimeoutError)
-            raise ResponderUnavailable(
-                f"The model cannot be reached: {error}", overloaded=is_too_slow
-            ) from error
+            raise meaning_of(error) from None  # its text is in the note
+        except openai.APIError as error:
+            raise meaning_of(error) from error
         return _read(completion)
 
     def _complete(self, messages: Any) -> ChatCompletion:
@@ -130,22 +120,18 @@ def _client(base_url: str, api_key: str, connect_timeout_s: float, timeout_s: fl
     )
 
 
-def _meaning_of(error: openai.APIStatusError) -> Exception:
-    """Whether asking again can help, and when.
-
-    What the endpoint says in its own words may quote the prompt. It is a note, which the dead letter has
-    and the log has not.
-    """
-    kind = error.code or error.type
-    message = f"The model answered {error.status_code}" + (f" ({kind})" if kind else "")
-    meaning: Exception
-    if error.status_code in REFUSED:
-        meaning = ResponderRefused(message)
-    else:
-        pause_ms = retry_after_ms(error.response.headers.get("retry-after"))
-        meaning = ResponderUnavailable(message, pause_ms, overloaded=error.status_code in OVERLOADED)
-    meaning.add_note(error.message)
-    return meaning
+def meaning_of(error: openai.APIError) -> Exception:
+    """Whether asking again can help, and when."""
+    if isinstance(error, openai.APIStatusError):
+        return meaning_of_status(
+            error.status_code,
+            kind=error.code or error.type,
+            said=error.message,
+            delay_ms=retry_after_ms(error.response.headers.get("retry-after")),
+        )
+    # Timeouts, broken connections, answers that are none.
+    is_too_slow = isinstance(error, openai.APITimeoutError)
+    return ResponderUnavailable(f"The model cannot be reached: {error}", overloaded=is_too_slow)
 
 
 def _read(completion: ChatCompletion) -> Answer:
