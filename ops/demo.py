@@ -1,6 +1,6 @@
 """`make demo`: twelve messages, a repeat, a forgery, and a worker that is killed in the middle.
 
-`make run` starts the same system and keeps it running.
+`make run` starts the same system and keeps it running. `make demo AI=local` has a local model answer.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from actors.masking import masked
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.liveness.process_registry import peers
 
+from . import local_model
 from .processes import Processes
 from .webhook import MESSAGES_PATH, message_parameters, signed
 
@@ -38,8 +39,8 @@ T = TypeVar("T")
 PUBLIC_BASE_URL = "https://recado.example.com"
 OUR_NUMBER = "+15005550006"
 
-#: How long each step may take, in seconds.
-PATIENCE_S = 60.0
+#: How long each step may take, in seconds; and where a model computes on this machine.
+PATIENCE_S, PATIENCE_WITH_A_MODEL_S = 60.0, 150.0
 
 #: Where the output is no terminal, wide enough for the table.
 out = Console(width=None if sys.stdout.isatty() else 128)
@@ -57,7 +58,13 @@ class Sent:
 
 
 class Demo:
-    """A running system and someone who writes to it."""
+    """A running system and someone who writes to it.
+
+    Attributes:
+      patience_s: how long each step may take, in seconds.
+    """
+
+    patience_s = PATIENCE_S
 
     def __init__(self, processes: Processes, port: int, auth_token: str) -> None:
         self.processes = processes
@@ -69,14 +76,14 @@ class Demo:
 
     def wait_until(self, what: str, condition: Callable[[], T]) -> T:
         """Wait until `condition()` is truthy; return what it gave."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while not (result := condition()):
             if ended := self.processes.ended():
                 raise DemoFailed(
                     f"{ended[0]} ended while waiting until {what}", self.processes.log_of(ended[0])
                 )
             if time.monotonic() > deadline:
-                raise DemoFailed(f"Not within {PATIENCE_S:g} s: {what}", self.processes.log_of("api"))
+                raise DemoFailed(f"Not within {self.patience_s:g} s: {what}", self.processes.log_of("api"))
             time.sleep(0.02)
         return result
 
@@ -242,18 +249,48 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run_demo() -> int:
+def _model_settings(model_port: int) -> dict[str, str]:
+    return {
+        "AI_PROVIDER": "openai",
+        "AI_API_KEY": "none",
+        "AI_BASE_URL": f"http://127.0.0.1:{model_port}/v1",
+        "AI_MODEL": local_model.NAME,
+        "AI_MAX_TOKENS": "24",
+    }
+
+
+def _start_model(demo: Demo, model_port: int) -> None:
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{model_port}/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    demo.patience_s = PATIENCE_WITH_A_MODEL_S
+    demo.processes.start("model", "--port", str(model_port), module="ops.local_model")
+    demo.wait_until("the model answers", answers)
+    out.print(
+        f"  {local_model.NAME} answers, on this machine: it shows the way of a message through a real model, "
+        "and not what a good one says."
+    )
+
+
+def run_demo(*, with_a_model: bool = False) -> int:
     """The demo, on fresh files. Returns the exit code."""
-    auth_token, port = secrets.token_hex(16), _free_port()
+    auth_token, port, model_port = secrets.token_hex(16), _free_port(), _free_port()
+    settings = _settings(port, auth_token) | (_model_settings(model_port) if with_a_model else {})
     with (
         tempfile.TemporaryDirectory(prefix="recado-demo-") as directory,
-        Processes(Path(directory), _settings(port, auth_token)) as processes,
+        Processes(Path(directory), settings) as processes,
     ):
         try:
             out.print(
                 "[bold]Recado[/]: an API and two workers, as separate processes, on a fresh SQLite file"
             )
-            all_well = play(_start(processes, port, auth_token))
+            demo = _start(processes, port, auth_token)
+            if with_a_model:
+                _start_model(demo, model_port)
+            all_well = play(demo)
         except DemoFailed as failure:
             return _explain(failure)
     if all_well:
@@ -310,9 +347,11 @@ def _show_replies(demo: Demo) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Show Recado at work.")
     parser.add_argument("--keep-running", action="store_true", help="keep the system up until Ctrl-C")
+    parser.add_argument("--ai", choices=["local"], help="have a small model of this machine answer")
     for number in (signal.SIGTERM, signal.SIGHUP):  # and what was started is stopped
         signal.signal(number, lambda *_: sys.exit(0))
-    return keep_running() if parser.parse_args().keep_running else run_demo()
+    arguments = parser.parse_args()
+    return keep_running() if arguments.keep_running else run_demo(with_a_model=arguments.ai == "local")
 
 
 if __name__ == "__main__":

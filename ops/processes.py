@@ -26,11 +26,11 @@ class Processes:
         self.environment = {**os.environ, **environment}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, *arguments: str) -> int:
-        """Start `recado` with these arguments; return its process id."""
+    def start(self, name: str, *arguments: str, module: str = "ops") -> int:
+        """Start `recado` with these arguments, or another module; return its process id."""
         with open(self.log_of(name), "ab", opener=private) as log:
             process = subprocess.Popen(  # noqa: S603  our own command line
-                [sys.executable, "-m", "ops", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 cwd=self.directory,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
