@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,12 @@ MAX_TEXTS = 10
 
 #: As large as what a responder keeps with a conversation may be, in bytes of JSON.
 MAX_METADATA_BYTES = 64 * 1024
+
+#: As many tool calls as an answer carries: a trace of what an agent did, and not a log of all of it.
+MAX_TOOL_CALLS = 20
+
+#: As many characters as it carries of a tool's arguments, and of its result.
+MAX_TOOL_CALL_CHARACTERS = 2_000
 
 
 class InvalidAnswer(Exception):
@@ -46,6 +52,21 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that an agent called on its way to an answer.
+
+    Attributes:
+      name: the tool's.
+      arguments: what it was called with, as the model wrote it; mostly JSON.
+      result: what it returned, as the model was told; empty where it returned nothing.
+    """
+
+    name: str
+    arguments: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer to everything unanswered.
 
@@ -59,6 +80,7 @@ class Answer:
       media: addresses (https) of what is attached to the first text, at which the channel fetches it.
       template: what is sent in place of the text: a text that the channel has approved, which alone it takes
         for a contact who wrote too long ago. The text stands in the history, for people and models.
+      tool_calls: the tools that an agent called for it, in order. Of many or long ones a part is kept.
     """
 
     text: str | Sequence[str] = ()
@@ -67,6 +89,7 @@ class Answer:
     hand_over: str | None = None
     media: Sequence[str] = ()
     template: Template | None = None
+    tool_calls: Sequence[ToolCall] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -110,7 +133,18 @@ def checked(answer: object) -> Answer:
     if answer.hand_over is not None and not (isinstance(answer.hand_over, str) and answer.hand_over.strip()):
         raise InvalidAnswer("An answer's hand_over says why a person is needed, in a few words")
     _check_metadata(answer.metadata)
-    return answer
+    return replace(answer, tool_calls=_bounded(answer.tool_calls)) if answer.tool_calls else answer
+
+
+def _bounded(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
+    """Cut off what is too much to keep: no customer is left without an answer for it."""
+    for call in calls:
+        if not isinstance(call, ToolCall):
+            raise InvalidAnswer(f"An answer's tool_calls are ToolCalls, and one is {type(call).__name__}")
+    return tuple(
+        ToolCall(call.name, *(text[:MAX_TOOL_CALL_CHARACTERS] for text in (call.arguments, call.result)))
+        for call in calls[:MAX_TOOL_CALLS]
+    )
 
 
 def _check_media(media: Sequence[str]) -> None:

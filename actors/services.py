@@ -21,7 +21,7 @@ from ops.foundation.dotenv_check import misspelt
 from ops.foundation.logging import configure_logging
 from ops.foundation.metrics import keep_metrics_in
 from ops.foundation.open_files import raise_limit
-from ops.foundation.settings import DOTENV, Settings, SettingsError, load_settings
+from ops.foundation.settings import DOTENV, Settings, load_settings
 from ops.foundation.tracing import configure_tracing
 
 from . import spans
@@ -34,7 +34,7 @@ from .exposition import Exposition
 from .hold_policy import HoldPolicy
 from .profiles import Profile, Profiles, load_profiles
 from .responders import Asked, Asking, CallLimit, EchoResponder, LimitedResponder, ObservedResponder
-from .responders.named import UnknownName, import_named
+from .responders.your_own import responder_of_your_own
 from .startup import Startup
 
 logger = structlog.get_logger(__name__)
@@ -226,7 +226,7 @@ def _plain_responder(settings: Settings, system_prompt: str | None) -> Any:
     if settings.ai_provider == "echo":
         return EchoResponder(delay_s=settings.echo_delay_s)
     if settings.ai_provider != "openai":
-        return _responder_of_your_own(settings)
+        return responder_of_your_own(settings)
     from .responders.openai import DEFAULT_SYSTEM_PROMPT, OpenAIResponder  # noqa: PLC0415  slow to import
 
     prompt_path = settings.ai_system_prompt_path
@@ -244,15 +244,6 @@ def _plain_responder(settings: Settings, system_prompt: str | None) -> Any:
         history_messages=settings.ai_history_messages,
         history_characters=settings.ai_history_characters,
     )
-
-
-def _responder_of_your_own(settings: Settings) -> Any:
-    """Call the factory that `AI_PROVIDER=package.module:factory` names with the settings."""
-    try:
-        factory = import_named(settings.ai_provider)
-    except UnknownName as error:
-        raise SettingsError(f"AI_PROVIDER: {error}") from error
-    return factory(settings)
 
 
 def _twilio(settings: Settings) -> Channel:

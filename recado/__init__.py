@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actors.answer import Answer, Usage
+    from actors.answer import Answer, ToolCall, Usage
     from actors.channels import (
         Channel,
         DeliveryStatus,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: Where each name comes from.
 _MODULES: Mapping[str, tuple[str, ...]] = {
-    "actors.answer": ("Answer", "Usage"),
+    "actors.answer": ("Answer", "ToolCall", "Usage"),
     "actors.channels": (
         "Channel",
         "DeliveryStatus",
@@ -96,6 +96,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Template",
+    "ToolCall",
     "Usage",
     "create_app",
     "load_settings",

@@ -53,7 +53,13 @@ class ObservedResponder:
         metrics().ai_requests.labels(self._provider, "answered").inc()
         for kind, tokens in (("prompt", usage.input_tokens), ("completion", usage.output_tokens)):
             metrics().ai_tokens.labels(usage.model, kind).inc(tokens or 0)
-        logger.info("answered", messages=len(conversation.unanswered), model=usage.model, tokens=usage.tokens)
+        logger.info(
+            "answered",
+            messages=len(conversation.unanswered),
+            model=usage.model,
+            tokens=usage.tokens,
+            tool_calls=len(answer.tool_calls),
+        )
         return answer
 
 

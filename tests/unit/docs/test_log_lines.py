@@ -11,5 +11,5 @@ def test_the_table_is_what_the_code_logs() -> None:
 
 def test_lines_are_found() -> None:
     found = {(line.level, line.text, line.fields) for line in lines()}
-    assert ("info", "answered", ("messages", "model", "tokens")) in found
+    assert ("info", "answered", ("messages", "model", "tokens", "tool_calls")) in found
     assert len(found) > 80

@@ -12,7 +12,15 @@ from dramatiq.middleware import TimeLimitExceeded, raise_thread_exception
 
 import actors.ai
 import actors.conversations
-from actors.answer import MAX_METADATA_BYTES, MAX_TEXTS, Answer, Usage
+from actors.answer import (
+    MAX_METADATA_BYTES,
+    MAX_TEXTS,
+    MAX_TOOL_CALL_CHARACTERS,
+    MAX_TOOL_CALLS,
+    Answer,
+    ToolCall,
+    Usage,
+)
 from actors.conversation import Contact, Conversation, Message
 from actors.responders import Asking, ResponderRefused
 
@@ -53,6 +61,7 @@ def test_what_a_responder_may_return(response: Any, texts: tuple[str, ...]) -> N
 @pytest.mark.parametrize(
     ("response", "why"),
     [
+        (Answer("Olá!", tool_calls=["order_status"]), "ToolCalls, and one is str"),  # type: ignore[list-item]
         ("", "keep silent"),
         (" \n ", "keep silent"),
         (Answer(["um", " "]), "keep silent"),
@@ -66,6 +75,17 @@ def test_what_a_responder_may_return(response: Any, texts: tuple[str, ...]) -> N
 def test_what_cannot_be_sent_is_refused(response: Any, why: str) -> None:
     with pytest.raises(ResponderRefused, match=why):
         Asking(Giving(response)).respond(CONVERSATION)
+
+
+def test_of_many_tool_calls_a_part_is_kept() -> None:
+    calls = [ToolCall(f"tool {number}", "a" * 5_000, "r" * 5_000) for number in range(MAX_TOOL_CALLS + 1)]
+
+    kept = Asking(Giving(Answer("Olá!", tool_calls=calls))).respond(CONVERSATION).tool_calls
+
+    assert [call.name for call in kept] == [call.name for call in calls[:-1]]
+    assert {len(text) for call in kept for text in (call.arguments, call.result)} == {
+        MAX_TOOL_CALL_CHARACTERS
+    }
 
 
 class Thinking:
