@@ -267,7 +267,7 @@ class Settings(BaseSettings):
         "echo",
         pattern=r"^(echo|openai|[\w.]+:\w+)$",
         description="echo repeats the message, for development; openai is any compatible endpoint; "
-        "package.module:factory is a responder of your own",
+        "package.module:name is a responder or an agent of your own",
     )
     ai_base_url: str | None = Field(None, description="the endpoint, such as https://api.openai.com/v1")
     ai_api_key: SecretStr | None = Field(None, description="the endpoint's key")

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fakes.tool_calling_model import ToolCallingModel
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.system import BIN, PATIENCE_S, ROOT
@@ -126,6 +127,26 @@ def test_a_responder_of_your_own(copied: Path) -> None:
         "Olá, cliente! O pedido A-17 saiu para entrega.",
         "Olá, cliente! O pedido A-17 saiu para entrega.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("copied", "package"),
+    [("order_status_openai_agents", "agents"), ("order_status_pydantic_ai", "pydantic_ai")],
+    indirect=["copied"],
+)
+def test_an_agent(copied: Path, package: str) -> None:
+    pytest.importorskip(package)
+    with ToolCallingModel() as model:
+        env = settings(copied, AI_PROVIDER="order_status:agent", **model.settings)
+        with running(str(BIN / "recado"), "up", cwd=copied, env=env):
+            eventually(lambda: serves(env), within_s=PATIENCE_S)
+            for text, count in (("Oi", 1), ("Cadê o pedido A-17?", 2)):
+                run(str(BIN / "recado"), "send", text, "--from", "+5511900000001", cwd=copied, env=env)
+                eventually(partial(has_replied, copied, count), within_s=PATIENCE_S)
+
+    assert replies(copied) == ["Qual é o número do pedido?", "O pedido saiu para entrega."]
+    said = [role for role, _ in model.shown() if role != "system"]
+    assert said == ["user", "assistant", "user", "assistant", "tool"]
 
 
 @pytest.mark.parametrize("copied", ["two_machines"], indirect=True)
