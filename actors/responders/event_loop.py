@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable
-from concurrent.futures import wait
-from typing import TypeVar
+from concurrent.futures import CancelledError
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import structlog
 
@@ -45,23 +45,17 @@ class EventLoop:
         Raises:
           Exception: what the awaitable raises.
         """
-        ended = threading.Event()
-
-        async def awaited() -> T:
-            try:
-                return await awaitable
-            finally:
-                ended.set()
-
-        future = asyncio.run_coroutine_threadsafe(awaited(), self._started())
+        loop, run = self._started(), _Run(awaitable)
         try:
-            while not future.done():
-                wait([future], CHECK_EVERY_S)
-            return future.result()
+            loop.call_soon_threadsafe(run.start)
+            while not run.ended.acquire(timeout=CHECK_EVERY_S):
+                pass
         except BaseException:
-            if future.cancel() and not ended.wait(CLEANUP_S):
+            loop.call_soon_threadsafe(run.cancel)
+            if not (run.has_ended or run.ended.acquire(timeout=CLEANUP_S)):
                 logger.warning("a cancelled coroutine of the responder goes on", after_s=CLEANUP_S)
             raise
+        return run.result()
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._starting:
@@ -82,6 +76,56 @@ class EventLoop:
         if self._loop is not None:
             self._inherited.append(self._loop)
             self._loop = None
+
+
+class _Run(Generic[T]):
+    """An awaitable on the loop, and what the thread that waits for it knows of it.
+
+    There is no lock that both take: an interrupt may hit the thread while it holds one, and the loop would
+    wait for ever. The loop releases `ended`, which blocks nothing, and the thread acquires it in one step.
+
+    Attributes:
+      ended: held until the awaitable has ended, and then taken by the thread.
+      has_ended: whether it has.
+    """
+
+    #: Those that have begun: the loop itself refers to tasks only weakly.
+    _begun: ClassVar[set[_Run[Any]]] = set()
+
+    def __init__(self, awaitable: Awaitable[T]) -> None:
+        self._awaitable = awaitable
+        self._task: asyncio.Task[T] | None = None
+        self.has_ended = False
+        self.ended = threading.Lock()
+        self.ended.acquire()
+
+    def start(self) -> None:
+        """Begin, on the loop."""
+        self._begun.add(self)
+        self._task = asyncio.ensure_future(self._awaited())
+        self._task.add_done_callback(self._end)
+
+    def cancel(self) -> None:
+        """Cancel, on the loop; harmless for one that has ended."""
+        if self._task is None:  # the interrupt came before the start
+            self.start()
+        if self._task is not None:
+            self._task.cancel()
+
+    def result(self) -> T:
+        """Return or raise what came of it, once it has ended."""
+        try:
+            return cast(asyncio.Task[T], self._task).result()
+        except asyncio.CancelledError:  # by itself. Outside of a loop it would pass for an interrupt
+            raise CancelledError from None
+
+    async def _awaited(self) -> T:
+        return await self._awaitable
+
+    def _end(self, _task: asyncio.Task[T]) -> None:
+        self._begun.discard(self)
+        self.has_ended = True
+        self.ended.release()
 
 
 #: This process's.
