@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 from ..answer import Answer, InvalidAnswer, checked
 from ..conversation import Conversation
-from .event_loop import event_loop
+from ..event_loop import event_loop
 from .responder import Responder, ResponderRefused
 from .two_arguments import FromTwoArguments, TwoArgumentResponder
 

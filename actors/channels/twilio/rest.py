@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -33,12 +32,11 @@ from ..channel import (
     SendError,
 )
 from . import delivery, inbound
+from .credentials import Credentials
 from .errors import PACE_MS, REFUSALS, Meaning, meaning_of
+from .hosts import TWILIO_API
 from .inbound import KEYWORDS, Keywords
 from .segments import segments
-
-#: Where the REST API lives; `TWILIO_API_BASE_URL` may name another place.
-TWILIO_API = "https://api.twilio.com"
 
 #: Twilio's longest body, in characters (error 21617 beyond it).
 MAX_CHARACTERS = 1_600
@@ -95,28 +93,6 @@ class Senders:
     def per_second(self, address: str) -> float | None:
         """Return how many messages an address may send in a second."""
         return self.whatsapp_per_second if address.startswith(WHATSAPP) else self.sms_per_second
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What replies are sent with. A reply is sent under the account that received what it answers.
-
-    Attributes:
-      account_sid: the main account.
-      user, password: for the main account: its SID and auth token, or an API key's SID and secret.
-      subaccount_tokens: auth tokens by the subaccount's SID. A subaccount without one is sent for with the
-        main account's credentials, which Twilio accepts for its own subaccounts.
-    """
-
-    account_sid: str
-    user: str
-    password: str = field(repr=False)
-    subaccount_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def of(self, account: str) -> tuple[str, str]:
-        """Return user and password to send under an account."""
-        token = self.subaccount_tokens.get(account)
-        return (self.user, self.password) if token is None else (account, token)
 
 
 class TwilioChannel:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actors.channels import NotSentEver, NotSentYet, PerhapsSent
+from actors.channels.twilio.credentials import Credentials
 from actors.channels.twilio.errors import PACE_MS
-from actors.channels.twilio.rest import Credentials, Senders, TwilioChannel
+from actors.channels.twilio.rest import Senders, TwilioChannel
 from actors.reply import Content, Reply, Template
 from actors.retry_after import LONGEST_MS
 from brokers.clock import now_ms

@@ -14,7 +14,7 @@ from actors.answer import MAX_TOOL_CALL_CHARACTERS, Answer, Usage
 from actors.conversation import Contact, Conversation, Message
 from actors.responders import Asking, ObservedResponder, ResponderRefused, ResponderUnavailable
 from actors.responders.agents import AgentResponder, Outcome
-from actors.responders.event_loop import event_loop
+from actors.event_loop import event_loop
 from actors.responders.your_own import as_responder
 from ops.foundation.settings import Settings
 from tests.fakes.tool_calling_model import COMPLETION_TOKENS, PROMPT_TOKENS, QUESTION, ToolCallingModel

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 import pytest
 from dramatiq.middleware import TimeLimitExceeded, raise_thread_exception
 
-from actors.responders import event_loop as module
-from actors.responders.event_loop import EventLoop, event_loop
+from actors import event_loop as module
+from actors.event_loop import EventLoop, event_loop
 
 asked_for: ContextVar[str] = ContextVar("asked_for")
 
