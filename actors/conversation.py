@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, overload
 
 #: `contact` wrote it, or `us`: the assistant, or a person of the shop.
@@ -30,6 +31,43 @@ class Contact:
     name: str | None = None
 
 
+#: What an attachment is, in a word for models and people.
+MediaKind = Literal["picture", "voice note", "video", "contact card", "document", "media"]
+
+#: By the first part of its type, and the types that are contact cards.
+_KINDS: Mapping[str, MediaKind] = {"image": "picture", "audio": "voice note", "video": "video"}
+_CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
+
+#: The type of what may be anything.
+UNKNOWN_TYPE = "application/octet-stream"
+
+#: How much of a type is shown to a model, in characters: a sender chooses it.
+MAX_TYPE = 500
+
+
+class MediaError(Exception):
+    """An attachment cannot be fetched. The message says why, in words that a model and people may read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedMedia:
+    """An attachment that is on this machine.
+
+    Attributes:
+      path: its file. Where attachments are not kept (`MEDIA_PATH`), it is gone when the answer is given.
+      content_type: its MIME type, such as `image/jpeg`, in small letters and without parameters.
+      size: in bytes.
+    """
+
+    path: Path
+    content_type: str
+    size: int
+
+    def read(self) -> bytes:
+        """Return its content. That is in memory then: think of `size` before."""
+        return self.path.read_bytes()
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """An attachment: what it is, and where it can be fetched.
@@ -37,11 +75,53 @@ class Media:
     Attributes:
       content_type: a MIME type, such as `image/jpeg`; `application/octet-stream` where the channel does not
         tell.
-      url: its address at the channel, which asks for credentials.
+      url: its address at the channel, which asks for credentials. `fetch` has them.
+      fetcher: fetches it; None where it cannot be fetched.
     """
 
     content_type: str
     url: str
+    fetcher: Callable[[], FetchedMedia] | None = field(default=None, repr=False, compare=False)
+
+    def fetch(self) -> FetchedMedia:
+        """Fetch it from the channel, or from where it is kept. A second time costs nothing.
+
+        It takes seconds, within `MEDIA_TIMEOUT_S` for all attachments of what is being answered.
+
+        Raises:
+          MediaError: it cannot be fetched.
+        """
+        if self.fetcher is None:
+            raise MediaError("its channel has no way to fetch it")
+        return self.fetcher()
+
+    @property
+    def mime_type(self) -> str:
+        """Its type in small letters and without parameters."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+    @property
+    def kind(self) -> MediaKind:
+        """What it is."""
+        if self.content_type == UNKNOWN_TYPE:
+            return "media"
+        if self.mime_type in _CARDS:
+            return "contact card"
+        return _KINDS.get(self.mime_type.partition("/")[0], "document")
+
+    @property
+    def as_text(self) -> str:
+        """What a model reads in its place, as long as nothing more is known of it."""
+        match self.kind:
+            case "media":
+                return "[media: unknown type]"
+            case "contact card":
+                return "[contact card]"
+            case kind:
+                is_long = len(self.content_type) > MAX_TYPE
+                return (
+                    f"[{kind}: {self.content_type[: MAX_TYPE - 1] + '…' if is_long else self.content_type}]"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,48 @@ class Message:
         }
 
 
+@dataclass
+class Attachment:
+    """What a contact attached.
+
+    Attributes:
+      account_sid: the account that received it.
+      content, content_type: what is served.
+      missing: how many times it is not there yet when it is asked for.
+      status, retry_after: how it is refused, where it is.
+      leads_to: where the API leads to; to the content, on this server, when not set.
+      asked: the headers of each request for the content.
+    """
+
+    account_sid: str
+    content: bytes
+    content_type: str
+    missing: int = 0
+    status: int = 307
+    retry_after: str | None = None
+    leads_to: str | None = None
+    asked: list[Mapping[str, str]] = field(default_factory=list)
+    sid: str = field(default_factory=lambda: "ME" + secrets.token_hex(16))
+    message_sid: str = field(default_factory=lambda: "MM" + secrets.token_hex(16))
+
+    @property
+    def path(self) -> str:
+        return f"/2010-04-01/Accounts/{self.account_sid}/Messages/{self.message_sid}/Media/{self.sid}"
+
+    @property
+    def url(self) -> str:
+        """Its address, as webhooks have it."""
+        return f"https://api.twilio.com{self.path}"
+
+
+def attached(*attachments: Attachment) -> dict[str, str]:
+    """The parameters by which a webhook names them."""
+    parameters = {"NumMedia": str(len(attachments))}
+    for number, each in enumerate(attachments):
+        parameters |= {f"MediaUrl{number}": each.url, f"MediaContentType{number}": each.content_type}
+    return parameters
+
+
 @dataclass(frozen=True)
 class RecordedRequest:
     """A request as it came in."""
@@ -143,6 +185,7 @@ class Account:
         self.auth_token = secrets.token_hex(16)
         self.messages: list[Message] = []
         self.requests: list[RecordedRequest] = []
+        self.attachments: dict[str, Attachment] = {}
         self._answers: deque[Answer] = deque()
         self._keys: dict[str, str] = {}
 
@@ -151,6 +194,12 @@ class Account:
         sid, secret = "SK" + secrets.token_hex(16), secrets.token_hex(16)
         self._keys[sid] = secret
         return sid, secret
+
+    def attach(self, content: bytes, content_type: str, **how: Any) -> Attachment:
+        """A new attachment, to be named in a webhook. How it is served is in `Attachment`."""
+        attachment = Attachment(self.sid, content, content_type, **how)
+        self.attachments[attachment.sid] = attachment
+        return attachment
 
     # -- how it is to answer the next sends -----------------------------------------------------------
 
@@ -189,6 +238,7 @@ class Account:
         """All of it, and what is still to be answered in a special way."""
         self.messages.clear()
         self.requests.clear()
+        self.attachments.clear()
         self._answers.clear()
 
     # -- what it tells us --------------------------------------------------------------------------------
@@ -261,6 +311,8 @@ class FakeTwilio:
         app.add_api_route(account + "/Messages.json", self._send, methods=["POST"])
         app.add_api_route(account + "/Messages.json", self._list, methods=["GET"])
         app.add_api_route(account + ".json", self._look_up, methods=["GET"])
+        app.add_api_route(account + "/Messages/{message}/Media/{media}", self._media, methods=["GET"])
+        app.add_api_route("/content/{media}", self._content, methods=["GET"])
         self._server = Server(_WithTransport(app))
 
     def account(self, sid: str | None = None) -> Account:
@@ -327,6 +379,25 @@ class FakeTwilio:
     async def _look_up(self, sid: str, request: Request) -> Response:
         account, refusal = await self._enter(sid, request)
         return refusal if account is None else JSONResponse({"sid": sid, "status": "active", "type": "Full"})
+
+    async def _media(self, sid: str, media: str, request: Request) -> Response:
+        account, refusal = await self._enter(sid, request)
+        attachment = None if account is None else account.attachments.get(media)
+        if attachment is None:
+            return refusal
+        if attachment.missing:
+            attachment.missing -= 1
+            return _error(404, 20404)
+        if attachment.status != 307:
+            return _error(attachment.status, 20500, retry_after=attachment.retry_after)
+        place = attachment.leads_to or f"{self.url}/content/{media}"
+        return Response(status_code=307, headers={"Location": place})
+
+    async def _content(self, media: str, request: Request) -> Response:
+        found = [each for account in self._accounts.values() for each in account.attachments.values()]
+        attachment = next(each for each in found if each.sid == media)
+        attachment.asked.append(dict(request.headers))
+        return Response(attachment.content, media_type=attachment.content_type)
 
     async def _enter(self, sid: str, request: Request) -> tuple[Account | None, Response]:
         """Record the request; the account, if the credentials are its own, and what to say if not."""

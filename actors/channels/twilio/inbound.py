@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ...conversation import Button, Contact, Location, Media
+from ...conversation import UNKNOWN_TYPE, Button, Contact, Location, Media
 from ..channel import InboundMessage, InvalidMessage, Keyword, Payload
 
 #: The name under which conversations of this channel are kept.
@@ -32,10 +32,6 @@ MAX_FIELDS = 20
 
 #: The statuses of messages that come in. Any other one is of a message that goes out.
 INBOUND_STATUSES = frozenset({"", "received", "receiving"})
-
-#: What a model is told of an attachment, by the first part of its type.
-_KINDS = {"image": "picture", "audio": "voice note", "video": "video"}
-_CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 
 #: An address that can be answered: a number with its country, or a name in another network. Short codes
 #: (72975) and names (BANCO) send advertisements and codes, and take no answer.
@@ -148,7 +144,7 @@ def _count(text: str) -> int:
 def _media(payload: Payload) -> tuple[Media, ...]:
     return tuple(
         Media(
-            text_of(payload, f"MediaContentType{index}") or "application/octet-stream",
+            text_of(payload, f"MediaContentType{index}") or UNKNOWN_TYPE,
             text_of(payload, f"MediaUrl{index}"),
         )
         for index in range(_count(text_of(payload, "NumMedia")))
@@ -186,7 +182,7 @@ def _said(
     if fields := _fields(text_of(payload, "InteractiveData")):
         yield f"[form: {fields}]"
     for each in media:
-        yield f"[{_kind(each)}]"
+        yield each.as_text
     if location is not None:
         where = ", ".join(map(_short, filter(None, (location.label, location.address))))
         place = f"{location.latitude}, {location.longitude}"
@@ -197,16 +193,6 @@ def _said(
         yield f"[came from an advertisement: {' / '.join(advertised)}]"
     if "true" in {text_of(payload, name).lower() for name in ("Forwarded", "FrequentlyForwarded")}:
         yield "[forwarded from another chat]"
-
-
-def _kind(media: Media) -> str:
-    """Say what an attachment is."""
-    if media.content_type == "application/octet-stream":
-        return "media: unknown type"
-    if media.content_type.lower() in _CARDS:
-        return "contact card"
-    kind = _KINDS.get(media.content_type.partition("/")[0].lower(), "document")
-    return f"{kind}: {_short(media.content_type)}"
 
 
 def _fields(data: str) -> str:
