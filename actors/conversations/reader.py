@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ..conversation import Author, Mode
@@ -114,4 +114,11 @@ class ConversationReader(Protocol):
 
     def addresses(self) -> Sequence[OwnAddress]:
         """Return the addresses of ours that conversations are at."""
+        ...
+
+    def payloads(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return all that the channel sent with some inbound messages, as JSON, by their ids.
+
+        What is not kept is missing.
+        """
         ...

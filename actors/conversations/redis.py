@@ -71,6 +71,9 @@ class RedisConversationStore:
     def restore(self, message: InboundMessage) -> None:
         self._scripts.change(scripts.QUARANTINE, message.message_id, 0, read=_nothing)
 
+    def describe(self, message_id: str, text: str) -> None:
+        self._scripts.change(scripts.DESCRIBE, message_id, text, read=_nothing)
+
     def unanswered(self, conversation: str) -> Sequence[Utterance]:
         return self._scripts.ask(scripts.UNANSWERED, conversation, read=_utterances)
 

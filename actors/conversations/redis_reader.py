@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..keys import MessageId
 from ..reply import Content
 from . import scripts
 from .reader import Attention, OwnAddress, Summary, ThreadEntry
-from .redis_calls import FIRST_CHANNEL, Scripts, author, optional, text
+from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
 
 #: Looking at so many conversations holds up the server for a millisecond or two.
 FIND_PAGE = 1_000
@@ -50,6 +50,16 @@ class RedisConversationReader:
 
     def addresses(self) -> Sequence[OwnAddress]:
         return self._scripts.ask(scripts.ADDRESSES, read=_addresses)
+
+    def payloads(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        if not message_ids:
+            return {}
+        found = self._scripts.ask(scripts.PAYLOADS, *message_ids, read=list)
+        return {
+            message_id: exact(payload)
+            for message_id, payload in zip(message_ids, found, strict=True)
+            if payload is not None
+        }
 
     def _found(self, contact: str, mode: str) -> Iterator[bytes]:
         """Yield the keys of conversations with contacts and a mode like that, latest first."""

@@ -92,6 +92,10 @@ class SQLiteConversationStore:
     def restore(self, message: InboundMessage) -> None:
         self._mark(message, in_quarantine=0)
 
+    def describe(self, message_id: str, text: str) -> None:
+        bindings = (text, *MessageId.read(message_id))
+        self._database.write(lambda c: _run(c, statements.DESCRIBE, bindings))
+
     def unanswered(self, conversation: str) -> Sequence[Utterance]:
         return _utterances(self._database.read(lambda c: _unanswered(c, conversation)))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brokers.sqlite.storage import Database
@@ -52,6 +53,10 @@ class SQLiteConversationReader:
 
     def addresses(self) -> Sequence[OwnAddress]:
         return [OwnAddress._make(row) for row in self._read(statements.ADDRESSES, ())]
+
+    def payloads(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        names = [list(MessageId.read(message_id)) for message_id in message_ids]
+        return dict(self._read(statements.PAYLOADS, (json.dumps(names),))) if names else {}
 
     def _read(self, statement: str, bindings: Any) -> Any:
         return self._database.read(lambda connection: connection.execute(statement, bindings).fetchall())

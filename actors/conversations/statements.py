@@ -221,6 +221,9 @@ SET_METADATA = "UPDATE conversation SET metadata = ? WHERE key = ?"
 
 QUARANTINE = "UPDATE inbound_message SET set_aside = ? WHERE account_sid = ? AND message_sid = ?"
 
+#: Say in other words what a contact said.
+DESCRIBE = "UPDATE inbound_message SET body = ? WHERE account_sid = ? AND message_sid = ?"
+
 #: What was said, newest first: answered messages where their answer stands, then the answer itself.
 HISTORY = """
 SELECT author, body, at, message_id, payload FROM (
@@ -331,6 +334,12 @@ SELECT conversation FROM reply WHERE reply_id = :id AND :account = 'reply'
 
 #: The addresses of ours that conversations are at, with their accounts and channels.
 ADDRESSES = "SELECT DISTINCT account_sid, address, channel FROM conversation ORDER BY address, account_sid"
+
+#: All that came with some messages, by their ids as `[account, external id]` in a JSON list.
+PAYLOADS = """
+SELECT account_sid || '.' || message_sid, payload
+FROM json_each(?) AS id JOIN inbound_message ON account_sid = id.value ->> 0 AND message_sid = id.value ->> 1
+"""
 
 WRITE_REPLY = """
 INSERT INTO reply (reply_id, conversation, body, kind, state, received_at, written_at)

@@ -84,6 +84,15 @@ class ConversationStore(Protocol):
         """Undo `quarantine`."""
         ...
 
+    def describe(self, message_id: str, text: str) -> None:
+        """Put another text in the place of an inbound message's: what its attachments turned out to say.
+
+        Parameters:
+          message_id: the message. One that is not kept is left alone.
+          text: what was said, as a model should read it.
+        """
+        ...
+
     def unanswered(self, conversation: str) -> Sequence[Utterance]:
         """Return everything that waits for an answer, oldest first, without what is in quarantine."""
         ...

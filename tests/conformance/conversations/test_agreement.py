@@ -155,6 +155,12 @@ class Conversations(RuleBasedStateMachine):
         message = self.messages[pick % len(self.messages)]
         self.both(lambda store: store.quarantine(message) if aside else store.restore(message))
 
+    @precondition(lambda self: self.messages)
+    @rule(pick=picks, text=texts)
+    def describe(self, pick: int, text: str) -> None:
+        message = self.messages[pick % len(self.messages)]
+        self.both(lambda store: store.describe(message.message_id, text))
+
     # -- answering ----------------------------------------------------------------------------------
 
     @rule(conversation=conversations, holder=holders, live=st.booleans())
@@ -288,6 +294,7 @@ class Conversations(RuleBasedStateMachine):
                 self.read(methodcaller(question, conversation))
             for limit in (1, 4):
                 self.read(methodcaller("thread", conversation, limit=limit))
+        self.read(methodcaller("payloads", [message.message_id for message in self.messages[-5:]]))
         self.read(methodcaller("conversations"))
         self.read(methodcaller("addresses"))
         self.read(lambda reader: sorted(reader.attention(), key=lambda each: (each.at, each.text)))

@@ -67,6 +67,48 @@ def test_what_was_appended_is_there_for_others(open_store: OpenStore) -> None:
         assert unanswered(another, held(another)) == ["Oi\x00 👋"]
 
 
+def test_what_was_said_can_be_put_in_other_words(store: ConversationStore) -> None:
+    message, other = inbound("[voice note: audio/ogg]"), inbound("Oi")
+    append(store, message)
+    append(store, other)
+
+    store.describe(message.message_id, '[voice note: "quero dois \x00 👋"]')
+
+    hold = held(store)
+    assert unanswered(store, hold) == ['[voice note: "quero dois \x00 👋"]', "Oi"]
+    store.answer(hold, store.turn(hold, history_limit=0), "A", kind="answer")
+    store.describe(other.message_id, "Alô")
+    assert [line.text for line in store.turn(hold, history_limit=20).history] == [
+        '[voice note: "quero dois \x00 👋"]',
+        "Alô",
+        "A",
+    ]
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)][-1] == "A"
+
+
+def test_a_message_that_is_not_there_is_not_put_in_other_words(store: ConversationStore) -> None:
+    message = inbound("Oi")
+    store.describe(message.message_id, "Alô")
+
+    assert append(store, message)
+    assert unanswered(store, held(store)) == ["Oi"]
+
+
+def test_what_came_with_messages_is_kept(store: ConversationStore) -> None:
+    first, second, unknown = inbound("um"), inbound("dois\x00 👋"), inbound("três")
+    append(store, first)
+    append(store, second)
+
+    names = [second.message_id, unknown.message_id, first.message_id, "nonsense"]
+    found = store.reader.payloads(names)
+
+    assert {name: decoded(payload) for name, payload in found.items()} == {
+        first.message_id: first.payload,
+        second.message_id: second.payload,
+    }
+    assert store.reader.payloads([]) == {}
+
+
 def test_messages_are_answered_in_the_order_their_webhooks_came_in(store: ConversationStore) -> None:
     """Workers may get to them in another: a retry, or a second thread."""
     first, second = inbound("um"), inbound("dois")
