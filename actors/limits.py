@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from brokers.clock import now_ms
 
+from .conversation import decoded
 from .conversations import Hold, Turn, Utterance
 from .services import services
 
@@ -29,11 +30,18 @@ def _loop(turn: Turn) -> str | None:
     said = [*turn.history, *turn.unanswered]
     texts = [each.text for each in said if each.author == "contact"]
     most = services().settings.contact_same_text_limit
-    if most and len(texts) > most and len(set(texts[-most - 1 :])) == 1 and turn.history:
+    is_same = most and len(texts) > most and len(set(texts[-most - 1 :])) == 1 and turn.history
+    if is_same and not _has_attachments(turn):
         return f"the contact sent the same text more than {most} times in a row"
     if _fast_answers(said) > FAST_ANSWERS:
         return f"the contact answers within {FASTER_THAN_MS // 1000} s, again and again: it may be a program"
     return None
+
+
+def _has_attachments(turn: Turn) -> bool:
+    """Whether the latest message has any: the pictures of an album have one text, and are not the same."""
+    channel = services().channel(turn.channel)
+    return bool(channel.read(decoded(turn.unanswered[-1].payload)).media)
 
 
 def _fast_answers(said: list[Utterance]) -> int:

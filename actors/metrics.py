@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
+from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from .conversation import MediaKind
 
 SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
 
@@ -27,6 +31,20 @@ class Metrics:
         self.ai_tokens = Counter(
             "recado_ai_tokens_total", "Tokens paid for: prompt, completion.", ["model", "kind"]
         )
+        self.media = Counter(
+            "recado_media_total",
+            "Attachments by what they are, and what became of fetching them: fetched, failed.",
+            ["kind", "outcome"],
+        )
+        for kind, outcome in product(get_args(MediaKind), ("fetched", "failed")):
+            self.media.labels(kind, outcome)
+        self.transcriptions = Counter(
+            "recado_transcriptions_total",
+            "Voice notes that a model was to write down, by what became of that: done, failed.",
+            ["outcome"],
+        )
+        for outcome in ("done", "failed"):
+            self.transcriptions.labels(outcome)
         self.twilio_requests = Counter(
             "recado_twilio_requests_total",
             "Calls of Twilio's REST API, by how they ended: accepted, not_yet, never, unknown.",

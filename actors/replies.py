@@ -25,6 +25,7 @@ from .hold_policy import Uncertain
 from .keys import ConversationKey, with_message_id
 from .keywords import heed
 from .limits import over_a_limit
+from .media import Attachments
 from .people import count_hand_over, hand_back_if_silent, note_hand_over
 from .reply import ReplyKind
 from .responders import ResponderRefused
@@ -225,9 +226,11 @@ def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
         note_hand_over(hold.conversation, why, asked_by="limit")
         _keep_silent(hold, turn)
         return
-    conversation = as_conversation(hold, turn, channel, language=profile.language)
-    with waiting():
-        answer = services().responder_of(profile).respond(conversation)
+    with services().media.opened() as attachments:
+        turn = services().understanding.of(turn, channel, attachments, services().conversations)
+        conversation = as_conversation(hold, turn, channel, attachments, language=profile.language)
+        with waiting():
+            answer = services().responder_of(profile).respond(conversation)
     services().conversations.answer(
         hold,
         turn,
@@ -256,11 +259,13 @@ def _answer_with_the_fallback(hold: Hold, turn: Turn, *, fallback: str) -> None:
     services().conversations.answer(hold, turn, fallback, kind="fallback")
 
 
-def as_conversation(hold: Hold, turn: Turn, channel: Channel, *, language: str | None = None) -> Conversation:
+def as_conversation(
+    hold: Hold, turn: Turn, channel: Channel, attachments: Attachments, *, language: str | None = None
+) -> Conversation:
     """Make what a responder is given of what is stored."""
     key = ConversationKey.read(hold.conversation)
     latest = channel.read(decoded(turn.unanswered[-1].payload))
-    to_message = partial(_message, channel=channel)
+    to_message = partial(_message, channel=channel, attachments=attachments)
 
     def to_message_with_quote(said: Utterance) -> Message:
         message = to_message(said)
@@ -286,11 +291,13 @@ def _short(text: str) -> str:
     return text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1] + "…"
 
 
-def _message(said: Utterance, *, channel: Channel) -> Message:
+def _message(said: Utterance, *, channel: Channel, attachments: Attachments) -> Message:
     """Make a message of what is stored of it. Its text is the one that was stored."""
     if said.payload is None:
         return Message(said.author, said.text, at_ms=said.at_ms, message_id=said.message_id)
-    return channel.read(decoded(said.payload)).as_message(at_ms=said.at_ms, text=said.text)
+    inbound = channel.read(decoded(said.payload))
+    media = attachments.of(inbound, at_ms=said.at_ms)
+    return replace(inbound.as_message(at_ms=said.at_ms, text=said.text), media=media)
 
 
 def _bodies(answer: Answer, channel: Channel) -> list[str]:

@@ -26,12 +26,14 @@ from ops.foundation.tracing import configure_tracing
 
 from . import spans
 from .channels import Channel, ConsoleChannel, ObservedTwilio
+from .channels.twilio.credentials import Credentials
 from .channels.twilio.inbound import Keywords
 from .context import REQUEST_ID, LogContext
 from .conversations import ConversationStore
 from .engines import conversation_store, hold_policy, queue_backend
 from .exposition import Exposition
 from .hold_policy import HoldPolicy
+from .media import MediaFolder, MediaHousekeeping, MediaLibrary, MediaSource, Transcriber, Understanding
 from .profiles import Profile, Profiles, load_profiles
 from .responders import Asked, Asking, CallLimit, EchoResponder, LimitedResponder, ObservedResponder
 from .responders.your_own import responder_of_your_own
@@ -76,6 +78,8 @@ class Services:
     channels: Mapping[str, Channel]
     profiles: Profiles = field(default_factory=Profiles)
     responders: Mapping[str, Asked] = field(default_factory=dict)
+    media: MediaLibrary = field(default_factory=MediaLibrary)
+    understanding: Understanding = field(default_factory=Understanding)
 
     def profile(self, address: str, service: str | None = None) -> Profile:
         """Return what holds for an address of ours: its profile, or the settings alone.
@@ -152,6 +156,12 @@ def services() -> Services:
         responders={
             each.name: _responder(each.settings, calls_limit, each.system_prompt) for each in profiles
         },
+        media=_media(settings),
+        understanding=Understanding(
+            sees_pictures=settings.ai_vision and settings.ai_provider == "openai",
+            transcriber=_transcriber(settings),
+            keeps=settings.media_path is not None,
+        ),
     )
 
 
@@ -190,6 +200,7 @@ broker = DurableBroker(
         ),
         Startup(lambda: boot().settings),
         Exposition(services),
+        MediaHousekeeping(lambda: services().media.folder),
     ],
 )
 
@@ -243,6 +254,7 @@ def _plain_responder(settings: Settings, system_prompt: str | None) -> Any:
         extra=settings.ai_extra or {},
         history_messages=settings.ai_history_messages,
         history_characters=settings.ai_history_characters,
+        vision_max_bytes=settings.ai_vision_max_bytes if settings.ai_vision else 0,
     )
 
 
@@ -261,14 +273,10 @@ def _twilio(settings: Settings) -> Channel:
     )
     if not settings.sends_through_twilio:
         return ConsoleChannel(settings.console_outbox_path, keywords=keywords)
-    from .channels.twilio.rest import Credentials, Senders, TwilioChannel  # noqa: PLC0415  slow to import
+    from .channels.twilio.rest import Senders, TwilioChannel  # noqa: PLC0415  slow to import
 
     channel = TwilioChannel(
-        credentials=Credentials(
-            settings.required("twilio_account_sid"),
-            *settings.twilio_credentials,
-            settings.subaccount_tokens,
-        ),
+        credentials=_credentials(settings),
         senders=Senders(
             settings.messaging_services,
             settings.twilio_sms_per_second,
@@ -282,6 +290,43 @@ def _twilio(settings: Settings) -> Channel:
         keywords=keywords,
     )
     return ObservedTwilio(channel, api_base_url=settings.twilio_api_base_url)
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return Credentials(
+        settings.required("twilio_account_sid"), *settings.twilio_credentials, settings.subaccount_tokens
+    )
+
+
+def _media(settings: Settings) -> MediaLibrary:
+    """Build what fetches attachments, where there are credentials, and keeps them, where they are kept."""
+    sources: dict[str, MediaSource] = {}
+    if settings.has_twilio_credentials:
+        from .channels.twilio.media import TwilioMedia  # noqa: PLC0415  slow to import
+
+        sources["twilio"] = TwilioMedia(
+            _credentials(settings).of,
+            api_base_url=settings.twilio_api_base_url,
+            max_bytes=settings.media_max_bytes,
+        )
+    folder = None
+    if settings.media_path is not None:
+        folder = MediaFolder(settings.media_path, retention_s=settings.media_retention_days * 86_400)
+    return MediaLibrary(sources, folder=folder, timeout_s=settings.media_timeout_s)
+
+
+def _transcriber(settings: Settings) -> Transcriber | None:
+    if settings.ai_transcribe_model is None:
+        return None
+    from .media.transcriber import OpenAITranscriber  # noqa: PLC0415  slow to import
+
+    return OpenAITranscriber(
+        base_url=settings.required("ai_base_url"),
+        api_key=settings.required("ai_api_key"),
+        model=settings.ai_transcribe_model,
+        connect_timeout_s=settings.ai_connect_timeout_s,
+        timeout_s=settings.ai_timeout_s,
+    )
 
 
 def _listed(names: str) -> list[str]:

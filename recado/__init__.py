@@ -20,7 +20,16 @@ if TYPE_CHECKING:
         NotSentYet,
         PerhapsSent,
     )
-    from actors.conversation import Button, Contact, Conversation, Location, Media, Message
+    from actors.conversation import (
+        Button,
+        Contact,
+        Conversation,
+        FetchedMedia,
+        Location,
+        Media,
+        MediaError,
+        Message,
+    )
     from actors.reply import Content, Reply, Template
     from actors.responders import EchoResponder, Responder, ResponderRefused, ResponderUnavailable
     from actors.responders.openai import OpenAIResponder
@@ -47,7 +56,16 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
         "NotSentYet",
         "PerhapsSent",
     ),
-    "actors.conversation": ("Button", "Contact", "Conversation", "Location", "Media", "Message"),
+    "actors.conversation": (
+        "Button",
+        "Contact",
+        "Conversation",
+        "FetchedMedia",
+        "Location",
+        "Media",
+        "MediaError",
+        "Message",
+    ),
     "actors.reply": ("Content", "Reply", "Template"),
     "actors.responders": ("EchoResponder", "Responder", "ResponderRefused", "ResponderUnavailable"),
     "actors.responders.openai": ("OpenAIResponder",),
@@ -75,10 +93,12 @@ __all__ = [
     "DeliveryStatus",
     "EchoResponder",
     "ElasticThreads",
+    "FetchedMedia",
     "InboundMessage",
     "InvalidMessage",
     "Location",
     "Media",
+    "MediaError",
     "Message",
     "NotSentEver",
     "NotSentYet",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import openai
+import structlog
 from openai.types.chat import ChatCompletion
 
 from ..answer import Answer, Usage
 from ..conversation import Conversation
 from ..retry_after import retry_after_ms
 from .http_status import meaning_of_status
+from .pictures import NOT_SHOWN, Pictures
 from .responder import ResponderUnavailable
 from .window import window
+
+logger = structlog.get_logger(__name__)
 
 #: Shown when no system prompt is set.
 DEFAULT_SYSTEM_PROMPT = (
@@ -29,6 +33,9 @@ LANGUAGE_LINE = "Answer in {language} (a BCP 47 language tag), unless the custom
 #: that one, and older endpoints only the other (https://platform.openai.com/docs/api-reference/chat/create).
 LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
 
+#: Statuses with which an endpoint refuses pictures, among others: their type, their size, any at all.
+REFUSED_PICTURES = (400, 413, 415, 422)
+
 
 class OpenAIResponder:
     """Asks a model, once: retries are the queue's affair, so that a restart does not lose them.
@@ -42,6 +49,7 @@ class OpenAIResponder:
       max_tokens: longest answer.
       extra: more parameters of each request, such as a temperature.
       history_messages, history_characters: how much of the past to send.
+      vision_max_bytes: pictures of one request, together; 0 for a model that looks at none.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class OpenAIResponder:
         extra: Mapping[str, Any] | None = None,
         history_messages: int = 20,
         history_characters: int = 12_000,
+        vision_max_bytes: int = 0,
     ) -> None:
         self._client = _client(base_url, api_key, connect_timeout_s, timeout_s)
         self._model = model
@@ -66,15 +75,40 @@ class OpenAIResponder:
         self._limit_names = list(LIMIT_NAMES)
         self._history_messages = history_messages
         self._history_characters = history_characters
+        self._pictures = _pictures(vision_max_bytes)
 
     def respond(self, conversation: Conversation) -> Answer:
         try:
-            completion = self._complete(self._prompt(conversation))
+            completion = self._asked(conversation)
         except openai.APIStatusError as error:
             raise meaning_of(error) from None  # its text is in the note
         except openai.APIError as error:
             raise meaning_of(error) from error
         return _read(completion)
+
+    def _asked(self, conversation: Conversation) -> ChatCompletion:
+        """Ask for a completion. A model that refuses the pictures is asked without them."""
+        with self._pictures.shown(conversation.unanswered) as contents:
+            try:
+                return self._complete(self._prompt(conversation, contents))
+            except openai.APIStatusError as error:
+                if error.status_code not in REFUSED_PICTURES or all(
+                    isinstance(each, str) for each in contents
+                ):
+                    raise
+                logger.warning(
+                    "the model refused pictures, and is asked without them", status=error.status_code
+                )
+        note = NOT_SHOWN.format(why="the model cannot look at it")
+        return self._complete(
+            self._prompt(
+                conversation,
+                [
+                    message.text if isinstance(content, str) else f"{message.text}\n{note}"
+                    for message, content in zip(conversation.unanswered, contents, strict=True)
+                ],
+            )
+        )
 
     def _complete(self, messages: Any) -> ChatCompletion:
         """Ask for a completion. An endpoint that refuses the limit's newer name is asked by the older one."""
@@ -90,7 +124,7 @@ class OpenAIResponder:
             return self._complete(messages)
         return completion
 
-    def _prompt(self, conversation: Conversation) -> Any:
+    def _prompt(self, conversation: Conversation, contents: Sequence[Any]) -> Any:
         shown = window(
             conversation.history,
             max_messages=self._history_messages,
@@ -103,8 +137,11 @@ class OpenAIResponder:
         return [
             {"role": "system", "content": system_prompt},
             *(
-                {"role": roles[each.author], "content": each.text}
-                for each in [*shown, *conversation.unanswered]
+                {"role": roles[each.author], "content": content}
+                for each, content in [
+                    *((each, each.text) for each in shown),
+                    *zip(conversation.unanswered, contents, strict=True),
+                ]
             ),
         ]
 
@@ -118,6 +155,12 @@ def _client(base_url: str, api_key: str, connect_timeout_s: float, timeout_s: fl
         max_retries=0,
         timeout=openai.Timeout(timeout_s, connect=connect_timeout_s),
     )
+
+
+@cache
+def _pictures(max_bytes: int) -> Pictures:
+    """Make what bounds the pictures in flight, once for all responders of this process."""
+    return Pictures(max_bytes)
 
 
 def meaning_of(error: openai.APIError) -> Exception:

@@ -289,6 +289,31 @@ class Settings(BaseSettings):
         None, description="a TOML file of addresses that have a prompt, a model, texts or hours of their own"
     )
 
+    # Attachments
+    ai_vision: bool = Field(
+        False, description="true: the model is shown pictures; it has to be one that sees"
+    )
+    ai_vision_max_bytes: PositiveInt = Field(
+        4 * 1024 * 1024,
+        description="pictures of one request to the model, and of all that a worker has in flight, in bytes",
+    )
+    ai_transcribe_model: str | None = Field(
+        None,
+        description="the model that writes voice notes down, at AI_BASE_URL; when not set, none are",
+    )
+    media_path: Path | None = Field(
+        None, description="the folder in which attachments are kept; when not set, none are"
+    )
+    media_retention_days: PositiveInt = Field(30, description="how long they are kept, in days")
+    media_max_bytes: PositiveInt = Field(
+        16 * 1024 * 1024, description="largest attachment that is fetched, in bytes"
+    )
+    media_timeout_s: PositiveFloat = Field(
+        30.0,
+        description="longest wait for all attachments of what is being answered, in seconds, with writing "
+        "voice notes down",
+    )
+
     # Retries: a customer is waiting
     message_max_retries: Annotated[int, Field(ge=0)] = Field(
         8, description="retries before a message is a dead letter"
@@ -462,6 +487,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must be a file that can be read, and {value} is not")
         return value
 
+    @field_validator("media_path")
+    @classmethod
+    def _is_no_file(cls, value: Path | None) -> Path | None:
+        if value is not None and value.exists() and not value.is_dir():
+            raise ValueError(f"must be a folder, and {value} is none")
+        return value
+
     @field_validator("dashboard_trusted_proxies")
     @classmethod
     def _are_networks(cls, value: str | None) -> str | None:
@@ -484,10 +516,7 @@ class Settings(BaseSettings):
         if (self.twilio_api_key_sid is None) != (self.twilio_api_key_secret is None):
             missing = "SID" if self.twilio_api_key_sid is None else "SECRET"
             problems.append(f"TWILIO_API_KEY_{missing} is missing: the other half of the API key is set")
-        if self.ai_provider == "openai":
-            for name in ("ai_base_url", "ai_api_key", "ai_model"):
-                if getattr(self, name) is None:
-                    problems.append(f"{name.upper()} is missing: AI_PROVIDER=openai needs it")
+        problems += self._problems_of_the_model()
         if "redis" in {self.queue_backend, self.conversations_on} and self.redis_url is None:
             problems.append(
                 "REDIS_URL is missing: QUEUE_BACKEND=redis and CONVERSATIONS_BACKEND=redis need it"
@@ -503,6 +532,18 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _problems_of_the_model(self) -> list[str]:
+        needed_by = {}
+        if self.ai_transcribe_model is not None:
+            needed_by = dict.fromkeys(("ai_base_url", "ai_api_key"), "AI_TRANSCRIBE_MODEL")
+        if self.ai_provider == "openai":
+            needed_by |= dict.fromkeys(("ai_base_url", "ai_api_key", "ai_model"), "AI_PROVIDER=openai")
+        return [
+            f"{name.upper()} is missing: {why} needs it"
+            for name, why in needed_by.items()
+            if getattr(self, name) is None
+        ]
 
     def _problems_of_supervising(self) -> list[str]:
         problems = []
@@ -592,6 +633,12 @@ class Settings(BaseSettings):
         """Whether replies really leave."""
         has_credentials = self.twilio_account_sid is not None
         return self.reply_sender == "twilio" or (self.reply_sender == "auto" and has_credentials)
+
+    @property
+    def has_twilio_credentials(self) -> bool:
+        """Whether Twilio's REST API can be called."""
+        has_key = self.twilio_api_key_sid is not None or bool(_split(self.twilio_auth_token))
+        return self.twilio_account_sid is not None and has_key
 
     @property
     def auth_tokens(self) -> list[str]:

@@ -122,7 +122,8 @@ def _background_tasks() -> FastAPI:
         if hold is not None:
             turn = parts.conversations.turn(hold, history_limit=parts.settings.ai_history_messages)
             channel = parts.channel(turn.channel)
-            answer = parts.responder.respond(as_conversation(hold, turn, channel))
+            with parts.media.opened() as attachments:
+                answer = parts.responder.respond(as_conversation(hold, turn, channel, attachments))
             channel.send(parts.conversations.answer(hold, turn, *answer.texts, kind="answer"))
 
     answer = next(route for route in _routes(made).routes if getattr(route, "path", "") == MESSAGES_PATH)

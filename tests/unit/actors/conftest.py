@@ -94,6 +94,19 @@ class ScriptedChannel:
 STATES: tuple[State, ...] = ("ready", "delayed")
 
 
+#: The modules of actors that ask for the services.
+WITH_SERVICES = (
+    "closed_hours",
+    "deliveries",
+    "keywords",
+    "limits",
+    "opt_outs",
+    "people",
+    "snooze",
+    "replies",
+)
+
+
 class World:
     """The services the actors work with in this test.
 
@@ -188,16 +201,7 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             responders=responders or {},
         )
         opened.append(services)
-        for module in (
-            "closed_hours",
-            "deliveries",
-            "keywords",
-            "limits",
-            "opt_outs",
-            "people",
-            "snooze",
-            "replies",
-        ):
+        for module in WITH_SERVICES:
             monkeypatch.setattr(f"actors.{module}.services", lambda: services)
         return World(services, responder, channel)
 

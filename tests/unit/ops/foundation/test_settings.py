@@ -328,3 +328,18 @@ def test_tracing_without_its_extra_says_what_to_install(environment: pytest.Monk
     [problem] = problems(environment, TRACING="true")
 
     assert "pip install 'recado[tracing]'" in problem
+
+
+def test_a_model_that_writes_voice_notes_down_needs_an_endpoint(environment: pytest.MonkeyPatch) -> None:
+    assert problems(environment, AI_TRANSCRIBE_MODEL="a-listener") == [
+        "  - AI_API_KEY is missing: AI_TRANSCRIBE_MODEL needs it",
+        "  - AI_BASE_URL is missing: AI_TRANSCRIBE_MODEL needs it",
+    ]
+
+
+def test_attachments_are_kept_in_a_folder(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    [problem] = problems(environment, MEDIA_PATH="file")
+    assert "MEDIA_PATH: must be a folder, and file is none" in problem
+    assert load(environment, MEDIA_PATH="a folder that is made later").media_path is not None

@@ -1,0 +1,21 @@
+"""What contacts attach: fetched, kept or not, and made into text."""
+
+from __future__ import annotations
+
+from .cards import read_cards
+from .folder import MediaFolder
+from .housekeeping import MediaHousekeeping
+from .library import TEMPORARY, Attachments, MediaLibrary, MediaSource
+from .understanding import Transcriber, Understanding
+
+__all__ = [
+    "TEMPORARY",
+    "Attachments",
+    "MediaFolder",
+    "MediaHousekeeping",
+    "MediaLibrary",
+    "MediaSource",
+    "Transcriber",
+    "Understanding",
+    "read_cards",
+]
