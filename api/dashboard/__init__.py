@@ -19,6 +19,7 @@ from .access.csrf import Csrf
 from .access.sessions import Sessions
 from .access.sign_in import SignInPage
 from .access.sign_outs import SignOuts
+from .attachments import DashboardMedia
 from .context import DashboardContext
 from .live.event_streams import EventStreams
 from .live.metric_source import MetricSource
@@ -50,6 +51,7 @@ class Dashboard:
         self.context.streams.close()
         self.context.sampler.close()
         self.context.threads.shutdown()
+        self.context.attachments.close()
         self.context.audit.close()
         self.sign_outs.close()
 
@@ -95,6 +97,7 @@ def dashboard(
         audit=audit,
         streams=EventStreams(threads),
         threads=threads,
+        attachments=DashboardMedia(services.channels, services.media, timeout_s=settings.media_timeout_s),
     )
     sign_outs = SignOuts(settings.dashboard_audit_path)
     sessions = Sessions(settings.dashboard_secrets, sign_outs=sign_outs)

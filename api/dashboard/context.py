@@ -18,6 +18,7 @@ from brokers.durable import DurableBroker
 from ops.foundation.settings import Settings
 
 from .access.audit_log import AuditLog
+from .attachments import DashboardMedia
 from .live.event_streams import EventStreams
 from .live.problems import problems
 from .live.snapshot import Snapshot
@@ -40,15 +41,21 @@ class DashboardContext:
     audit: AuditLog
     streams: EventStreams
     threads: Executor  # where pages wait for the engine, so that nothing else waits for pages
+    attachments: DashboardMedia
 
     @property
     def backend(self) -> QueueBackend:
         """Return the queue's engine."""
         return self.broker.backend
 
-    async def run_in_thread(self, function: Callable[[], T]) -> T:
-        """Call a function that may wait in a thread, while the event loop goes on."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, function)
+    async def run_in_thread(self, function: Callable[[], T], *, threads: Executor | None = None) -> T:
+        """Call a function that may wait in a thread, while the event loop goes on.
+
+        Parameters:
+          function: the function.
+          threads: where; those of pages when not given.
+        """
+        return await asyncio.get_running_loop().run_in_executor(threads or self.threads, function)
 
     @property
     def lookup_page(self) -> int:

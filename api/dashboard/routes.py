@@ -21,6 +21,7 @@ from .endpoints.page_endpoints import Handler, PageEndpoints
 from .endpoints.sign_in_endpoints import SignInEndpoints
 from .pages import (
     answering,
+    attachments,
     attention,
     audit,
     conversations,
@@ -90,6 +91,11 @@ class Routes:
             post("/replies/{reply_id}/sent", attention.sent),
             get("/write", writing.form),
             post("/write", writing.send),
+            Route(
+                "/media/{message_id}/{number}",
+                self._pages.endpoint(attachments.attachment, fetches=True),
+                methods=["GET"],
+            ),
             get("/audit", audit.audit),
             Route("/login", protect(self._sign_in.login), methods=["GET", "POST"]),
             Route("/logout", protect(self._sign_in.logout), methods=["POST"]),

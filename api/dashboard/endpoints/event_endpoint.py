@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..access.authentication import AccessDenied, Authentication, SignInRequired
+from ..access.user import User
 from ..context import DashboardContext
 from ..live.event_streams import StreamEnded, StreamEvent
 from ..page_request import NotFound
@@ -33,8 +34,8 @@ class EventEndpoint:
 
     async def events(self, request: Request) -> Response:
         """Open the stream of the page that asks."""
-        await self._guard.user(request)
-        read = self._reader(request)
+        user = await self._guard.user(request)
+        read = self._reader(request, user)
         if read is None:
             return PlainTextResponse("There is no such stream.\n", 404)
 
@@ -49,7 +50,7 @@ class EventEndpoint:
 
         return self._context.streams.respond(guarded)
 
-    def _reader(self, request: Request) -> Callable[[], Sequence[StreamEvent]] | None:
+    def _reader(self, request: Request, user: User) -> Callable[[], Sequence[StreamEvent]] | None:
         """Return what reads the events of the page that asks; None for no known page."""
         context, query = self._context, request.query_params
         match query.get("of"):
@@ -60,7 +61,7 @@ class EventEndpoint:
             case "dead":
                 return partial(dead_letters.events, context)
             case "conversation":
-                return partial(conversations.events, context, query.get("id", ""))
+                return partial(conversations.events, context, query.get("id", ""), user)
             case "nothing":
                 return lambda: overview.common_events(context, context.sampler.snapshot())
         return None

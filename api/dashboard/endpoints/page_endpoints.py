@@ -52,13 +52,21 @@ class PageEndpoints:
         self._csrf = csrf
         self._sign_in_page = sign_in_page
 
-    def endpoint(self, handler: Handler) -> Endpoint:
-        """Make an endpoint that has a handler answer in a thread."""
+    def endpoint(self, handler: Handler, *, fetches: bool = False) -> Endpoint:
+        """Make an endpoint that has a handler answer in a thread.
+
+        Parameters:
+          handler: answers.
+          fetches: it waits for somebody else's server, in the threads for that.
+        """
 
         async def endpoint(request: Request) -> Response:
             browser = self.browser(request)
             page_request = await self.page_request(request, browser)
-            answer = await self._context.run_in_thread(partial(self._handled, handler, page_request))
+            answer = await self._context.run_in_thread(
+                partial(self._handled, handler, page_request),
+                threads=self._context.attachments.threads if fetches else None,
+            )
             self._sign_in_page.know_browser(request, answer, browser)
             return answer
 

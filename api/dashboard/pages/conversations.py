@@ -14,6 +14,7 @@ from actors.conversations import Summary
 from actors.conversations.reader import ThreadEntry
 from actors.reply import REPLY_STATES
 
+from ..access.user import User
 from ..context import DashboardContext
 from ..live.event_streams import StreamEvent
 from ..page_request import PAGE_SIZE, NotAllowed, NotFound, PageRequest
@@ -58,9 +59,9 @@ def reveal(context: DashboardContext, request: PageRequest) -> Response:
         return show_conversation(context, request, reveal=True)
 
 
-def events(context: DashboardContext, message_id: str) -> list[StreamEvent]:
-    """Return what changes on the page of a conversation."""
-    shown = _thread(context, message_id, SHOWN)
+def events(context: DashboardContext, message_id: str, user: User) -> list[StreamEvent]:
+    """Return what changes on the page of a conversation that a user has open."""
+    shown = _thread(context, message_id, SHOWN, user)
     thread = part("parts/thread.html", **shown, revealed=False)
     mode = part("parts/mode.html", **shown)
     return [*common_events(context, context.sampler.snapshot()), ("thread", thread), ("mode", mode)]
@@ -98,14 +99,16 @@ def show_conversation(
         draft=draft,
         trouble=trouble,
         key=secrets.token_urlsafe(12),
-        **_thread(context, message_id, shown),
+        **_thread(context, message_id, shown, request.user),
     )
 
 
-def _thread(context: DashboardContext, message_id: str, shown: int) -> dict[str, Any]:
-    summary = find_summary(context, message_id)
-    thread = context.conversations.reader.thread(summary.conversation, limit=shown + 1)
+def _thread(context: DashboardContext, message_id: str, shown: int, user: User) -> dict[str, Any]:
+    summary, reader = find_summary(context, message_id), context.conversations.reader
+    thread = reader.thread(summary.conversation, limit=shown + 1)
+    media = context.attachments.of(reader, summary.channel, thread[-shown:]) if user.is_operator else {}
     return {
+        "media": media,  # for operators: it cannot be masked
         "summary": summary,
         "message_id": message_id,
         "thread": thread[-shown:],
