@@ -89,6 +89,10 @@ class Program:
 
         return eventually(look, within_s=PATIENCE_S, every_s=0.05) or {}
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
