@@ -15,7 +15,7 @@ import httpx
 from ops.foundation.private_files import private
 
 from ...conversation import UNKNOWN_TYPE, FetchedMedia, Media, MediaError
-from ...event_loop import EventLoop
+from ...event_loop import event_loop
 from ...retry_after import retry_after_ms
 from .hosts import MEDIA_CONTENT, TWILIO_API
 
@@ -84,7 +84,6 @@ class TwilioMedia:
         self._api_base_url = api_base_url
         self._max_bytes = max_bytes
         self._content = (*content, f"{api_base_url}/")
-        self._loop = EventLoop()
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     def fetch(
@@ -96,7 +95,7 @@ class TwilioMedia:
         try:
             with open(into, "wb", opener=private) as file:
                 wanted = _Wanted(url, self._credentials_of(account), media, file, timeout_s, is_new)
-                content_type = self._loop.run(self._within_time(wanted))
+                content_type = event_loop.run(self._within_time(wanted))
                 return FetchedMedia(into, content_type, file.tell())
         except BaseException as error:
             into.unlink(missing_ok=True)
