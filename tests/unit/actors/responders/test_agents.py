@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from actors.answer import MAX_TOOL_CALL_CHARACTERS, Answer, Usage
 from actors.conversation import Contact, Conversation, Message
+from actors.event_loop import event_loop
 from actors.responders import Asking, ObservedResponder, ResponderRefused, ResponderUnavailable
 from actors.responders.agents import AgentResponder, Outcome
-from actors.event_loop import event_loop
 from actors.responders.your_own import as_responder
 from ops.foundation.settings import Settings
 from tests.fakes.tool_calling_model import COMPLETION_TOKENS, PROMPT_TOKENS, QUESTION, ToolCallingModel
