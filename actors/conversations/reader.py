@@ -75,6 +75,13 @@ class OwnAddress(NamedTuple):
     channel: str  # its name
 
 
+class Place(NamedTuple):
+    """Where a page of conversations ended: the next one begins after it, whatever was said meanwhile."""
+
+    last_at: int  # of the last conversation of the page
+    conversation: str  # its key; empty where it is gone
+
+
 class ConversationReader(Protocol):
     """Reads conversations for people. Thread-safe; changes nothing."""
 
@@ -83,7 +90,13 @@ class ConversationReader(Protocol):
         ...
 
     def conversations(
-        self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
+        self,
+        *,
+        contact: str | None = None,
+        mode: Mode | None = None,
+        limit: int = 50,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> Sequence[Summary]:
         """Return a page of conversations, those in which something was said last first.
 
@@ -91,6 +104,7 @@ class ConversationReader(Protocol):
           contact: a part of the contact's address, to the letter; None for all.
           mode: who answers in them; None for all.
           limit, offset: the page.
+          after: where the page before ended; None for the first.
         """
         ...
 

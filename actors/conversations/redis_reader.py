@@ -10,7 +10,7 @@ from ..conversation import Mode
 from ..keys import MessageId
 from ..reply import Content
 from . import scripts
-from .reader import Attention, OwnAddress, Summary, ThreadEntry
+from .reader import Attention, OwnAddress, Place, Summary, ThreadEntry
 from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
 
 #: Looking at so many conversations holds up the server for a millisecond or two.
@@ -31,10 +31,22 @@ class RedisConversationReader:
         return self._scripts.ask(scripts.THREAD, conversation, "" if limit is None else limit, read=_thread)
 
     def conversations(
-        self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
+        self,
+        *,
+        contact: str | None = None,
+        mode: Mode | None = None,
+        limit: int = 50,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> Sequence[Summary]:
-        page = list(islice(self._found(contact or "", mode or ""), offset, offset + limit))
-        return self._scripts.ask(scripts.SUMMARIES, *page, read=_summaries) if page else []
+        found = self._found(contact or "", mode or "", after)
+        page, summaries = list(islice(found, offset, offset + limit)), list[Summary]()
+        while page:
+            summaries += self._scripts.ask(scripts.SUMMARIES, *page, read=_summaries)
+            page = list(
+                islice(found, limit - len(summaries))
+            )  # in place of those whose messages are all gone
+        return summaries
 
     def summary(self, conversation: str) -> Summary | None:
         found = self._scripts.ask(scripts.SUMMARIES, conversation, read=_summaries)
@@ -61,14 +73,17 @@ class RedisConversationReader:
             if payload is not None
         }
 
-    def _found(self, contact: str, mode: str) -> Iterator[bytes]:
+    def _found(self, contact: str, mode: str, after: Place | None) -> Iterator[bytes]:
         """Yield the keys of conversations with contacts and a mode like that, latest first."""
+        until = "+inf" if after is None else after.last_at
         offset = 0
         while True:
-            looked_at, *keys = self._scripts.ask(
-                scripts.FIND_CONVERSATIONS, offset, FIND_PAGE, contact, mode, read=list
+            looked_at, *found = self._scripts.ask(
+                scripts.FIND_CONVERSATIONS, until, offset, FIND_PAGE, contact, mode, read=list
             )
-            yield from keys
+            for key, last_at in zip(found[::2], found[1::2], strict=True):
+                if after is None or (int(last_at), key) < (after.last_at, after.conversation.encode()):
+                    yield key
             offset += looked_at
             if looked_at < FIND_PAGE:
                 return

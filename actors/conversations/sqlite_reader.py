@@ -12,7 +12,10 @@ from ..conversation import Mode
 from ..keys import MessageId
 from ..reply import Content
 from . import statements
-from .reader import Attention, OwnAddress, Summary, ThreadEntry
+from .reader import Attention, OwnAddress, Place, Summary, ThreadEntry
+
+#: Later than any time that a column can have.
+_BEGINNING = Place(2**63 - 1, "")
 
 
 class SQLiteConversationReader:
@@ -34,9 +37,16 @@ class SQLiteConversationReader:
         ]
 
     def conversations(
-        self, *, contact: str | None = None, mode: Mode | None = None, limit: int = 50, offset: int = 0
+        self,
+        *,
+        contact: str | None = None,
+        mode: Mode | None = None,
+        limit: int = 50,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> Sequence[Summary]:
-        bindings = {"contact": contact, "limit": limit, "offset": offset}
+        until, key = after or _BEGINNING
+        bindings = {"contact": contact, "limit": limit, "offset": offset, "until": until, "key": key}
         return [Summary._make(row) for row in self._read(statements.CONVERSATIONS[mode], bindings)]
 
     def summary(self, conversation: str) -> Summary | None:

@@ -289,8 +289,9 @@ def _page(mode: Mode | None) -> str:
     of_mode = "" if mode is None else f"AND mode = '{mode}'"
     return f"""
 WHERE c.key IN (SELECT key FROM conversation
-                WHERE (:contact IS NULL OR instr(contact, :contact)) {of_mode}
-                AND last_at > 0 ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
+                WHERE last_at > 0 AND last_at <= :until AND (last_at < :until OR key < :key)
+                AND (:contact IS NULL OR instr(contact, :contact)) {of_mode}
+                ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
 ORDER BY c.last_at DESC, c.key DESC
 """
 

@@ -18,7 +18,7 @@ from actors.reply import Reply
 from ops.webhook import message_parameters
 
 #: Opens the same store again and again, as processes do. Pickles, so that they can.
-OpenStore = Callable[[], ConversationStore]
+OpenStore = Callable[..., ConversationStore]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class InFile:
 
     path: Path
 
-    def __call__(self) -> SQLiteConversationStore:
-        return SQLiteConversationStore(self.path)
+    def __call__(self, **options: Any) -> SQLiteConversationStore:
+        return SQLiteConversationStore(self.path, **options)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ local function set_mode(conversation, mode, reason)
   local with_person = base .. ':with-person'
   redis.call('HSET', key('conversation', conversation), 'mode', mode, 'mode_reason', reason, 'mode_at', digits(now))
   if mode == 'person' then
-    redis.call('ZADD', with_person, digits(now), conversation)
+    local last_at = redis.call('ZSCORE', base .. ':conversations', conversation) or digits(now)
+    redis.call('ZADD', with_person, last_at, conversation)
   else
     redis.call('ZREM', with_person, conversation)
   end

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from contextlib import closing
+
 from actors.conversations import ConversationStore
+from actors.conversations.reader import Place
 from tests.support.conversations import (
     ADDRESS,
     CONTACT,
     CONVERSATION,
+    OpenStore,
     answered,
     append,
     delivery,
@@ -16,7 +21,7 @@ from tests.support.conversations import (
 OTHER = "whatsapp:+5511900005678"
 
 
-def contacts(store: ConversationStore, **narrow: int | str) -> list[str]:
+def contacts(store: ConversationStore, **narrow: int | str | Place) -> list[str]:
     return [summary.contact for summary in store.reader.conversations(**narrow)]  # type: ignore[arg-type]
 
 
@@ -85,6 +90,75 @@ def test_a_page_of_conversations(store: ConversationStore) -> None:
     assert contacts(store, limit=3) == latest_first[:3]
     assert contacts(store, limit=3, offset=6) == latest_first[6:]
     assert contacts(store, limit=3, offset=7) == []
+
+
+def walk(store: ConversationStore, limit: int, **narrow: int | str) -> list[str]:
+    """All conversations, page after page."""
+    seen: list[str] = []
+    place: Place | None = None
+    while True:
+        page = store.reader.conversations(limit=limit, after=place, **narrow)  # type: ignore[arg-type]
+        seen += [summary.contact for summary in page]
+        if not page:
+            return seen
+        place = Place(page[-1].last_at, page[-1].conversation)
+
+
+def test_pages_begin_where_the_one_before_ended(store: ConversationStore) -> None:
+    everyone = [f"whatsapp:+551190000{number:04}" for number in range(7)]
+    for contact in everyone:
+        append(store, inbound(contact=contact))
+
+    for limit in (1, 2, 3, 7, 8):
+        assert walk(store, limit) == everyone[::-1], limit
+    assert walk(store, 2, contact="0003") == [everyone[3]]
+
+
+def test_what_is_said_meanwhile_neither_repeats_nor_hides_a_conversation(store: ConversationStore) -> None:
+    everyone = [f"whatsapp:+551190000{number:04}" for number in range(6)]
+    for contact in everyone:
+        append(store, inbound(contact=contact))
+    page = store.reader.conversations(limit=2)
+    append(store, inbound("de novo", contact=everyone[5]))
+    append(store, inbound("novo", contact=OTHER))
+
+    place = Place(page[-1].last_at, page[-1].conversation)
+
+    assert contacts(store, after=place) == everyone[3::-1]
+
+
+def test_conversations_of_the_same_moment_are_each_on_one_page(open_store: OpenStore) -> None:
+    with closing(open_store(clock=lambda: 1_700_000_000_000)) as store:
+        everyone = [f"whatsapp:+551190000{number:04}" for number in range(5)]
+        for contact in everyone:
+            append(store, inbound(contact=contact))
+        summaries = store.reader.conversations()
+        assert len({summary.last_at for summary in summaries}) == 1
+
+        assert walk(store, 2) == [summary.contact for summary in summaries] == everyone[::-1]
+        for summary in summaries:
+            store.set_mode(summary.conversation, "person", "asked")
+        assert walk(store, 2, mode="person") == everyone[::-1]
+
+
+def test_the_place_of_a_conversation_that_is_gone_is_before_all_that_are_older(open_store: OpenStore) -> None:
+    times = itertools.count(1_700_000_000_000)
+    with closing(open_store(clock=lambda: next(times))) as store:
+        append(store, inbound("um"))
+        append(store, inbound("dois", contact=OTHER))
+        [latest, _] = store.reader.conversations()
+
+        assert contacts(store, after=Place(latest.last_at, "")) == [CONTACT]
+
+
+def test_those_that_a_person_answers_are_in_the_order_of_what_was_said(store: ConversationStore) -> None:
+    append(store, inbound("um"))
+    append(store, inbound("dois", contact=OTHER))
+    for summary in store.reader.conversations():
+        store.set_mode(summary.conversation, "person", "asked")  # the latest first
+
+    assert contacts(store, mode="person") == [OTHER, CONTACT]
+    assert walk(store, 1, mode="person") == [OTHER, CONTACT]
 
 
 def test_conversations_are_found_by_a_part_of_the_contact(store: ConversationStore) -> None:

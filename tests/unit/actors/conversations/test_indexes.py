@@ -12,7 +12,7 @@ def test_conversations_that_a_person_answers_are_found_by_an_index_of_theirs() -
     connection = apsw.Connection(":memory:")
     for step in statements.SCHEMA.steps:
         connection.execute(step)
-    bindings = {"contact": None, "limit": 50, "offset": 0}
+    bindings = {"contact": None, "limit": 50, "offset": 0, "until": 1, "key": ""}
     plan = connection.execute("EXPLAIN QUERY PLAN " + statements.CONVERSATIONS["person"], bindings).fetchall()
 
     steps = [str(step[3]) for step in plan]
