@@ -53,9 +53,13 @@ def sending_id(reply_id: str) -> str:
     return f"send-{reply_id}"
 
 
-def saying_id(reply_id: str) -> str:
-    """The id of the queue message that carries what a person says."""
-    return f"say-{reply_id}"
+def saying_id(reply_id: str, text: str) -> str:
+    """The id of the queue message that carries what a person says.
+
+    Of two texts that are said at the same time under one key, each has a message of its own. With one id for
+    both, the second would not be stored; and if it was written down first, nothing would send it.
+    """
+    return f"say-{reply_id}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def deciding_id(reply_id: str, state: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 
 import dramatiq
 import structlog
@@ -33,6 +34,11 @@ FIRST_CHANNEL = "twilio"
 
 OPTED_OUT_ERROR = "The contact has opted out: nothing can be sent until they write START or the like."
 
+KEY_TAKEN_ERROR = (
+    "Another text was said under this key, and this one was not. If it is to be said as well, give it a key "
+    "of its own."
+)
+
 #: Later than any time, in milliseconds since the epoch.
 FOR_EVER_MS = 2**53
 
@@ -50,6 +56,10 @@ class Undecidable(Exception):
 
 class OptedOutContact(Exception):
     """The contact has opted out. Only the contact can undo that; until then nothing is sent."""
+
+
+class KeyTaken(Exception):
+    """Another text was said under this key, and this one was not."""
 
 
 def take_over(conversation: str, *, by: str) -> None:
@@ -132,9 +142,10 @@ def say(
       The id of the (first) reply.
 
     Raises:
-      ValueError: there is no text in it, or too much.
+      ValueError: there is no text in it, too much, or half of a surrogate pair.
       UnknownConversation: nothing was sent.
       OptedOutContact: nothing was sent.
+      KeyTaken: nothing was sent.
     """
     if services().conversations.reader.summary(conversation) is None:
         raise UnknownConversation(f"There is no conversation {conversation}.")
@@ -158,8 +169,9 @@ def write_first(
       The id of the (first) reply.
 
     Raises:
-      ValueError: there is no text in it, or too much.
+      ValueError: there is no text in it, too much, or half of a surrogate pair.
       OptedOutContact: nothing was sent.
+      KeyTaken: nothing was sent.
     """
     services().conversations.begin(str(key), channel_of(key))
     content = NOTHING_ELSE if template is None else Content(template=template)
@@ -204,18 +216,15 @@ def reply_id_of(conversation: str, key: str) -> str:
 def _say(
     conversation: str, text: str, *, by: str, key: str | None, takes_over: bool, content: Content
 ) -> str:
-    if not text.strip():
-        raise ValueError("There is nothing to send: the text is empty.")
     if services().conversations.mode(conversation) == "nobody":
         raise OptedOutContact(OPTED_OUT_ERROR)
-    most = _limit(conversation) * (MOST_PARTS if content.template is None else 1)
-    if len(text) > most:
-        raise ValueError(f"The text has {len(text)} characters, and may have {most}.")
+    parts = _parts(conversation, text, content)
     reply_id = uuid.uuid4().hex if key is None else reply_id_of(conversation, key)
+    _refuse_another_text(reply_id, parts)
     message = say_by_hand.message(conversation, reply_id, text, by, takes_over, content=str(content))
-    services().broker.enqueue(with_message_id(message, saying_id(reply_id)))
+    services().broker.enqueue(with_message_id(message, saying_id(reply_id, f"{text}{content}")))
     try:  # now, for those who look
-        _write_down(conversation, reply_id, text, by=by, takes_over=takes_over, content=content)
+        _write_down(conversation, reply_id, parts, by=by, takes_over=takes_over, content=content)
     except EngineError as error:  # the message in the queue does it as soon as the store can be used
         logger.warning("what a person says is in the queue, and not in the conversation yet", why=str(error))
     return reply_id
@@ -226,28 +235,67 @@ def _limit(conversation: str) -> int:
     return services().channel(channel_of(ConversationKey.read(conversation))).max_characters
 
 
+def _parts(conversation: str, text: str, content: Content) -> Sequence[str]:
+    """Split what a person says into messages of the channel.
+
+    Raises:
+      ValueError: it cannot be said.
+    """
+    if not text.strip():
+        raise ValueError("There is nothing to send: the text is empty.")
+    limit = _limit(conversation)
+    most = limit * (MOST_PARTS if content.template is None else 1)
+    if len(text) > most:
+        raise ValueError(f"The text has {len(text)} characters, and may have {most}.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("The text has half of a surrogate pair, which no channel can send.") from None
+    return split(text, limit, most=MOST_PARTS)
+
+
+def part_ids(reply_id: str, count: int) -> Sequence[str]:
+    """Return the ids of the replies that a text of so many parts becomes."""
+    return [reply_id if number == 1 else f"{reply_id}-{number}" for number in range(1, count + 1)]
+
+
+def _refuse_another_text(reply_id: str, parts: Sequence[str]) -> None:
+    """Refuse a text when another one was said under its key.
+
+    Raises:
+      KeyTaken: so it was.
+    """
+    said = [services().conversations.reply(part_id) for part_id in part_ids(reply_id, len(parts) + 1)]
+    # Of the same text there may be the first parts only, if its writer crashed between two.
+    for reply, part in zip(said, [*parts, None], strict=True):
+        if reply is not None and reply.body != part:
+            raise KeyTaken(KEY_TAKEN_ERROR)
+
+
 def _write_down(
-    conversation: str, reply_id: str, text: str, *, by: str, takes_over: bool, content: Content
+    conversation: str, reply_id: str, parts: Sequence[str], *, by: str, takes_over: bool, content: Content
 ) -> None:
     """Write down what a person says. A second time changes nothing.
 
     Raises:
       UnknownConversation: it is gone.
+      KeyTaken: another text was written under its id at the same time. The first to be written is said.
     """
     conversations = services().conversations
     if takes_over and conversations.mode(conversation) == "assistant":
         note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator")
-    for number, part in enumerate(split(text, _limit(conversation), most=MOST_PARTS)):
-        part_id = reply_id if number == 0 else f"{reply_id}-{number + 1}"
-        carries = content if number == 0 else NOTHING_ELSE
+    for part_id, part in zip(part_ids(reply_id, len(parts)), parts, strict=True):
+        carries = content if part_id == reply_id else NOTHING_ELSE
         written = conversations.write(
             conversation, part_id, part, kind="person", written_by=by, content=carries
         )
         if written is None:
             raise UnknownConversation(f"There is no conversation {conversation}.")
+        if written.body != part:
+            raise KeyTaken(KEY_TAKEN_ERROR)
 
 
-@dramatiq.actor(queue_name="replies", priority=5)
+@dramatiq.actor(queue_name="replies", priority=5, throws=KeyTaken)
 def say_by_hand(
     conversation: str, reply_id: str, text: str, by: str, takes_over: bool, *, content: str = ""
 ) -> None:
@@ -263,8 +311,12 @@ def say_by_hand(
 
     Raises:
       UnknownConversation: it is gone.
+      KeyTaken: another text was said under its key. The dead letter has this one.
     """
     bind_contact(ConversationKey.read(conversation).contact, reply_id=reply_id)
-    _write_down(conversation, reply_id, text, by=by, takes_over=takes_over, content=Content.read(content))
+    carried = Content.read(content)
+    parts = _parts(conversation, text, carried)
+    _refuse_another_text(reply_id, parts)
+    _write_down(conversation, reply_id, parts, by=by, takes_over=takes_over, content=carried)
     logger.info("a person writes", by=by)
     send_next_reply(conversation)

@@ -44,7 +44,7 @@ def say(context: DashboardContext, request: PageRequest) -> Response:
     try:
         with context.recorded(request, "answer by hand", message_id):
             people.say(summary.conversation, text, by=request.user.name, key=key, takes_over=True)
-    except (ValueError, people.OptedOutContact) as error:
+    except (ValueError, people.OptedOutContact, people.KeyTaken) as error:
         return show_conversation(context, request, draft=text, trouble=str(error), status=422)
     return _back_to(message_id)
 

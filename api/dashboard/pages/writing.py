@@ -44,7 +44,7 @@ def send(context: DashboardContext, request: PageRequest) -> Response:
             reply_id = people.write_first(
                 key, text, by=request.user.name, once=request.get("key") or None, template=template
             )
-    except (ValueError, people.OptedOutContact) as error:
+    except (ValueError, people.OptedOutContact, people.KeyTaken) as error:
         return _show(context, request, trouble=str(error))
     return RedirectResponse(f"/dashboard/conversations/{quote('reply.' + reply_id, safe='')}", 303)
 

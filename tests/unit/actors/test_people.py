@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -9,7 +11,8 @@ from structlog.testing import capture_logs
 import actors.people
 from actors import people
 from actors.answer import Answer
-from actors.people import OptedOutContact, UnknownConversation
+from actors.channels.twilio.rest import MAX_CHARACTERS
+from actors.people import KeyTaken, OptedOutContact, UnknownConversation
 from brokers.errors import EngineError
 from tests.support.conversations import CONVERSATION
 
@@ -224,3 +227,92 @@ def test_whoever_is_needed_is_told_in_the_log(world: World) -> None:
         write(world, "humano")
     [line] = [line for line in logs if line["event"].startswith("a person is needed")]
     assert line["why"] == "the contact asked for a person"
+
+
+# -- the same key for another text -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_been_sent", [False, True], ids=["waiting", "sent"])
+def test_another_text_under_the_same_key_is_refused(world: World, has_been_sent: bool) -> None:
+    write(world, "Oi")
+    through(world)
+    first = people.say(CONVERSATION, "Às 15h", by="Ana", key="hora")
+    if has_been_sent:
+        through(world)
+
+    with pytest.raises(KeyTaken, match="Another text"):
+        people.say(CONVERSATION, "Às 16h", by="Ana", key="hora")
+    again = people.say(CONVERSATION, "Às 15h", by="Ana", key="hora")
+    through(world)
+
+    assert again == first
+    assert sent(world)[1:] == ["Às 15h"]
+
+
+@pytest.mark.parametrize("longer_first", [True, False])
+def test_a_text_that_begins_like_another_is_another(world: World, longer_first: bool) -> None:
+    write(world, "Oi")
+    through(world)
+    part = "a" * MAX_CHARACTERS
+    texts = [part + "b", part + "c"] if longer_first else [part, part[:-1]]
+    people.say(CONVERSATION, texts[0], by="Ana", key="longo")
+
+    with pytest.raises(KeyTaken):
+        people.say(CONVERSATION, texts[1], by="Ana", key="longo")
+
+
+def test_of_two_texts_said_at_once_the_one_that_lost_is_a_dead_letter(world: World) -> None:
+    write(world, "Oi")
+    through(world)
+    reply_id = people.reply_id_of(CONVERSATION, "hora")
+    # The other caller looked before this text was written, and enqueued after its message was done.
+    people.say(CONVERSATION, "Às 15h", by="Ana", key="hora")
+    through(world)
+
+    with pytest.raises(KeyTaken):
+        people.say_by_hand.fn(CONVERSATION, reply_id, "Às 16h", "Bia", False)
+
+    assert people.say_by_hand.options["throws"] is KeyTaken, "no retry would do"
+    assert sent(world)[1:] == ["Às 15h"]
+
+
+def test_of_two_texts_said_at_once_the_one_that_was_written_first_is_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(world, "Oi")
+    through(world)
+    write_down = people._write_down
+
+    def after_another(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(people, "_write_down", write_down)
+        people.say(CONVERSATION, "Às 16h", by="Bia", key="hora")
+        write_down(*arguments, **more)
+
+    monkeypatch.setattr(people, "_write_down", after_another)
+    with pytest.raises(KeyTaken):
+        people.say(CONVERSATION, "Às 15h", by="Ana", key="hora")
+    with pytest.raises(KeyTaken):  # its message is run first, and is a dead letter
+        through(world)
+    through(world)
+
+    assert sent(world)[1:] == ["Às 16h"]
+
+
+def test_a_text_whose_writer_died_between_two_parts_is_made_whole(world: World) -> None:
+    write(world, "Oi")
+    through(world)
+    first, second = "a" * MAX_CHARACTERS, "b"
+    reply_id = people.reply_id_of(CONVERSATION, "longo")
+    world.conversations.write(CONVERSATION, reply_id, first, kind="person", written_by="Ana")
+
+    assert people.say(CONVERSATION, first + second, by="Ana", key="longo") == reply_id
+    through(world)
+
+    assert sent(world)[1:] == [first, second]
+
+
+def test_half_of_a_surrogate_pair_cannot_be_said(world: World) -> None:
+    write(world, "Oi")
+
+    with pytest.raises(ValueError, match="surrogate"):
+        people.say(CONVERSATION, "Oi \ud800", by="Ana")
