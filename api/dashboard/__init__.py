@@ -12,8 +12,8 @@ from brokers.cached_stats import CachedStats
 from brokers.checks import Checks
 from brokers.spool import SpooledBackend
 
+from ..audit_log import AuditLog
 from ..supervision import Supervisor
-from .access.audit_log import AuditLog
 from .access.authentication import Authentication
 from .access.csrf import Csrf
 from .access.sessions import Sessions
@@ -47,12 +47,11 @@ class Dashboard:
         self.context.streams.close()
 
     def close(self) -> None:
-        """End the streams, the sampler and the threads, and close the files."""
+        """End the streams, the sampler and the threads, and close the file of sign-outs."""
         self.context.streams.close()
         self.context.sampler.close()
         self.context.threads.shutdown()
         self.context.attachments.close()
-        self.context.audit.close()
         self.sign_outs.close()
 
 
@@ -108,4 +107,4 @@ def dashboard(
     return Dashboard(Routes(context, authentication, csrf, sign_in_page).app(), context, sign_outs)
 
 
-__all__ = ["AuditLog", "Dashboard", "dashboard"]
+__all__ = ["Dashboard", "dashboard"]

@@ -17,7 +17,7 @@ from brokers.cached_stats import CachedStats
 from brokers.durable import DurableBroker
 from ops.foundation.settings import Settings
 
-from .access.audit_log import AuditLog
+from ..audit_log import AuditLog
 from .attachments import DashboardMedia
 from .live.event_streams import EventStreams
 from .live.problems import problems
@@ -113,13 +113,11 @@ class DashboardContext:
         Raises:
           NotAllowed, EngineError: as of `record_action`, and nothing is done.
         """
-        entry = self.record_action(request, action, target)
-        try:
+        _check_operator(request)
+        with self.audit.recorded(
+            action, target, who=request.user.name, address=request.address, origin="dashboard"
+        ):
             yield
-        except Exception:
-            self.audit.record_progress(entry, failed=1, outcome="failed")
-            raise
-        self.audit.record_progress(entry, done=1, outcome="done")
 
     def record_action(self, request: PageRequest, action: str, target: str, **more: Any) -> int:
         """Record in the audit log what an operator is about to do; return the entry's id.
@@ -128,6 +126,10 @@ class DashboardContext:
           NotAllowed: the user is no operator.
           EngineError: it cannot be recorded, and must not be done.
         """
-        if not request.user.is_operator:
-            raise NotAllowed("Viewers can look at everything and change nothing.")
+        _check_operator(request)
         return self.audit.record(action, target, who=request.user.name, address=request.address, **more)
+
+
+def _check_operator(request: PageRequest) -> None:
+    if not request.user.is_operator:
+        raise NotAllowed("Viewers can look at everything and change nothing.")

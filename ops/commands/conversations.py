@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .audit import recorded
 from .console import AsJson, failed, installed, out, print_json
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def take(contact: Contact, by: By = None) -> None:
 
     found = _find(contact)
     try:
-        people.take_over(found.conversation, by=by or getpass.getuser())
+        with recorded("take over conversation", found.message_id):
+            people.take_over(found.conversation, by=by or getpass.getuser())
     except people.OptedOutContact as error:
         raise failed(str(error)) from error
     out.print(
@@ -80,7 +82,8 @@ def hand_back(contact: Contact, by: By = None) -> None:
     found = _find(contact)
     if found.mode == "nobody":
         raise failed(f"{found.contact} has opted out: only they can undo that.")
-    people.hand_back(found.conversation, by=by or getpass.getuser())
+    with recorded("hand back conversation", found.message_id):
+        people.hand_back(found.conversation, by=by or getpass.getuser())
     out.print(f"The assistant answers {found.contact}.", markup=False)
 
 
@@ -117,12 +120,14 @@ def say(
         if sender is None:
             found = _find(contact)
             to, who = found.contact, by or getpass.getuser()
-            people.say(found.conversation, text, by=who, key=key, takes_over=take, template=chosen)
+            with recorded("answer by hand", found.message_id):
+                people.say(found.conversation, text, by=who, key=key, takes_over=take, template=chosen)
         else:
             to = contact
             about = _first_contact(contact, sender)
-            people.write_first(about, text, by=by or getpass.getuser(), once=key, template=chosen)
-    except (people.OptedOutContact, ValueError) as error:
+            with recorded("write first", sender):
+                people.write_first(about, text, by=by or getpass.getuser(), once=key, template=chosen)
+    except (people.OptedOutContact, people.KeyTaken, ValueError) as error:
         raise failed(str(error)) from error
     installed(conversations=True).broker.close()
     out.print(f"It is in the queue, and goes to {to}.", markup=False)
@@ -174,8 +179,10 @@ def decide(
     from actors import people
 
     services = installed(conversations=True)
+    action = "send reply again" if what == "again" else "note that reply was sent"
     try:
-        people.decide(reply_id, "pending" if what == "again" else "sent", by=by or getpass.getuser())
+        with recorded(action, reply_id):
+            people.decide(reply_id, "pending" if what == "again" else "sent", by=by or getpass.getuser())
     except (people.Undecidable, people.OptedOutContact) as error:
         raise failed(str(error)) from error
     services.broker.close()

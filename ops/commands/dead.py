@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .audit import recorded
 from .console import AsJson, Yes, failed, installed, out, print_json
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def replay(
     ids = _chosen(services, message_ids, every=every, queue=queue, actor=actor)
     if every and _can_ask() and not yes:
         _ask(services, ids, "Run")
-    replayed = [message_id for message_id in ids if services.broker.replay(message_id)]
+    with recorded("replay dead letters", _named(ids), expected=len(ids)) as count:
+        replayed = [message_id for message_id in ids if services.broker.replay(message_id)]
+        count.done, count.failed = len(replayed), len(ids) - len(replayed)
     out.print(f"{len(replayed)} of {len(ids)} replayed.")
     services.broker.close()
     _name_missing(set(ids) - set(replayed))
@@ -93,14 +96,16 @@ def discard(
             raise failed(f"This would delete {len(ids)} dead letter(s) for good: say --yes.")
         _ask(services, ids, "Delete for good")
     discard = services.broker.backend.discard
-    if every:
-        count, missing = discard(DeadLetterFilter(message_ids=ids)), set[str]()
-    else:
-        missing = {
-            message_id for message_id in ids if not discard(DeadLetterFilter(message_ids=[message_id]))
-        }
-        count = len(set(ids)) - len(missing)
-    out.print(f"{count} discarded.")
+    with recorded("discard dead letters", _named(ids), expected=len(ids)) as count:
+        if every:
+            count.done, missing = discard(DeadLetterFilter(message_ids=ids)), set[str]()
+        else:
+            missing = {
+                message_id for message_id in ids if not discard(DeadLetterFilter(message_ids=[message_id]))
+            }
+            count.done = len(set(ids)) - len(missing)
+        count.failed = len(set(ids)) - count.done
+    out.print(f"{count.done} discarded.")
     services.broker.close()
     _name_missing(missing)
 
@@ -116,6 +121,11 @@ def _chosen(
     from .selection import select
 
     return select(services.broker.backend, message_ids, every=every, queue=queue, actor=actor)
+
+
+def _named(ids: Sequence[str]) -> str:
+    """Name dead letters for the audit log."""
+    return ids[0] if len(ids) == 1 else f"{len(ids)} that were named or matched"
 
 
 def _dead(services: Services, message_id: str) -> StoredMessage | None:

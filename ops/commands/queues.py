@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .audit import recorded
 from .console import AsJson, failed, installed, out, print_json
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def pause(name: str) -> None:
     """Stop handing out a queue's messages, in every process. They go on being accepted."""
     broker = installed().broker
     _check_name(broker, name)
-    broker.backend.pause(name)
+    with recorded("pause queue", name):
+        broker.backend.pause(name)
     out.print(f"{name} is paused: `recado queues resume {name}` ends that.")
 
 
@@ -42,7 +44,8 @@ def resume(name: str) -> None:
     """Hand out a paused queue's messages again."""
     broker = installed().broker
     _check_name(broker, name)
-    broker.backend.resume(name)
+    with recorded("resume queue", name):
+        broker.backend.resume(name)
     out.print(f"{name} runs.")
 
 

@@ -15,7 +15,7 @@ import pytest
 from dramatiq import Message
 
 from actors.conversations import SQLiteConversationStore
-from api.dashboard.access.audit_log import AuditLog
+from api.audit_log import AuditLog
 from brokers import SQLiteBroker
 from brokers.spool import SPOOL, SpooledBackend
 from brokers.sqlite import SQLiteBackend, SQLiteRateLimiterBackend, SQLiteResultBackend

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ...addresses import split_address
+from ...audit_log import AuditLog
 from ..rendering.render import html
-from .audit_log import AuditLog
 from .authentication import SESSION_COOKIE, Authentication
 from .client_address import is_direct
 from .csrf import BROWSER_COOKIE, Csrf

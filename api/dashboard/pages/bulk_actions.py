@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from brokers.records import DeadLetterFilter
 
-from ..access.audit_log import AuditEntry
+from ...audit_log import AuditEntry
 from ..access.user import User
 from ..context import DashboardContext
 
@@ -51,8 +51,8 @@ def action_of(entry: AuditEntry) -> DeadLetterAction | None:
 
 
 def may_continue(entry: AuditEntry, user: User) -> bool:
-    """Tell whether a user may continue or stop an entry: only the user who began it may."""
-    return entry.who == user.name and action_of(entry) is not None
+    """Tell whether a user may continue or stop an entry: only the user who began it here may."""
+    return entry.origin == "dashboard" and entry.who == user.name and action_of(entry) is not None
 
 
 def run_for_a_while(context: DashboardContext, entry: AuditEntry, action: DeadLetterAction) -> AuditEntry:

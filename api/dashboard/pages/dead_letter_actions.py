@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import RedirectResponse, Response
 
-from ..access.audit_log import AuditEntry
+from ...audit_log import AuditEntry
 from ..context import DashboardContext
 from ..page_request import NotFound, PageRequest
 from ..rendering.render import html

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from api.dashboard.access.audit_log import AuditLog
+from api.audit_log import AuditLog
 from api.dashboard.access.authentication import SESSION_COOKIE, Authentication, SessionsUnreadable
 from api.dashboard.access.sessions import SESSION_S, Sessions
 from api.dashboard.access.sign_outs import SignOuts

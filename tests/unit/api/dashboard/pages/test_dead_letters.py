@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.dashboard.access.audit_log import AuditEntry
+from api.audit_log import AuditEntry
 from api.dashboard.access.user import User
 from api.dashboard.page_request import NotFound, PageRequest
 from api.dashboard.pages.bulk_actions import DeadLetterAction, action_of, may_continue
@@ -54,6 +54,8 @@ def test_what_only_reads_like_an_action_is_none(action: str) -> None:
 def test_only_the_user_who_began_an_action_may_continue_it() -> None:
     assert may_continue(entry("replay dead letters"), OPERATOR)
     assert not may_continue(entry("replay dead letters", who="joana"), OPERATOR)
+    by_command = entry("discard dead letters")._replace(origin="cli")
+    assert not may_continue(by_command, OPERATOR), "it does not say which: all would be meant"
 
 
 def test_picked_dead_letters_are_meant_by_their_ids_alone() -> None:

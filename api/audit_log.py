@@ -1,9 +1,11 @@
-"""Records what operators do, before it is done: who, when, what, and to how many."""
+"""Records what operators and programs do, before it is done: who, when, what, and to how many."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -32,12 +34,18 @@ CREATE TABLE entry (
 );
 """
 
-SCHEMA = Schema("audit", (_VERSION_1,))
+_VERSION_2 = """
+ALTER TABLE entry ADD COLUMN origin TEXT NOT NULL DEFAULT 'dashboard';  -- by which way it was asked for
+"""
 
-_FIELDS = "id, begun_at, ended_at, who, address, action, target, details, expected, done, failed, outcome"
+SCHEMA = Schema("audit", (_VERSION_1, _VERSION_2))
+
+_FIELDS = (
+    "id, begun_at, ended_at, who, address, action, target, details, expected, done, failed, outcome, origin"
+)
 _INSERT = """
-INSERT INTO entry (begun_at, who, address, action, target, details, expected)
-VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id
+INSERT INTO entry (begun_at, who, address, action, target, details, expected, origin)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
 _ADD_PROGRESS = """
 UPDATE entry SET done = done + ?, failed = failed + ?, outcome = ?, ended_at = ?
@@ -47,6 +55,9 @@ _GET = f"SELECT {_FIELDS} FROM entry WHERE id = ?"  # noqa: S608  our own words
 _LIST = f"SELECT {_FIELDS} FROM entry ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608
 
 Outcome = Literal["begun", "done", "stopped", "failed"]
+
+#: By which way an action was asked for: a page, the API for other programs, or the command line.
+Origin = Literal["dashboard", "api", "cli"]
 
 
 class AuditEntry(NamedTuple):
@@ -64,6 +75,7 @@ class AuditEntry(NamedTuple):
     done: int
     failed: int
     outcome: Outcome
+    origin: Origin = "dashboard"
 
     @property
     def processed(self) -> int:
@@ -71,15 +83,25 @@ class AuditEntry(NamedTuple):
         return self.done + self.failed
 
 
+@dataclass(slots=True)
+class Count:
+    """Holds to how many things an action was applied, and to how many it could not be."""
+
+    done: int
+    failed: int = 0
+
+
 class AuditLog:
     """Keeps the audit log in a file of its own. What cannot be recorded is not done.
 
     Parameters:
       path: the file; created when missing.
+      logs: each action is a log line as well. A command's would stand between what the command says.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, logs: bool = True) -> None:
         self._database = Database(path, SCHEMA)
+        self._logs = logs
 
     def record(
         self,
@@ -88,6 +110,7 @@ class AuditLog:
         *,
         who: str,
         address: str,
+        origin: Origin = "dashboard",
         expected: int = 1,
         details: Mapping[str, Any] | None = None,
     ) -> int:
@@ -96,18 +119,46 @@ class AuditLog:
         Parameters:
           action: the action's name.
           target: what the action is applied to, for people to read.
-          who: the operator's name.
-          address: the operator's address.
+          who: the name of the operator, or of a program's token.
+          address: where they are: an address of the network, or a machine.
+          origin: by which way they ask for it.
           expected: to how many things it is applied.
           details: the values from which the action can be continued; made of what JSON is made of.
 
         Raises:
           EngineError: the action cannot be recorded, and must not be done.
         """
-        fields = (now_ms(), who, address, action, target, json.dumps(details or {}), expected)
+        fields = (now_ms(), who, address, action, target, json.dumps(details or {}), expected, origin)
         row: Any = self._database.write(lambda c: c.execute(_INSERT, fields).fetchone())
-        logger.info(action, audit=True, who=who, address=address, target=target, expected=expected)
+        if self._logs:
+            logger.info(
+                action, audit=True, who=who, address=address, origin=origin, target=target, expected=expected
+            )
         return int(row[0])
+
+    @contextmanager
+    def recorded(
+        self, action: str, target: str, *, who: str, address: str, origin: Origin, expected: int = 1
+    ) -> Iterator[Count]:
+        """Record what is done inside, and how it ended.
+
+        Parameters:
+          action, target, who, address, origin, expected: as of `record`.
+
+        Yields:
+          The count that is recorded at the end: all that was expected, unless it is changed inside.
+
+        Raises:
+          EngineError: as of `record`, and nothing is done.
+        """
+        entry = self.record(action, target, who=who, address=address, origin=origin, expected=expected)
+        count = Count(done=expected)
+        try:
+            yield count
+        except BaseException:
+            self.record_progress(entry, failed=expected, outcome="failed")
+            raise
+        self.record_progress(entry, done=count.done, failed=count.failed, outcome="done")
 
     def record_progress(
         self, entry_id: int, *, done: int = 0, failed: int = 0, outcome: Outcome = "begun"
@@ -121,13 +172,14 @@ class AuditLog:
         """
         ended_at = None if outcome == "begun" else now_ms()
         self._database.write(lambda c: _run(c, _ADD_PROGRESS, (done, failed, outcome, ended_at, entry_id)))
-        entry = self.get(entry_id)
-        if entry is not None and outcome != "begun":
+        entry = self.get(entry_id) if self._logs and outcome != "begun" else None
+        if entry is not None:
             logger.info(
                 f"{entry.action}: {outcome}",
                 audit=True,
                 who=entry.who,
                 address=entry.address,
+                origin=entry.origin,
                 target=entry.target,
                 done=entry.done,
                 failed=entry.failed,

@@ -10,7 +10,13 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from api.dashboard.access.audit_log import AuditLog
+from api.audit_log import SCHEMA, AuditLog
+from brokers.sqlite.storage import Database, Schema
+
+INSERT_BEFORE = """
+INSERT INTO entry (begun_at, who, address, action, target, details, expected)
+VALUES (1, 'maria', '10.0.0.1', 'pause queue', 'messages', '{}', 1)
+"""
 
 
 @pytest.fixture
@@ -62,10 +68,37 @@ def test_the_newest_come_first(audit: AuditLog) -> None:
     assert audit.get(ids[-1] + 1) is None
 
 
+def test_what_is_recorded_says_by_which_way_it_was_asked_for(audit: AuditLog) -> None:
+    with audit.recorded("pause queue", "messages", who="crm", address="10.0.0.1", origin="api"):
+        [begun] = audit.list(limit=10)
+        assert (begun.origin, begun.outcome) == ("api", "begun")
+    with (
+        pytest.raises(KeyError),
+        audit.recorded("replay", "all", who="root", address="a-host", origin="cli", expected=3),
+    ):
+        raise KeyError
+    with audit.recorded("replay", "all", who="root", address="a-host", origin="cli", expected=3) as count:
+        count.done, count.failed = 2, 1
+
+    ended = [(entry.origin, entry.done, entry.failed, entry.outcome) for entry in audit.list(limit=10)]
+    assert ended == [("cli", 2, 1, "done"), ("cli", 0, 3, "failed"), ("api", 1, 0, "done")]
+
+
+def test_what_was_recorded_before_came_from_the_dashboard(tmp_path: Path) -> None:
+    before = Database(tmp_path / "audit.db", Schema(SCHEMA.component, SCHEMA.steps[:1]))
+    with closing(before):
+        before.write(lambda c: c.execute(INSERT_BEFORE).fetchall())
+
+    with closing(AuditLog(tmp_path / "audit.db")) as audit:
+        [entry] = audit.list(limit=10)
+
+    assert (entry.who, entry.origin) == ("maria", "dashboard")
+
+
 def test_the_log_says_it_too(audit: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
     capture = LogCapture()
     bound = structlog.wrap_logger(None, processors=[capture])
-    monkeypatch.setattr("api.dashboard.access.audit_log.logger", bound)
+    monkeypatch.setattr("api.audit_log.logger", bound)
 
     entry_id = audit.record("pause queue", "messages", who="maria", address="10.0.0.1")
     audit.record_progress(entry_id, done=1, outcome="done")
@@ -74,3 +107,15 @@ def test_the_log_says_it_too(audit: AuditLog, monkeypatch: pytest.MonkeyPatch) -
     assert first["audit"] is last["audit"] is True
     assert (first["event"], first["who"], first["target"]) == ("pause queue", "maria", "messages")
     assert (last["event"], last["done"]) == ("pause queue: done", 1)
+
+
+def test_a_commands_log_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    capture = LogCapture()
+    monkeypatch.setattr("api.audit_log.logger", structlog.wrap_logger(None, processors=[capture]))
+
+    with closing(AuditLog(tmp_path / "audit.db", logs=False)) as audit:
+        with audit.recorded("pause queue", "messages", who="root", address="a-host", origin="cli"):
+            pass
+        assert len(audit.list(limit=10)) == 1
+
+    assert capture.entries == []
