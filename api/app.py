@@ -24,12 +24,14 @@ from ops.foundation.credentials import without_credentials
 from ops.foundation.metrics import Machine
 from ops.foundation.settings import Settings
 
-from .dashboard import AuditLog, Dashboard, dashboard
+from .audit_log import AuditLog
+from .dashboard import Dashboard, dashboard
 from .health import health_routes
 from .opening import FIRST_TRY_S, Opening
 from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
 from .supervision import Supervisor, SupervisorCollector
+from .v1.app import PREFIX, api_v1
 from .webhooks import announcement, webhook_routes
 
 logger = structlog.get_logger(__name__)
@@ -55,12 +57,12 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     signatures = _signature_check(parts)
     spool = _spool(parts)
     counts = CachedStats(parts.broker.backend)
-    audit = AuditLog(parts.settings.dashboard_audit_path) if parts.settings.dashboard_enabled else None
+    audit = AuditLog(parts.settings.dashboard_audit_path)
     checks = _checks(parts, spool, audit)
     pages = (
-        None
-        if audit is None
-        else _dashboard(parts, counts, audit, checks=checks, spool=spool, supervisor=supervisor)
+        _dashboard(parts, counts, audit, checks=checks, spool=spool, supervisor=supervisor)
+        if parts.settings.dashboard_enabled
+        else None
     )
 
     def open_queue() -> None:
@@ -70,6 +72,7 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
 
     first_try_s = FIRST_TRY_S if spool is None else parts.settings.spool_after_s + SPOOL_MARGIN_S
     opening = Opening(open_queue, first_try_s=None if another_serves else first_try_s)
+    programs = api_v1(parts, counts, audit, opening)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -82,6 +85,8 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
         await opening.end()
         if pages is not None:
             await asyncio.to_thread(pages.close)  # which waits for pages that read the queue
+        await asyncio.to_thread(programs.close)
+        audit.close()
         parts.broker.close()
         parts.conversations.close()
 
@@ -108,6 +113,7 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
         app.include_router(webhooks, prefix=path)
     page = _machine(parts, counts, checks, spool, supervisor)
     app.include_router(health_routes(parts.broker.backend, page, checks, opening, spool))
+    app.mount(PREFIX, programs.app)
     if pages is not None:
         app.mount("/dashboard", pages.app)
         app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)
@@ -115,12 +121,15 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     return app
 
 
-def _checks(parts: Services, spool: SpooledBackend | None, audit: AuditLog | None) -> Checks:
-    """Make the checks of the stores that this process needs beside its queue."""
+def _checks(parts: Services, spool: SpooledBackend | None, audit: AuditLog) -> Checks:
+    """Make the checks of the stores that this process needs beside its queue.
+
+    The audit log is one of them where somebody may act: a check creates the file.
+    """
     stores: dict[str, Store] = {"conversations": parts.conversations}
     if spool is not None:
         stores["spool"] = spool.store
-    if audit is not None:
+    if parts.settings.dashboard_enabled or parts.settings.api_tokens_path.exists():
         stores["audit"] = audit
     return Checks(stores)
 

@@ -1,4 +1,4 @@
-"""A name for each webhook: its log lines, and those of all that comes of it, can be found by it."""
+"""A name for each webhook and each request of a program: the log lines of all that comes of it have it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ def is_webhook(scope: Scope) -> bool:
     return scope["type"] == "http" and str(scope["path"]).startswith("/webhooks/")
 
 
+def _is_named(scope: Scope) -> bool:
+    """Whether messages may come of a request, so that log lines have to tell which one it was."""
+    return is_webhook(scope) or (scope["type"] == "http" and str(scope["path"]).startswith("/api/"))
+
+
 class RequestIds:
-    """Names webhooks: as the proxy did that passed them on, or with an id of its own.
+    """Names requests: as the proxy did that passed them on, or with an id of its own.
 
     The id goes into the log lines, into the messages that are enqueued, and into the answer's header.
 
@@ -36,7 +41,7 @@ class RequestIds:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not is_webhook(scope):
+        if not _is_named(scope):
             await self._app(scope, receive, send)
             return
         request_id = request_id_of(Headers(scope=scope))

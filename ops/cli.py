@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import conversations, dead, profiles, queues
+from .commands import conversations, dead, profiles, queues, tokens
 from .commands.console import out
 from .foundation.settings import SettingsError
 
@@ -46,7 +46,7 @@ def api(
     host: Annotated[str | None, typer.Option(help="Address to listen on; API_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; API_PORT otherwise.")] = None,
 ) -> None:
-    """Run the front door: webhooks, health, metrics, the dashboard."""
+    """Run the front door: webhooks, the API for other programs, health, metrics, the dashboard."""
     from ops.foundation.settings import load_settings
 
     settings = load_settings(serving=True)  # before anything else looks at them: all that is wrong, at once
@@ -161,6 +161,7 @@ app.command()(conversations.decide)
 app.add_typer(dead.app, name="dead")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(queues.app, name="queues")
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:

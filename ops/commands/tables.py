@@ -15,6 +15,7 @@ from actors.keys import ConversationKey
 from actors.profiles import Profile
 from actors.reply import REPLY_STATES
 from actors.subject import Subject
+from api.v1.tokens import Token
 from brokers.records import QueueStats, StoredMessage
 
 #: So much of a text is shown where there is a line for it, in characters.
@@ -144,6 +145,17 @@ def profile_table(profiles: Iterable[Profile], *, at_ms: int) -> Table:
         model = facts["model"] or facts["ai_provider"]
         cells = (profile.name, "\n".join(profile.addresses), model, profile.language or "", is_open)
         table.add_row(*map(escape, cells))
+    return table
+
+
+def token_table(tokens: Sequence[tuple[Token, bool]]) -> Table:
+    """Tokens of other programs, a line each, with whether each has expired."""
+    table = Table("name", "role", "made (UTC)", "ends (UTC)", title="Tokens")
+    for token, has_expired in tokens:
+        ends = "never" if token.expires_at is None else _utc(token.expires_at)
+        table.add_row(
+            token.name, token.role, _utc(token.created_at), ends + (" (over)" if has_expired else "")
+        )
     return table
 
 

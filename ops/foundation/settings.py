@@ -363,6 +363,13 @@ class Settings(BaseSettings):
         15.0,
         description="how long a client may take to send a whole request, in seconds; then it is hung up on",
     )
+    api_tokens_path: Path = Field(
+        Path("api-tokens.json"),
+        description="the file with the names, roles and digests of other programs' tokens for /api/v1",
+    )
+    api_v1_requests_per_minute: PositiveInt = Field(
+        600, description="requests to /api/v1 that one token may make in a minute, in each API process"
+    )
     worker_threads: Annotated[int, Field(ge=MIN_WORKER_THREADS, le=MAX_WORKER_THREADS)] = Field(
         8,
         description="messages one worker process handles at a time, beside calls in flight, 1 to 4096",

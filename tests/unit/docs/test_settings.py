@@ -23,7 +23,7 @@ def expected_row(name: str) -> str:
 
 
 def rows(document: Path) -> list[str]:
-    return re.findall(r"^\| `[A-Z_]+` \|.*\|$", document.read_text(), re.MULTILINE)
+    return re.findall(r"^\| `[A-Z0-9_]+` \|.*\|$", document.read_text(), re.MULTILINE)
 
 
 def test_the_table_has_every_setting_with_its_default_and_meaning_in_order() -> None:

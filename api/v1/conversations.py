@@ -1,0 +1,168 @@
+"""Conversations: lists of them, one, and who answers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from actors import people
+from actors.conversation import Author, Mode
+from actors.conversations import Summary
+from actors.conversations.reader import Place
+from actors.keys import ConversationKey
+from actors.reply import ReplyState
+
+from .callers import Agent, Caller, Reader
+from .context import Context, Time
+from .cursors import USUAL, Cursor, Limit, LimitInBody, from_cursor, to_cursor
+from .problems import Refused, documented
+
+
+class Conversation(BaseModel):
+    """One contact at one of our addresses, under one account. These three together identify it for good."""
+
+    message_id: str = Field(
+        description="of one of its newest messages: names it in addresses, as the id of each of them does"
+    )
+    account: str
+    address: str = Field(description="ours")
+    contact: str = Field(description="the customer's address")
+    channel: str
+    mode: Mode = Field(
+        description="who answers: the assistant, a person, or nobody (the contact has opted out)"
+    )
+    mode_reason: str | None = Field(description="why it is not the assistant")
+    last_at: Time = Field(description="when something was last said")
+    last_author: Author = Field(description="who said it: the contact, or us")
+    last_text: str
+    unanswered: int = Field(description="messages that wait for an answer")
+    reply_state: ReplyState | None = Field(description="of the newest reply")
+    delivery_status: str | None = Field(description="of the newest reply: the channel's last word")
+
+
+class ConversationPage(BaseModel):
+    """A page of conversations, those in which something was said last first."""
+
+    items: list[Conversation]
+    next_cursor: str | None = Field(description="of the next page; null: there is none")
+
+
+class ConversationSearch(BaseModel):
+    """What is looked for. The contact's number stands in the body, since addresses are logged everywhere."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    contact: str = Field(
+        min_length=1,
+        max_length=200,
+        description="a part of the contact's address, to the letter: 5511900001234",
+    )
+    mode: Mode | None = Field(None, description="only conversations that it answers")
+    limit: LimitInBody = USUAL
+    cursor: Cursor | None = None
+
+
+def conversation_routes(context: Context) -> APIRouter:
+    """Make the operations on conversations."""
+    router = APIRouter(prefix="/conversations", tags=["conversations"])
+
+    @router.get("", responses=documented())
+    async def list_conversations(
+        _: Reader,
+        mode: Annotated[Mode | None, Query(description="only conversations that it answers")] = None,
+        limit: Limit = USUAL,
+        cursor: Annotated[Cursor | None, Query()] = None,
+    ) -> ConversationPage:
+        """List conversations, those in which something was said last first."""
+        return await context.run(partial(_page, context, None, mode, limit, cursor))
+
+    @router.post("/search", responses=documented())
+    async def search_conversations(_: Reader, what: ConversationSearch) -> ConversationPage:
+        """Find conversations by their contact."""
+        return await context.run(partial(_page, context, what.contact, what.mode, what.limit, what.cursor))
+
+    @router.get("/{message_id}", responses=documented("not-found"))
+    async def get_conversation(_: Reader, message_id: str) -> Conversation:
+        """Return the conversation that a message is in."""
+        return await context.run(lambda: _shown(find_summary(context, message_id)))
+
+    @router.post("/{message_id}/take", responses=documented("not-found", "opted-out"))
+    async def take_conversation(caller: Agent, message_id: str) -> Conversation:
+        """Have a person answer from now on: the assistant is silent. A second time changes nothing."""
+        return await context.run(partial(_change, context, caller, message_id, "take over", people.take_over))
+
+    @router.post("/{message_id}/hand-back", responses=documented("not-found", "opted-out"))
+    async def hand_back_conversation(caller: Agent, message_id: str) -> Conversation:
+        """Have the assistant answer again, from what comes in next. A second time changes nothing."""
+        return await context.run(partial(_change, context, caller, message_id, "hand back", people.hand_back))
+
+    return router
+
+
+def find_summary(context: Context, message_id: str) -> Summary:
+    """Return the conversation that a message is in.
+
+    Raises:
+      Refused: there is none.
+    """
+    key = context.conversations.reader.conversation_of(message_id)
+    summary = None if key is None else context.conversations.reader.summary(key)
+    if summary is None:
+        raise Refused(
+            "not-found",
+            f"There is no conversation with the message {message_id[:200]}. A conversation is named by the "
+            "id of one of its messages: list the conversations to find one.",
+        )
+    return summary
+
+
+def _page(
+    context: Context, contact: str | None, mode: Mode | None, limit: int, cursor: str | None
+) -> ConversationPage:
+    found = context.conversations.reader.conversations(
+        contact=contact, mode=mode, limit=limit + 1, after=_place(context, cursor)
+    )
+    has_more, page = len(found) > limit, found[:limit]
+    next_cursor = to_cursor(page[-1].last_at, page[-1].message_id) if has_more else None
+    return ConversationPage(items=[_shown(each) for each in page], next_cursor=next_cursor)
+
+
+def _place(context: Context, cursor: str | None) -> Place | None:
+    """Return where the page before ended. A cursor has a message's id, and not the key with its number."""
+    if cursor is None:
+        return None
+    last_at, message_id = from_cursor(cursor, int, str)
+    return Place(int(last_at), context.conversations.reader.conversation_of(str(message_id)) or "")
+
+
+def _change(
+    context: Context, caller: Caller, message_id: str, action: str, change: Callable[..., None]
+) -> Conversation:
+    summary = find_summary(context, message_id)
+    if summary.mode == "nobody":
+        raise people.OptedOutContact(people.OPTED_OUT_ERROR)
+    with context.recorded(caller, f"{action} conversation", message_id):
+        change(summary.conversation, by=caller.name)
+    return _shown(find_summary(context, message_id))
+
+
+def _shown(summary: Summary) -> Conversation:
+    return Conversation(
+        message_id=summary.message_id,
+        account=ConversationKey.read(summary.conversation).account,
+        address=summary.address,
+        contact=summary.contact,
+        channel=summary.channel,
+        mode=summary.mode,
+        mode_reason=summary.mode_reason or None,
+        last_at=summary.last_at,
+        last_author=summary.author,
+        last_text=summary.text,
+        unanswered=summary.unanswered,
+        reply_state=summary.state,
+        delivery_status=summary.delivery_status,
+    )
