@@ -190,7 +190,7 @@ def test_a_thread_tells_of_deliveries(store: ConversationStore) -> None:
     [message, ours] = store.reader.thread(CONVERSATION)
 
     assert (ours.state, ours.delivery_status, ours.error) == (
-        "sent",
+        "undelivered",
         "undelivered",
         delivery("undelivered", code="30003").error,
     )
