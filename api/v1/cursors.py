@@ -31,7 +31,7 @@ def _whole(value: object) -> object:
 
 
 LimitInBody = Annotated[
-    int, BeforeValidator(_whole), Field(ge=1, le=MOST, description="how many items the page may have")
+    int, Field(ge=1, le=MOST, description="how many items the page may have"), BeforeValidator(_whole)
 ]
 
 Cursor = Annotated[str, Field(max_length=MAX_LENGTH, description="`next_cursor` of the page before")]
