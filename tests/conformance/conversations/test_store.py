@@ -387,7 +387,9 @@ def test_an_answer_after_a_release_is_not_written(store: ConversationStore) -> N
 
 
 def test_replies_are_sent_in_the_order_they_were_written(store: ConversationStore) -> None:
-    first, second = answered(store, body="A"), answered(store, body="B")
+    ids = [answered(store, body=body).reply_id for body in "AB"]
+    first, second = (store.reply(reply_id) for reply_id in ids)
+    assert first is not None
 
     assert store.next_to_send(CONVERSATION) == first
     store.begin_sending(first.reply_id)
