@@ -19,6 +19,7 @@ from ..keys import ConversationKey, MessageId
 from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import scripts
 from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
+from .redis_notices import RedisNoticeStore
 from .redis_reader import RedisConversationReader
 from .store import Hold, HoldLost, Turn, Utterance
 
@@ -49,6 +50,11 @@ class RedisConversationStore:
     def reader(self) -> RedisConversationReader:
         """What people look at."""
         return RedisConversationReader(self._scripts)
+
+    @property
+    def notices(self) -> RedisNoticeStore:
+        """The events that people are told of."""
+        return RedisNoticeStore(self._scripts)
 
     # -- what comes in ------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from ..conversation import Mode, decoded
 from ..keys import ConversationKey, MessageId
 from ..reply import ACCEPTED, NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import statements
+from .sqlite_notices import SQLiteNoticeStore
 from .sqlite_reader import SQLiteConversationReader
 from .store import Hold, HoldLost, Turn, Utterance
 
@@ -48,6 +49,11 @@ class SQLiteConversationStore:
     def reader(self) -> SQLiteConversationReader:
         """What people look at."""
         return SQLiteConversationReader(self._database)
+
+    @property
+    def notices(self) -> SQLiteNoticeStore:
+        """The events that people are told of."""
+        return SQLiteNoticeStore(self._database)
 
     # -- what comes in ------------------------------------------------------------------------------
 

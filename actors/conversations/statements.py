@@ -144,6 +144,27 @@ CREATE TABLE pace (
     sender   TEXT PRIMARY KEY,
     next_at  REAL NOT NULL                                      -- when it may send again
 ) WITHOUT ROWID;
+
+-- The events that people are told of, one row for each receiver (notices.py).
+CREATE TABLE notice (
+    receiver     TEXT NOT NULL,                 -- the place of its URL in NOTIFY_URLS
+    event_id     TEXT NOT NULL,
+    at           INTEGER NOT NULL,              -- when it happened
+    waits        INTEGER NOT NULL,              -- 1: not in quiet hours
+    content      TEXT NOT NULL,                 -- what to tell, as JSON
+    taken_by     TEXT,                          -- the queue message that tells it
+    taken_until  INTEGER NOT NULL DEFAULT 0,
+    told_at      INTEGER,
+    PRIMARY KEY (receiver, event_id)
+) WITHOUT ROWID;
+CREATE INDEX notice_untold ON notice (receiver, at) WHERE told_at IS NULL;
+CREATE INDEX notice_told ON notice (receiver, told_at) WHERE told_at IS NOT NULL;
+
+CREATE TABLE notice_receiver (
+    receiver    TEXT PRIMARY KEY,
+    not_before  INTEGER NOT NULL,               -- when to try again one that refused
+    failures    INTEGER NOT NULL                -- how often it did, in a row
+) WITHOUT ROWID;
 """
 
 SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5))

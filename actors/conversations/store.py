@@ -13,6 +13,7 @@ from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Author, Mode
 from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind
+from .notices import NoticeStore
 from .reader import ConversationReader
 
 
@@ -52,10 +53,14 @@ class ConversationStore(Protocol):
 
     Attributes:
       reader: what people look at.
+      notices: the events that people are told of.
     """
 
     @property
     def reader(self) -> ConversationReader: ...
+
+    @property
+    def notices(self) -> NoticeStore: ...
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         """Add an inbound message. False, and nothing changed, when (account, MessageSid) is known.

@@ -29,6 +29,14 @@
 --   {ns}:pace:<sender>       string  when it may send again
 --   {ns}:conversations       zset    Score: when something was last said. Member: key
 --   {ns}:with-person         zset    the same of those that a person answers
+--   {ns}:notices:<receiver>  zset    the events that a receiver is still to be told of. Score: when. Member: event id
+--   {ns}:notice:<receiver>:<event id>
+--                            hash    content: what to tell, as JSON; waits: '1' for not in quiet hours; taken_by,
+--                                    taken_until: the queue message that tells it, and how long it may; told_at
+--   {ns}:notices-told:<receiver>
+--                            zset    the notices of the last hour. Member and score: when
+--   {ns}:notice-receiver:<receiver>
+--                            hash    not_before, failures: when to try again one that refused, and how often it did
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence counts messages, replies, holds
 --
 -- What is owed does not expire: unanswered messages, unsent replies, and their conversation. All else does

@@ -1,0 +1,66 @@
+"""Which events people are told of, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+EventName = Literal[
+    "not_working",
+    "working_again",
+    "webhooks_refused",
+    "person_asked_for",
+    "handed_over",
+    "limit_reached",
+    "no_answer",
+    "reply_failed",
+    "reply_unknown",
+    "reply_undelivered",
+]
+
+
+class Event(NamedTuple):
+    """What people are told of an event.
+
+    Attributes:
+      title: the headline, where nothing else is in the notice, and the heading where something is.
+      text: what follows from it, below the heading.
+      waits: it is told when quiet hours are over. What does not wait will not mend itself by then, and keeps
+        every customer from an answer.
+    """
+
+    title: str
+    text: str
+    waits: bool = True
+
+
+#: In the order in which a notice tells them.
+EVENTS: Mapping[EventName, Event] = {
+    "not_working": Event(
+        "Recado does not work", "Customers get no answer until this is mended.", waits=False
+    ),
+    "working_again": Event("Recado works again", "What waited is answered now.", waits=False),
+    "webhooks_refused": Event(
+        "Webhooks are refused",
+        "What customers write does not come in. If the signature is wrong, somebody tries, or "
+        "TWILIO_AUTH_TOKEN or PUBLIC_BASE_URL is not Twilio's.",
+        waits=False,
+    ),
+    "person_asked_for": Event("A customer asks for a person", "The assistant is silent there."),
+    "handed_over": Event("The assistant hands over to a person", "The assistant is silent there."),
+    "limit_reached": Event(
+        "A customer reached a limit", "The assistant is silent there: a person is needed."
+    ),
+    "no_answer": Event(
+        "No answer could be produced",
+        "The message is a dead letter: replay it when the cause is mended, or answer by hand.",
+        waits=False,
+    ),
+    "reply_failed": Event(
+        "A reply could not be sent", "It is a dead letter: replay it when the cause is mended."
+    ),
+    "reply_unknown": Event(
+        "A reply was perhaps sent", "It cannot be found, and is not sent again by itself: a person decides."
+    ),
+    "reply_undelivered": Event("A reply did not reach its customer", "The channel accepted it before."),
+}
