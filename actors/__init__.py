@@ -14,18 +14,22 @@ dramatiq.set_broker(broker)  # before the actors are declared, which the imports
 
 from .deliveries import (  # noqa: E402
     decide_reply,
+    give_up_on_finding,
     give_up_on_reply,
     reconcile_reply,
     record_delivery_status,
     send_reply,
 )
+from .noting import notify  # noqa: E402
 from .people import say_by_hand  # noqa: E402
 from .replies import apologise, process_ai_response  # noqa: E402
 
 __all__ = [
     "apologise",
     "decide_reply",
+    "give_up_on_finding",
     "give_up_on_reply",
+    "notify",
     "process_ai_response",
     "reconcile_reply",
     "record_delivery_status",

@@ -15,10 +15,11 @@ from brokers.errors import EngineError
 from brokers.records import DeadLetterFilter
 
 from . import opt_outs
-from .channels import NotSentEver, NotSentYet, OptedOut, Paced, PerhapsSent
+from .channels import DeliveryStatus, NotSentEver, NotSentYet, OptedOut, Paced, PerhapsSent
 from .context import bind_contact, bind_reply
 from .keys import reconciling_id, sending_id, with_message_id
 from .metrics import metrics
+from .noting import note
 from .reply import OWED, WITHHELD, DecidedState, Reply
 from .services import services
 from .snooze import snooze
@@ -119,6 +120,10 @@ def give_up_on_reply(message: dict[str, Any], info: dict[str, Any]) -> None:  # 
     if reply is None:
         return
     bind_reply(reply)
+    if reply.state in {"pending", "failed"}:
+        note("reply_failed", reply.conversation, why=reply.error)
+    elif reply.state == "sending":  # so many workers died while they sent it
+        note("reply_unknown", reply.conversation)
     if reply.state == "pending":
         conversations.record_not_sent(reply_id, reply.error or "given up", final=True)
         metrics().replies.labels("failed").inc()
@@ -126,7 +131,7 @@ def give_up_on_reply(message: dict[str, Any], info: dict[str, Any]) -> None:  # 
     send_next_reply(reply.conversation)  # also when this was run before, and died here
 
 
-@dramatiq.actor(queue_name="replies", retry_when=worth_a_retry)
+@dramatiq.actor(queue_name="replies", retry_when=worth_a_retry, on_retry_exhausted="give_up_on_finding")
 def reconcile_reply(reply_id: str) -> None:
     """Find out whether a reply was sent that perhaps was.
 
@@ -153,6 +158,20 @@ def reconcile_reply(reply_id: str) -> None:
     _look_again_or_decide(reply)
 
 
+@dramatiq.actor(queue_name="replies")
+def give_up_on_finding(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: ARG001
+    """Have people told of a reply of which it cannot be found out whether it was sent.
+
+    Parameters:
+      message: the `reconcile_reply` message that failed for good, or expired.
+      info: how often it was tried.
+    """
+    reply = services().conversations.reply(message["args"][0])
+    if reply is not None and reply.state == "unknown":
+        bind_reply(reply)
+        note("reply_unknown", reply.conversation)
+
+
 @dramatiq.actor(queue_name="replies", priority=10)
 def record_delivery_status(payload: dict[str, Any], reply_id: str, channel: str = "twilio") -> None:
     """Record what the channel says of a reply's delivery.
@@ -171,8 +190,8 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str, channel: str 
     if status.is_failure and (reply := services().conversations.reply(reply_id)) is not None:
         if status.is_opt_out:
             opt_outs.remember(reply.conversation, source="channel")
-        elif status.again_after_ms is not None and reply.external_id == status.external_id:
-            _send_again_later(reply, status.again_after_ms, error=status.error)
+        elif not _is_sent_again(reply, status):
+            _note_undelivered(reply, status, moved=moved)
     metrics().deliveries.labels(status.status if status.rank else "other").inc()
     log = logger.error if status.is_failure and not status.is_opt_out else logger.info
     log("delivery status", status=status.status, error=status.error, moved=moved)
@@ -225,22 +244,33 @@ def _has_its_turn(reply_id: str) -> bool:
     return False
 
 
-def _send_again_later(reply: Reply, delay_ms: int, *, error: str | None) -> None:
-    """Send a reply again that the channel could not deliver for a reason that passes, while it is of use.
+def _is_sent_again(reply: Reply, status: DeliveryStatus) -> bool:
+    """Have a reply sent again that the channel could not deliver for a reason that passes, while it is of use.
 
-    It is `pending` already when this was run before, and died before the sending was enqueued.
+    It is `pending` already when this was run before, and died before the sending was enqueued. Returns False
+    when it is not sent again.
     """
-    delay_ms *= 2**reply.times_sent_again
+    if status.again_after_ms is None or reply.external_id != status.external_id:
+        return False
+    delay_ms = status.again_after_ms * 2**reply.times_sent_again
     left_ms = reply.received_at + services().settings.message_max_age_ms - now_ms()
     if reply.state == "undelivered":
         if reply.times_sent_again >= MOST_SENT_AGAIN or delay_ms > left_ms:
-            return
-        services().conversations.record_not_sent(reply.reply_id, error or "not delivered", final=False)
+            return False
+        error = status.error or "not delivered"
+        services().conversations.record_not_sent(reply.reply_id, error, final=False)
         metrics().replies.labels("sent_again").inc()
         logger.warning("reply was not delivered: sending it again later", delay_ms=delay_ms)
     elif reply.state != "pending":
-        return
+        return False
     _enqueue(send_reply, reply.reply_id, message_id=sending_id(reply.reply_id), delay_ms=delay_ms)
+    return True
+
+
+def _note_undelivered(reply: Reply, status: DeliveryStatus, *, moved: bool) -> None:
+    """Have people told that a reply did not reach its contact, unless it is known that it did."""
+    if moved or reply.delivery_status == status.status:  # of before a crash, perhaps: it is told once
+        note("reply_undelivered", reply.conversation, about=reply.reply_id, why=status.error)
 
 
 def _begin_sending(reply_id: str) -> Reply | None:

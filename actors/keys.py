@@ -77,6 +77,16 @@ def closed_notice_id(conversation: str, *, closed_since: int) -> str:
     return f"closed-{closed_since}-{hashlib.sha256(conversation.encode()).hexdigest()[:32]}"
 
 
+def notifying_id(receiver: str, about: str) -> str:
+    """The id of the queue message that has a receiver of notices told.
+
+    Parameters:
+      receiver: its name.
+      about: the event that it is to be told of, or when it is to be told.
+    """
+    return f"notify-{receiver}-{about}"
+
+
 def reconciling_id(reply_id: str, *, sending_at: int | None) -> str:
     """The id of the queue message that finds out whether a reply was sent.
 

@@ -103,6 +103,14 @@ class Metrics:
         )
         for asked_by in ("contact", "responder", "operator", "limit"):
             self.hand_overs.labels(asked_by)
+        self.notices = Counter(
+            "recado_notices_total",
+            "Notices to people, by what became of them: told, refused (kept, and tried again), lost (events "
+            "that no receiver took in time).",
+            ["outcome"],
+        )
+        for outcome in ("told", "refused", "lost"):
+            self.notices.labels(outcome)
         self.worker_heartbeat = Gauge(
             "recado_worker_heartbeat_timestamp_seconds",
             "When a worker process last said that it is alive, in seconds since the epoch.",

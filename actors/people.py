@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dramatiq
 import structlog
@@ -20,6 +20,8 @@ from .context import bind_contact
 from .deliveries import decide_reply, send_next_reply
 from .keys import ConversationKey, deciding_id, saying_id, with_message_id
 from .metrics import metrics
+from .notices.events import EventName
+from .noting import note
 from .reply import NOTHING_ELSE, REPLY_STATES, Content, DecidedState, Reply, Template
 from .services import services
 from .splitting import split
@@ -38,6 +40,9 @@ KEY_TAKEN_ERROR = (
     "Another text was said under this key, and this one was not. If it is to be said as well, give it a key "
     "of its own."
 )
+
+#: What people are told of a hand-over, by who asked for it. An operator needs no telling.
+_EVENTS: Mapping[str, EventName] = {"contact": "person_asked_for", "limit": "limit_reached"}
 
 #: Later than any time, in milliseconds since the epoch.
 FOR_EVER_MS = 2**53
@@ -102,6 +107,9 @@ def note_hand_over(conversation: str, why: str, *, asked_by: str) -> bool:
       why: for that person.
       asked_by: for the metrics: `contact`, `responder`, `operator`, or a `limit`.
     """
+    event = _EVENTS.get(asked_by)
+    if event is not None and services().conversations.mode(conversation) != "nobody":
+        note(event, conversation, why=why if asked_by == "limit" else None)
     is_changed = services().conversations.set_mode(conversation, "person", why)
     if is_changed:
         count_hand_over(why, asked_by=asked_by)

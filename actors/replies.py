@@ -26,6 +26,7 @@ from .keys import ConversationKey, with_message_id
 from .keywords import heed
 from .limits import over_a_limit
 from .media import Attachments
+from .noting import note
 from .people import count_hand_over, hand_back_if_silent, note_hand_over
 from .reply import ReplyKind
 from .responders import ResponderRefused
@@ -88,6 +89,8 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
     takes_fallback = not (inbound.takes_no_answer or inbound.keyword or is_blocked)
     settings = services().profile(inbound.address, inbound.service).settings
     fallback = settings.reply_fallback_text if takes_fallback else None
+    if not (inbound.takes_no_answer or is_blocked):
+        note("no_answer", inbound.conversation)
     if fallback is None:
         services().conversations.quarantine(inbound)
         if not _requeue_waiters(inbound):
@@ -231,6 +234,8 @@ def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
         conversation = as_conversation(hold, turn, channel, attachments, language=profile.language)
         with waiting():
             answer = services().responder_of(profile).respond(conversation)
+    if answer.hand_over is not None:
+        note("handed_over", hold.conversation, quote=answer.hand_over)
     services().conversations.answer(
         hold,
         turn,

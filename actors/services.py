@@ -34,6 +34,7 @@ from .engines import conversation_store, hold_policy, queue_backend
 from .exposition import Exposition
 from .hold_policy import HoldPolicy
 from .media import MediaFolder, MediaHousekeeping, MediaLibrary, MediaSource, Transcriber, Understanding
+from .notices.receiver import Receiver, receivers_of
 from .profiles import Profile, Profiles, load_profiles
 from .responders import Asked, Asking, CallLimit, EchoResponder, LimitedResponder, ObservedResponder
 from .responders.your_own import responder_of_your_own
@@ -67,6 +68,7 @@ class Services:
         of one that is overloaded from being handed out, and they would use up their retries.
       profiles: the addresses that have an assistant of their own.
       responders: of the profiles, by their names.
+      receivers: of notices, by name; none without NOTIFY_URLS.
     """
 
     settings: Settings
@@ -80,6 +82,7 @@ class Services:
     responders: Mapping[str, Asked] = field(default_factory=dict)
     media: MediaLibrary = field(default_factory=MediaLibrary)
     understanding: Understanding = field(default_factory=Understanding)
+    receivers: Mapping[str, Receiver] = field(default_factory=dict)
 
     def profile(self, address: str, service: str | None = None) -> Profile:
         """Return what holds for an address of ours: its profile, or the settings alone.
@@ -162,6 +165,7 @@ def services() -> Services:
             transcriber=_transcriber(settings),
             keeps=settings.media_path is not None,
         ),
+        receivers=receivers_of(settings),
     )
 
 

@@ -39,7 +39,7 @@ def _subject(actor: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Subj
             return _inbound(*args[0]["args"], **args[0]["kwargs"])
         case "send_reply" | "reconcile_reply" | "decide_reply":
             return _reply(args[0])
-        case "give_up_on_reply":
+        case "give_up_on_reply" | "give_up_on_finding":
             return _reply(args[0]["args"][0])
         case "say_by_hand":
             return Subject(ConversationKey.read(args[0]).contact, args[2])

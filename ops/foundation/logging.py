@@ -37,6 +37,10 @@ _QUIET = (
     "urllib3",
     "uvicorn.access",
 )
+
+#: A logger that prints URLs with the tokens in them. What became of a notice, Recado says itself.
+_SILENT = "apprise"
+
 _QUIET_AND_BELOW = tuple(f"{name}." for name in _QUIET)
 
 
@@ -73,6 +77,8 @@ class _NothingInDetail(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == _SILENT:
+            return False
         return record.levelno >= logging.WARNING or not f"{record.name}.".startswith(_QUIET_AND_BELOW)
 
 
@@ -155,6 +161,7 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(_SILENT).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     Field,
@@ -314,6 +315,22 @@ class Settings(BaseSettings):
         "voice notes down",
     )
 
+    # Notices to people
+    notify_urls: SecretStr | None = Field(
+        None, description="people to tell what needs them, by URLs of apprise, separated by commas or spaces"
+    )
+    notify_quiet_hours: str | None = Field(
+        None, description="when only what cannot wait is told, such as 22:00-07:00"
+    )
+    notify_timezone: str = Field("UTC", description="the time zone of these hours, such as America/Sao_Paulo")
+    notify_max_per_hour: PositiveInt = Field(
+        20, description="notices that each URL gets in an hour at most; what is beyond is told later, in one"
+    )
+    notify_group_ms: Milliseconds = Field(
+        60_000, description="what happens within this time is told in one notice, in milliseconds"
+    )
+    notify_texts: bool = Field(False, description="true: notices quote what customers write")
+
     # Retries: a customer is waiting
     message_max_retries: Annotated[int, Field(ge=0)] = Field(
         8, description="retries before a message is a dead letter"
@@ -452,6 +469,35 @@ class Settings(BaseSettings):
                 raise ValueError("must be a URL that begins with redis://, rediss:// or unix://")
         return value
 
+    @field_validator("notify_urls")
+    @classmethod
+    def _are_apprises(cls, value: SecretStr | None) -> SecretStr | None:
+        """Their form only: to read them whole takes a library of 45 MB, which workers and the API load."""
+        wrong = [
+            f"number {number}"
+            for number, url in enumerate(_urls(value), 1)
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", url)
+        ]
+        if wrong:
+            raise ValueError(f"must be URLs such as json://host/path, and {', '.join(wrong)} is none")
+        return value
+
+    @field_validator("notify_quiet_hours")
+    @classmethod
+    def _are_hours(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("must be two times of the day, such as 22:00-07:00")
+        return value
+
+    @field_validator("notify_timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"must be the IANA name of a time zone, and {value} is none") from None
+        return value
+
     @field_validator("twilio_shared_keys")
     @classmethod
     def _have_secrets(cls, value: SecretStr | None) -> SecretStr | None:
@@ -528,11 +574,8 @@ class Settings(BaseSettings):
             problems.append(
                 "REDIS_URL is missing: QUEUE_BACKEND=redis and CONVERSATIONS_BACKEND=redis need it"
             )
-        if self.queue_backend == "sqs" and find_spec("dramatiq_sqs") is None:
-            problems.append("QUEUE_BACKEND=sqs needs what is not installed: pip install 'recado[sqs]'")
-        if self.tracing and not _is_installed("opentelemetry.exporter.otlp.proto.http"):
-            problems.append("TRACING=true needs what is not installed: pip install 'recado[tracing]'")
-        problems += self._problems_of_supervising() + self._problems_of_the_dashboard()
+        problems += self._missing_extras() + self._problems_of_supervising()
+        problems += self._problems_of_the_dashboard()
         if self.serving:
             named = {problem.partition(" ")[0] for problem in problems}
             problems += [more for more in self.problems_of_serving() if more.partition(" ")[0] not in named]
@@ -550,6 +593,18 @@ class Settings(BaseSettings):
             f"{name.upper()} is missing: {why} needs it"
             for name, why in needed_by.items()
             if getattr(self, name) is None
+        ]
+
+    def _missing_extras(self) -> list[str]:
+        wanted = (
+            ("QUEUE_BACKEND=sqs", "sqs", "dramatiq_sqs", self.queue_backend == "sqs"),
+            ("TRACING=true", "tracing", "opentelemetry.exporter.otlp.proto.http", self.tracing),
+            ("NOTIFY_URLS", "notify", "apprise", self.notify_urls is not None),
+        )
+        return [
+            f"{setting} needs what is not installed: pip install 'recado[{extra}]'"
+            for setting, extra, module, is_wanted in wanted
+            if is_wanted and not _is_installed(module)
         ]
 
     def _problems_of_supervising(self) -> list[str]:
@@ -678,6 +733,11 @@ class Settings(BaseSettings):
         return {address.strip(): service.strip() for address, _, service in pairs}
 
     @property
+    def notify_url_list(self) -> list[str]:
+        """The URLs of those who are told what needs a person."""
+        return _urls(self.notify_urls)
+
+    @property
     def reconcile_delays_ms(self) -> list[int]:
         return [int(seconds) * 1000 for seconds in self.reply_reconcile_delays_s.split(",")]
 
@@ -783,6 +843,12 @@ def _split(secret: SecretStr | None) -> list[str]:
 def _parts(listed: str | None) -> list[str]:
     """What is separated by commas."""
     return [part.strip() for part in (listed or "").split(",") if part.strip()]
+
+
+def _urls(secret: SecretStr | None) -> list[str]:
+    """Split before each scheme: a URL may have commas of its own."""
+    listed = "" if secret is None else secret.get_secret_value()
+    return [url for url in re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)", listed.strip(" ,\t\n")) if url]
 
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
