@@ -245,7 +245,7 @@ def _has_its_turn(reply_id: str) -> bool:
 
 
 def _is_sent_again(reply: Reply, status: DeliveryStatus) -> bool:
-    """Have a reply sent again that the channel could not deliver for a reason that passes, while it is of use.
+    """Have a reply sent again that the channel could not deliver for what passes, while it is of use.
 
     It is `pending` already when this was run before, and died before the sending was enqueued. Returns False
     when it is not sent again.

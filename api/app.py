@@ -24,10 +24,12 @@ from ops.foundation.credentials import without_credentials
 from ops.foundation.metrics import Machine
 from ops.foundation.settings import Settings
 
+from .alarms import Alarms, Watched
 from .audit_log import AuditLog
 from .dashboard import Dashboard, dashboard
 from .health import health_routes
 from .opening import FIRST_TRY_S, Opening
+from .refusals import Refusals
 from .request_ids import RequestIds, is_webhook
 from .signature import SignatureCheck
 from .supervision import Supervisor, SupervisorCollector
@@ -74,15 +76,22 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     opening = Opening(open_queue, first_try_s=None if another_serves else first_try_s)
     programs = api_v1(parts, counts, audit, opening)
 
+    refusals = Refusals()
+    alarms = _alarms(parts, counts, refusals, checks=checks, opening=opening, supervisor=supervisor)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await opening.begin()
         if pages is not None:
             pages.start()
+        if alarms is not None:
+            alarms.start()
         public = parts.settings.public_base_url
         logger.info("API started", public_base_url=None if public is None else without_credentials(public))
         yield
         await opening.end()
+        if alarms is not None:
+            await asyncio.to_thread(alarms.close)
         if pages is not None:
             await asyncio.to_thread(pages.close)  # which waits for pages that read the queue
         await asyncio.to_thread(programs.close)
@@ -107,7 +116,7 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
         settings = parts.profile(address).settings
         return announcement(settings.voice_text, settings.voice_language)
 
-    webhooks = webhook_routes(parts.broker, signatures, opening, spoken=spoken)
+    webhooks = webhook_routes(parts.broker, signatures, opening, spoken=spoken, refusals=refusals)
     app.include_router(webhooks)
     if path := urlsplit(parts.settings.public_base_url or "").path:  # a proxy may pass it on, or take it off
         app.include_router(webhooks, prefix=path)
@@ -149,6 +158,22 @@ def _machine(
     return machine(
         parts.settings, counts, parts.broker.backend, parts.conversations, checks=checks, more=more
     )
+
+
+def _alarms(
+    parts: Services,
+    counts: CachedStats,
+    refusals: Refusals,
+    *,
+    checks: Checks,
+    opening: Opening,
+    supervisor: Supervisor | None,
+) -> Alarms | None:
+    """Make what tells people of what no actor can, where there are any to tell."""
+    if not parts.receivers:
+        return None
+    watched = Watched(parts.broker.backend, counts, checks, opening, supervisor)
+    return Alarms(list(parts.receivers.values()), watched.troubles, refusals)
 
 
 def _dashboard(

@@ -29,6 +29,7 @@ from brokers.errors import MessageTooLarge
 from .bodies import BodyTooLarge, BrokenBody, ClientGone, parse, read_body, to_payload
 from .opening import Opening
 from .parameters import Malformed, check_parameters
+from .refusals import Refusals
 from .signature import SignatureCheck
 
 logger = structlog.get_logger(__name__)
@@ -112,6 +113,7 @@ def webhook_routes(
     opening: Opening,
     *,
     spoken: Callable[[str], str] = no_instructions,
+    refusals: Refusals | None = None,
 ) -> APIRouter:
     """The routes Twilio calls.
 
@@ -120,6 +122,7 @@ def webhook_routes(
       signatures: checks who is calling; None lets everybody in.
       opening: knows whether the queue is open.
       spoken: returns what a caller hears, as TwiML, for the address that was called.
+      refusals: counts webhooks that are refused, where people are told of that.
     """
     router, counted = APIRouter(prefix="/webhooks/twilio"), metrics()
     explained: set[str] = set()
@@ -166,6 +169,8 @@ def webhook_routes(
                 logger.warning("webhook ignored", webhook=webhook, outcome=outcome, why=str(no_message))
         note({"recado.webhook.outcome": outcome})
         counted.webhooks.labels(webhook, outcome).inc()
+        if refusals is not None:
+            refusals.count(outcome)
         counted.seconds.labels(webhook).observe(time.perf_counter() - began)
         return response
 

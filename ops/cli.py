@@ -141,11 +141,15 @@ def send(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    notify: Annotated[
+        bool, typer.Option("--notify", help="Send a notice to each URL of NOTIFY_URLS, too.")
+    ] = False,
+) -> None:
     """Check settings, queue, signatures and reachability; say what is wrong and how to mend it."""
     from ops.doctor import examine
 
-    findings = examine()
+    findings = examine(notify=notify)
     for finding in findings:
         mark = "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
         out.print(f"{mark} {finding.what}", highlight=False)

@@ -24,6 +24,9 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
+#: The title and the text of the notice that `recado doctor --notify` sends.
+TRIAL_NOTICE = ("Recado can tell you", "This notice was sent by `recado doctor --notify`. Nothing is wrong.")
+
 #: What a check of the queue proves.
 _QUEUE_PROOF = {
     "sqlite": "takes durable writes",
@@ -43,12 +46,16 @@ _DEAD_LETTERS = {
 _CONVERSATIONS_REMEDY = {"sqlite": "Check CONVERSATIONS_SQLITE_DB_PATH.", "redis": "Check REDIS_URL."}
 
 
-def examine() -> list[Finding]:
+def examine(*, notify: bool = False) -> list[Finding]:
     """Run all checks. Without valid settings there is nothing else to check.
 
     What is found names the URLs that were tried, without user and password.
+
+    Parameters:
+      notify: send a notice to each URL of NOTIFY_URLS, too.
     """
     from actors.profiles import load_profiles
+    from actors.services import boot
 
     try:
         settings = load_settings(serving=True)
@@ -58,6 +65,10 @@ def examine() -> list[Finding]:
         load_profiles(settings)
     except SettingsError as error:
         return [Finding(True, "settings"), Finding(False, "profiles", str(error))]
+    try:
+        boot()  # which reads what settings name: the URLs of notices, a responder of one's own
+    except SettingsError as error:
+        return [Finding(False, "settings", str(error))]
     checks: list[Callable[[Settings], Iterator[Finding]]] = [
         _queue,
         _conversations,
@@ -66,6 +77,8 @@ def examine() -> list[Finding]:
         _model,
         _profiles,
     ]
+    if notify:
+        checks.append(_receivers)
     found = [Finding(True, "settings"), *(finding for check in checks for finding in check(settings))]
     return [Finding(ok, without_credentials(what), without_credentials(remedy)) for ok, what, remedy in found]
 
@@ -191,6 +204,19 @@ def _profiles(settings: Settings) -> Iterator[Finding]:
         asked.add((own.ai_provider, own.ai_base_url, own.ai_api_key))
         for finding in _model(own, remedy="Check the profile's base_url and api_key_env."):
             yield finding._replace(what=f"profile {profile.name}: {finding.what}")
+
+
+def _receivers(_: Settings) -> Iterator[Finding]:
+    """Send a notice to each URL. They are told past the queue: what fails here is the way to the receiver."""
+    from actors.services import boot
+
+    receivers = boot().receivers.values()
+    if not receivers:
+        yield Finding(False, "people are told what needs them", "NOTIFY_URLS is not set: docs/notices.md.")
+    for receiver in receivers:
+        is_taken = receiver.tell(*TRIAL_NOTICE)
+        remedy = "Check this URL's tokens and host: https://appriseit.com has the form of each service's URL."
+        yield Finding(is_taken, f"{receiver.label} takes a notice", "" if is_taken else remedy)
 
 
 def _answers(
