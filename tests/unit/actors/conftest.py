@@ -16,6 +16,7 @@ from actors.channels.twilio.segments import segments
 from actors.conversation import Conversation
 from actors.conversations import ConversationStore, SQLiteConversationStore
 from actors.hold_policy import HoldPolicy, LookupPolicy
+from actors.notices.receiver import Receiver
 from actors.profiles import Profiles
 from actors.reply import Reply
 from actors.responders import CallLimit
@@ -96,6 +97,7 @@ STATES: tuple[State, ...] = ("ready", "delayed")
 
 #: The modules of actors that ask for the services.
 WITH_SERVICES = (
+    "noting",
     "closed_hours",
     "deliveries",
     "keywords",
@@ -183,11 +185,12 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         policy: HoldPolicy | None = None,
         profiles: Profiles | None = None,
         responders: Mapping[str, ScriptedResponder] | None = None,
+        receivers: Mapping[str, Receiver] | None = None,
         **settings: object,
     ) -> World:
         responder, channel = ScriptedResponder(), ScriptedChannel()
         broker = SQLiteBroker(tmp_path / "queue.db", middleware=[])
-        for queue in ("messages", "replies"):
+        for queue in ("messages", "replies", "notices"):
             broker.declare_queue(queue)
         services = Services(
             settings=Settings(_env_file=None, **{"reply_gather_ms": 0, **settings}),  # type: ignore[arg-type]
@@ -199,6 +202,7 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             channels={"twilio": channel},
             profiles=profiles or Profiles(),
             responders=responders or {},
+            receivers={} if receivers is None else receivers,
         )
         opened.append(services)
         for module in WITH_SERVICES:
