@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.conversations import SQLiteConversationStore, statements
+from actors.conversations.notices import NotedEvent
 from brokers.sqlite.storage import Database, Schema
 from tests.support.conversations import CONVERSATION, delivery, inbound
 
@@ -71,3 +72,16 @@ def test_a_delivery_that_an_earlier_version_noted_moves_forward_only(
 
     assert reply is not None
     assert (reply.channel, reply.delivery_status) == ("twilio", later if moves else kept)
+
+
+def test_a_file_of_the_fourth_version_can_keep_what_people_are_to_be_told(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.db"
+    with closing(Database(path, Schema("conversations", statements.SCHEMA.steps[:4]))) as database:
+        database.write(lambda c: c.execute("SELECT 1"))
+
+    with closing(SQLiteConversationStore(path)) as store:
+        store.notices.note(["1"], NotedEvent("e", 1_000, {"event": "no_answer"}), waits=False)
+        taken = store.notices.take(
+            "1", "a", now=2_000, ripe_at=1_000, is_quiet=False, until=3_000, expired_at=0
+        )
+    assert [event.event_id for event in taken.events] == ["e"]
