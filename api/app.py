@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -112,14 +113,11 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
     app.state.opening = opening
     app.state.stop_waiting = opening.stop_waiting
 
-    def spoken(address: str) -> str:
-        settings = parts.profile(address).settings
-        return announcement(settings.voice_text, settings.voice_language)
-
+    spoken = partial(_spoken, parts)
     webhooks = webhook_routes(parts.broker, signatures, opening, spoken=spoken, refusals=refusals)
-    app.include_router(webhooks)
-    if path := urlsplit(parts.settings.public_base_url or "").path:  # a proxy may pass it on, or take it off
-        app.include_router(webhooks, prefix=path)
+    path = urlsplit(parts.settings.public_base_url or "").path
+    for prefix in {"", path}:  # a proxy may pass the path on, or take it off
+        app.include_router(webhooks, prefix=prefix)
     page = _machine(parts, counts, checks, spool, supervisor)
     app.include_router(health_routes(parts.broker.backend, page, checks, opening, spool))
     app.mount(PREFIX, programs.app)
@@ -128,6 +126,12 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
         app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)
         app.state.drain = pages.drain
     return app
+
+
+def _spoken(parts: Services, address: str) -> str:
+    """Make what the caller of an address of ours hears, as TwiML."""
+    settings = parts.profile(address).settings
+    return announcement(settings.voice_text, settings.voice_language)
 
 
 def _checks(parts: Services, spool: SpooledBackend | None, audit: AuditLog) -> Checks:
