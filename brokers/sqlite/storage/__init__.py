@@ -7,6 +7,7 @@ and the result backend each keep their tables in such a file: each names them in
 
 from .connection import Connection
 from .database import Database
+from .rewriting import rewrite
 from .schema import Schema
 
-__all__ = ["Connection", "Database", "Schema"]
+__all__ = ["Connection", "Database", "Schema", "rewrite"]

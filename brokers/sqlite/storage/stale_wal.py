@@ -16,6 +16,14 @@ from .files import WAL, WAL_INDEX, Files, Identities, beside, wal_of
 
 logger = logging.getLogger(__name__)
 
+#: What the name of a log that was set aside has behind its own, before the time.
+STALE = ".stale-"
+
+
+def stale_logs(database: Path) -> list[Path]:
+    """Return the logs that were set aside and that nobody has deleted."""
+    return sorted(database.parent.glob(f"{database.name}{WAL}{STALE}*"))
+
 
 def set_stale_wal_aside(database: Path, lost: Identities | None) -> None:
     """Rename a log, and its index, that cannot belong to the database file that lies there.
@@ -44,7 +52,7 @@ def set_stale_wal_aside(database: Path, lost: Identities | None) -> None:
         is_stale |= now.wal is None and now.wal_index is not None
     if not is_stale:
         return
-    ending = f".stale-{now_ms()}"
+    ending = f"{STALE}{now_ms()}"
     size = 0
     for suffix in (WAL, WAL_INDEX):
         path = beside(database, suffix)
