@@ -48,6 +48,18 @@ class MessageId(NamedTuple):
         return cls(account, external_id)
 
 
+def opt_out_digest(conversation: str) -> str:
+    """Return by what an opt-out is remembered when all else of its conversation was erased.
+
+    No number can be read from it. A number that is guessed can be tried, together with our address and the
+    account, whose id has 128 random bits.
+
+    Parameters:
+      conversation: its key.
+    """
+    return hashlib.sha256(f"opt-out\n{conversation}".encode(errors="surrogatepass")).hexdigest()
+
+
 def sending_id(reply_id: str) -> str:
     """The id of the queue message that sends a reply: enqueueing it twice is harmless."""
     return f"send-{reply_id}"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from ops.foundation.deprecation import moved
 
+from .keeper import ConversationKeeper, Deleted, KeptConversation, KeptMessage, KeptReply
 from .reader import ConversationReader, Summary, ThreadEntry
 from .sqlite import SQLiteConversationStore
 from .store import ConversationStore, Hold, HoldLost, Turn, Utterance
 
 __all__ = [
+    "ConversationKeeper",
     "ConversationReader",
     "ConversationStore",
+    "Deleted",
     "Hold",
     "HoldLost",
+    "KeptConversation",
+    "KeptMessage",
+    "KeptReply",
     "SQLiteConversationStore",
     "Summary",
     "ThreadEntry",

@@ -15,10 +15,12 @@ from brokers.redis.scripts import CHECK, Argument, new_call
 from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Mode, decoded
-from ..keys import ConversationKey, MessageId
+from ..keys import ConversationKey, MessageId, opt_out_digest
 from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import scripts
+from .keeper import OPTED_OUT_BEFORE
 from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
+from .redis_keeper import RedisConversationKeeper
 from .redis_notices import RedisNoticeStore
 from .redis_reader import RedisConversationReader
 from .store import Hold, HoldLost, Turn, Utterance
@@ -31,7 +33,7 @@ class RedisConversationStore:
       server: the server, or its URL alone.
       namespace: everything is kept under this name, which nothing else may use.
       retention_s: for how many seconds to keep what has come to rest. What is owed is kept until it is
-        settled: messages without an answer, replies that are not sent.
+        settled: messages without an answer, replies that are not sent. That a contact has opted out is kept.
       clock: milliseconds since the epoch, where that is not the server's time.
     """
 
@@ -56,6 +58,11 @@ class RedisConversationStore:
         """The events that people are told of."""
         return RedisNoticeStore(self._scripts)
 
+    @property
+    def keeper(self) -> RedisConversationKeeper:
+        """Exports, erases, and sees to what is old."""
+        return RedisConversationKeeper(self._scripts)
+
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
@@ -64,11 +71,13 @@ class RedisConversationStore:
             *(*ConversationKey.read(message.conversation), message.channel, message.external_id),
             *(message.text, json.dumps(dict(message.payload), ensure_ascii=False), received_at),
             message.contact.name or "",
+            *(opt_out_digest(message.conversation), OPTED_OUT_BEFORE),
         )
         return self._scripts.change(scripts.APPEND, *arguments, read=bool)
 
     def begin(self, conversation: str, channel: str) -> None:
-        about = (*ConversationKey.read(conversation), channel)
+        opt_out = (opt_out_digest(conversation), OPTED_OUT_BEFORE)
+        about = (*ConversationKey.read(conversation), channel, *opt_out)
         self._scripts.change(scripts.BEGIN, conversation, *about, read=_nothing)
 
     def quarantine(self, message: InboundMessage) -> None:
@@ -123,7 +132,7 @@ class RedisConversationStore:
         return reply
 
     def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
-        arguments = (conversation, mode, reason, int(opts_in))
+        arguments = (conversation, mode, reason, int(opts_in), opt_out_digest(conversation))
         return self._scripts.change(scripts.SET_MODE, *arguments, read=_is_one)
 
     def write(

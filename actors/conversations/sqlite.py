@@ -17,9 +17,11 @@ from brokers.sqlite.storage import Database
 from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Mode, decoded
-from ..keys import ConversationKey, MessageId
+from ..keys import ConversationKey, MessageId, opt_out_digest
 from ..reply import ACCEPTED, NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import statements
+from .keeper import OPTED_OUT_BEFORE
+from .sqlite_keeper import SQLiteConversationKeeper
 from .sqlite_notices import SQLiteNoticeStore
 from .sqlite_reader import SQLiteConversationReader
 from .store import Hold, HoldLost, Turn, Utterance
@@ -33,11 +35,19 @@ class SQLiteConversationStore:
 
     Parameters:
       path: the database file; created when missing.
+      retention_s: for how many seconds `keeper` keeps what has come to rest.
       clock: milliseconds since the epoch.
     """
 
-    def __init__(self, path: str | Path, *, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        retention_s: float = 30 * 86_400,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
         self._database = Database(path, statements.SCHEMA)
+        self._retention_ms = int(retention_s * 1000)
         self._clock = clock
 
     @property
@@ -55,16 +65,21 @@ class SQLiteConversationStore:
         """The events that people are told of."""
         return SQLiteNoticeStore(self._database)
 
+    @property
+    def keeper(self) -> SQLiteConversationKeeper:
+        """Exports, erases, and deletes what is old."""
+        return SQLiteConversationKeeper(self._database, retention_ms=self._retention_ms, clock=self._clock)
+
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         self._database.disk_space.refuse_if_short(share=RESERVE_SHARE)
         now = self._clock()
 
-        about = (message.conversation, message.channel, *ConversationKey.read(message.conversation))
+        key = message.conversation
         payload = json.dumps(dict(message.payload), ensure_ascii=False)
         said = (
-            message.conversation,
+            key,
             message.account,
             message.external_id,
             message.text,
@@ -72,14 +87,14 @@ class SQLiteConversationStore:
             received_at,
         )
         heard = {
-            "key": message.conversation,
+            "key": key,
             "now": now,
             "received_at": received_at,
             "name": message.contact.name,
         }
 
         def apply(connection: apsw.Connection) -> bool:
-            connection.execute(statements.KNOW_CONVERSATION, (*about, now))
+            self._know(connection, key, message.channel)
             connection.execute(statements.APPEND, said)
             if not connection.changes():
                 return False
@@ -89,8 +104,16 @@ class SQLiteConversationStore:
         return self._database.write(apply)
 
     def begin(self, conversation: str, channel: str) -> None:
-        about = (conversation, channel, *ConversationKey.read(conversation), self._clock())
-        self._database.write(lambda c: _run(c, statements.KNOW_CONVERSATION, about))
+        self._database.write(lambda c: self._know(c, conversation, channel))
+
+    def _know(self, connection: apsw.Connection, key: str, channel: str) -> None:
+        """Have a conversation. Nobody answers in a new one whose contact had opted out of one that was erased."""
+        now = self._clock()
+        about = {"key": key, "channel": channel, "now": now, **ConversationKey.read(key)._asdict()}
+        connection.execute(statements.KNOW_CONVERSATION, about)
+        if connection.changes():
+            opt_out = {"key": key, "digest": opt_out_digest(key), "reason": OPTED_OUT_BEFORE, "now": now}
+            connection.execute(statements.HEED_OPT_OUT, opt_out)
 
     def quarantine(self, message: InboundMessage) -> None:
         self._mark(message, in_quarantine=1)
@@ -191,7 +214,10 @@ class SQLiteConversationStore:
 
         def apply(connection: apsw.Connection) -> bool:
             connection.execute(statements.SET_MODE, {**bindings, "now": self._clock()})
-            return bool(connection.changes())
+            is_changed = bool(connection.changes())
+            if opts_in:
+                connection.execute(statements.FORGET_OPT_OUT, (opt_out_digest(conversation),))
+            return is_changed
 
         return self._database.write(apply)
 

@@ -11,7 +11,7 @@ from ..conversation import Mode
 from ..reply import OWED, REPLY_STATES, ReplyState
 
 
-def _listed(states: Iterable[str]) -> str:
+def listed(states: Iterable[str]) -> str:
     return ", ".join(f"'{state}'" for state in states)
 
 
@@ -165,12 +165,27 @@ CREATE TABLE notice_receiver (
     not_before  INTEGER NOT NULL,               -- when to try again one that refused
     failures    INTEGER NOT NULL                -- how often it did, in a row
 ) WITHOUT ROWID;
+
+-- The opt-outs of conversations that were erased: by opt_out_digest of actors/keys.py, and when that was.
+CREATE TABLE opt_out (
+    digest  TEXT PRIMARY KEY,
+    at      INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Before when no process deletes old conversations again.
+CREATE TABLE housekeeping (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    next_at  INTEGER NOT NULL
+);
 """
 
 SCHEMA = Schema("conversations", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5))
 
+#: Add a conversation. Its fence begins with the time: a hold on one of the same key that was erased, and that
+#: a worker still relies on, is none on this one.
 KNOW_CONVERSATION = """
-INSERT INTO conversation (key, channel, account_sid, address, contact, created_at) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO conversation (key, channel, account_sid, address, contact, created_at, fence)
+VALUES (:key, :channel, :account, :address, :contact, :now, :now)
 ON CONFLICT (key) DO NOTHING
 """
 
@@ -181,6 +196,15 @@ SET last_at = max(last_at, :now), heard_at = max(coalesce(heard_at, 0), :receive
     name = coalesce(:name, name)
 WHERE key = :key
 """
+
+#: Have nobody answer in a new conversation whose contact had opted out when an earlier one was erased.
+HEED_OPT_OUT = """
+UPDATE conversation SET mode = 'nobody', mode_reason = :reason, mode_at = :now
+WHERE key = :key AND EXISTS (SELECT 1 FROM opt_out WHERE digest = :digest)
+"""
+
+#: The contact has opted in.
+FORGET_OPT_OUT = "DELETE FROM opt_out WHERE digest = ?"
 
 #: Note that something was said.
 TOUCH = "UPDATE conversation SET last_at = max(last_at, ?) WHERE key = ?"
@@ -399,12 +423,12 @@ FROM reply r JOIN conversation c ON c.key = r.conversation
 REPLY = _REPLY + "WHERE r.reply_id = ?"
 
 #: The oldest reply that is owed. The index `reply_unsent` has these states.
-NEXT_TO_SEND = _REPLY + f"WHERE r.conversation = ? AND r.state IN ({_listed(OWED)}) ORDER BY r.id LIMIT 1"
+NEXT_TO_SEND = _REPLY + f"WHERE r.conversation = ? AND r.state IN ({listed(OWED)}) ORDER BY r.id LIMIT 1"
 
 
 def _before(state: ReplyState) -> str:
     """The states that a reply may come from."""
-    return _listed(REPLY_STATES[state].follows)
+    return listed(REPLY_STATES[state].follows)
 
 
 #: Bring a reply into `sending`; or into a new attempt of it, when no call was made under the one before.

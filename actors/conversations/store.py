@@ -1,4 +1,6 @@
-"""What a conversation store promises to the actors. What people look at is in `reader.py`.
+"""What a conversation store promises to the actors.
+
+What people look at is in `reader.py`; what is erased, exported and kept for how long, in `keeper.py`.
 
 Inbound messages are appended as they come. The holder of a conversation answers everything unanswered, and
 its replies are sent one after another. The states of a reply are in `actors/reply.py`.
@@ -13,6 +15,7 @@ from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Author, Mode
 from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind
+from .keeper import ConversationKeeper
 from .notices import NoticeStore
 from .reader import ConversationReader
 
@@ -54,6 +57,7 @@ class ConversationStore(Protocol):
     Attributes:
       reader: what people look at.
       notices: the events that people are told of.
+      keeper: exports, erases, and deletes what is old.
     """
 
     @property
@@ -62,8 +66,13 @@ class ConversationStore(Protocol):
     @property
     def notices(self) -> NoticeStore: ...
 
+    @property
+    def keeper(self) -> ConversationKeeper: ...
+
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         """Add an inbound message. False, and nothing changed, when (account, MessageSid) is known.
+
+        Nobody answers in a new conversation whose contact had opted out when an earlier one was erased.
 
         Parameters:
           message: the message.

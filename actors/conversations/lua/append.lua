@@ -1,5 +1,6 @@
 -- Add a message. ARGV: again, time, keep, call, its name, conversation, account, address, contact, channel, the
--- channel's id of it, body, payload, when it came in, and the contact's name ('' for unknown). Returns 1, or 0 when it is known.
+-- channel's id of it, body, payload, when it came in, the contact's name ('' for unknown), the digest of an opt-out, and
+-- what is told of one. Returns 1, or 0 when it is known.
 
 local call, name, conversation = ARGV[4], ARGV[5], ARGV[6]
 local inbound = key('inbound', name)
@@ -13,6 +14,7 @@ local seq = next_in_sequence()
 local about = key('conversation', conversation)
 if redis.call('HSETNX', about, 'created_at', digits(now)) == 1 then
   redis.call('HSET', about, 'account_sid', ARGV[7], 'address', ARGV[8], 'contact', ARGV[9], 'channel', ARGV[10])
+  if redis.call('ZSCORE', base .. ':opt-outs', ARGV[16]) then set_mode(conversation, 'nobody', ARGV[17]) end
 end
 redis.call('HSET', inbound, 'conversation', conversation, 'message_sid', ARGV[11], 'body', ARGV[12],
   'payload', ARGV[13], 'received_at', ARGV[14], 'seq', seq, 'stored_by', call)

@@ -37,10 +37,14 @@
 --                            zset    the notices of the last hour. Member and score: when
 --   {ns}:notice-receiver:<receiver>
 --                            hash    not_before, failures: when to try again one that refused, and how often it did
+--   {ns}:opt-outs            zset    the opt-outs of conversations that were erased. Score: when that was. Member: the
+--                                    digest that opt_out_digest of actors/keys.py makes of the conversation's key
+--   {ns}:housekeeping        string  the call that saw to what is old, until another process may do so
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence counts messages, replies, holds
 --
--- What is owed does not expire: unanswered messages, unsent replies, and their conversation. All else does
--- when nothing has changed it for as long as things are kept. So a set may name what is gone.
+-- What is owed does not expire: unanswered messages, unsent replies, and their conversation. Nor does it that a
+-- contact has opted out, with the conversation's own hash. All else does when nothing has changed it for as long as
+-- things are kept, which keep_house.lua puts off for what a person answers. So a set may name what is gone.
 
 -- How many members a script looks at to clean a set up, whatever its own work is.
 local CLEAN_LIMIT = 20
@@ -71,8 +75,10 @@ end
 -- A conversation has changed: keep it, for as long as it owes something or else its time.
 local function touch(conversation)
   local owed = redis.call('EXISTS', key('unanswered', conversation), key('unsent', conversation)) > 0
+  local about = key('conversation', conversation)
   local replies, set_aside = key('replies', conversation), key('set-aside', conversation)
-  keep(owed, key('conversation', conversation), replies, set_aside)
+  keep(owed or redis.call('HGET', about, 'mode') == 'nobody', about)
+  keep(owed, replies, set_aside)
   clean(replies, 'reply', itself)
   clean(set_aside, 'inbound', name_of)
 end

@@ -214,3 +214,88 @@ def test_what_the_server_evicted_keeps_nobody_busy(store: RedisConversationStore
     assert store.release(hold, unless_more=True)
     assert store.next_to_send(CONVERSATION) is None
     assert store.begin_sending(reply.reply_id) is None
+
+
+def keep_house(store: RedisConversationStore) -> None:
+    for _ in store.keeper.delete_old():
+        pass
+
+
+def test_that_a_contact_has_opted_out_is_kept_longer_than_what_was_said(
+    store: RedisConversationStore, place: OnServer
+) -> None:
+    sent(store)
+    assert store.set_mode(CONVERSATION, "nobody", "opted out")
+    hold = held(store)
+    store.answer(hold, store.turn(hold, history_limit=0), "", kind="silence", metadata={"nome": "Maria"})
+    store.release(hold, unless_more=True)
+
+    eventually(lambda: keys(place) == {"conversations", "sequence", f"conversation:{CONVERSATION}"})
+    keep_house(store)
+
+    assert store.mode(CONVERSATION) == "nobody"
+    kept = store.keeper.kept(CONVERSATION)
+    assert kept is not None
+    assert (kept.metadata, kept.messages, kept.replies) == ("{}", [], [])
+
+
+def test_an_opt_out_that_an_earlier_version_would_have_forgotten_is_kept(
+    store: RedisConversationStore, place: OnServer
+) -> None:
+    sent(store)
+    assert store.set_mode(CONVERSATION, "nobody", "opted out")
+    name = f"{{{place.namespace}}}:conversation:{CONVERSATION}"
+    assert ask(place.port, "PEXPIRE", name, "600000")
+
+    keep_house(store)
+
+    assert ask(place.port, "PTTL", name) == -1
+
+
+def test_a_contact_who_opted_in_again_is_forgotten_as_others_are(
+    store: RedisConversationStore, place: OnServer
+) -> None:
+    sent(store)
+    assert store.set_mode(CONVERSATION, "nobody", "opted out")
+    assert store.set_mode(CONVERSATION, "assistant", "", opts_in=True)
+
+    eventually(lambda: keys(place) == {"conversations", "sequence"})
+
+
+def test_what_a_person_answers_is_kept_from_one_look_to_the_next(
+    store: RedisConversationStore, patient: RedisConversationStore, place: OnServer
+) -> None:
+    reply = sent(store, "um", "dois")
+    aside = inbound("três")
+    append(store, aside)
+    store.quarantine(aside)
+    store.set_mode(CONVERSATION, "person", "asked for one")
+    keep_house(patient)
+
+    when_its_time_is_over(place)
+
+    assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["um", "dois", "Olá!", "três"]
+    assert store.is_known("SM1")
+    assert store.reply(reply.reply_id) is not None
+
+
+def test_what_is_gone_leaves_no_number_in_the_list(store: RedisConversationStore, place: OnServer) -> None:
+    sent(store)
+    eventually(lambda: keys(place) == {"conversations", "sequence"})
+    assert members(place, "conversations") == 1
+
+    keep_house(store)
+
+    assert members(place, "conversations") == 0
+
+
+def test_a_conversation_of_which_only_the_key_is_left_is_found_and_erased(
+    store: RedisConversationStore, place: OnServer
+) -> None:
+    sent(store)
+    eventually(lambda: keys(place) == {"conversations", "sequence"})
+
+    assert list(store.keeper.keys("900001234")) == [CONVERSATION]
+    store.keeper.erase(CONVERSATION)
+
+    assert members(place, "conversations") == 0

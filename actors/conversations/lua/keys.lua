@@ -1,0 +1,12 @@
+-- The keys of conversations with a contact, also of those that are gone but for their key. ARGV: again, time, keep, how
+-- many to pass over, how many to look at, a part of the contact's address.
+-- Returns how many were looked at, and the key of each that matches.
+
+local first, text = tonumber(ARGV[4]), ARGV[6]
+local page = redis.call('ZREVRANGE', base .. ':conversations', first, first + ARGV[5] - 1)
+local answer = {#page}
+for _, conversation in ipairs(page) do
+  local contact = string.match(conversation, '^[^|]*|[^|]*|(.*)$') or ''
+  if string.find(contact, text, 1, true) then answer[#answer + 1] = conversation end
+end
+return answer
