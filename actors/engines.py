@@ -55,15 +55,16 @@ def hold_policy(settings: Settings, broker: DurableBroker) -> HoldPolicy:
 
 def conversation_store(settings: Settings, engine: str) -> ConversationStore:
     """The store of that name, whether or not it is the one in use."""
+    retention_s = settings.conversations_retention_days * 86_400
     if engine == "redis":
         from .conversations.redis import RedisConversationStore  # noqa: PLC0415  as above
 
         return RedisConversationStore(
             _server(settings),
             namespace=f"{settings.redis_namespace}-conversations",
-            retention_s=settings.conversations_retention_days * 86_400,
+            retention_s=retention_s,
         )
-    return SQLiteConversationStore(settings.conversations_sqlite_db_path)
+    return SQLiteConversationStore(settings.conversations_sqlite_db_path, retention_s=retention_s)
 
 
 def _server(settings: Settings) -> RedisOptions:

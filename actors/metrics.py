@@ -111,6 +111,14 @@ class Metrics:
         )
         for outcome in ("told", "refused", "lost"):
             self.notices.labels(outcome)
+        self.retention_deleted = Counter(
+            "recado_retention_deleted_total",
+            "What was deleted because CONVERSATIONS_RETENTION_DAYS were over: conversations, messages, "
+            "replies. A Redis server deletes by itself, and counts nothing.",
+            ["what"],
+        )
+        for what in ("conversations", "messages", "replies"):
+            self.retention_deleted.labels(what)
         self.worker_heartbeat = Gauge(
             "recado_worker_heartbeat_timestamp_seconds",
             "When a worker process last said that it is alive, in seconds since the epoch.",

@@ -33,6 +33,7 @@ from .conversations import ConversationStore
 from .engines import conversation_store, hold_policy, queue_backend
 from .exposition import Exposition
 from .hold_policy import HoldPolicy
+from .housekeeping import Housekeeping
 from .media import MediaFolder, MediaHousekeeping, MediaLibrary, MediaSource, Transcriber, Understanding
 from .notices.receiver import Receiver, receivers_of
 from .profiles import Profile, Profiles, load_profiles
@@ -205,6 +206,7 @@ broker = DurableBroker(
         Startup(lambda: boot().settings),
         Exposition(services),
         MediaHousekeeping(lambda: services().media.folder),
+        Housekeeping(services),
     ],
 )
 

@@ -107,7 +107,7 @@ class SQLiteConversationStore:
         self._database.write(lambda c: self._know(c, conversation, channel))
 
     def _know(self, connection: apsw.Connection, key: str, channel: str) -> None:
-        """Have a conversation. Nobody answers in a new one whose contact had opted out of one that was erased."""
+        """Have a conversation. In a new one nobody answers whose contact opted out of one that was erased."""
         now = self._clock()
         about = {"key": key, "channel": channel, "now": now, **ConversationKey.read(key)._asdict()}
         connection.execute(statements.KNOW_CONVERSATION, about)

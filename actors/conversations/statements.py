@@ -460,7 +460,7 @@ WHERE reply_id = ? AND state IN ({_before(state)})
 
 
 def _by_hand(state: ReplyState) -> str:
-    return f"reply_id = :reply_id AND state IN ({_listed(REPLY_STATES[state].by_hand)}) AND kind <> 'silence'"
+    return f"reply_id = :reply_id AND state IN ({listed(REPLY_STATES[state].by_hand)}) AND kind <> 'silence'"
 
 
 #: Do what a person decided about a reply: it is sent again, in their name; or it was sent. By its new state.

@@ -76,7 +76,9 @@ class Settings(BaseSettings):
         Path("conversations.db"), description="the conversations' database file"
     )
     conversations_retention_days: PositiveInt = Field(
-        30, description="how long Redis keeps a conversation in which nothing more is said, in days"
+        30,
+        description="how long what was said is kept once it is at rest, in days; opt-outs, what is owed and "
+        "what a person answers stay",
     )
 
     # Redis
