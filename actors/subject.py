@@ -15,7 +15,7 @@ class Subject(NamedTuple):
     """What a queue message is about."""
 
     contact: str  # their address
-    text: str  # what the contact wrote, or what was to be sent to them
+    text: str  # what the contact wrote, or what was to be sent to them, or was
 
 
 def subject_of(payload: bytes) -> Subject | None:
@@ -31,7 +31,9 @@ def subject_of(payload: bytes) -> Subject | None:
         return None  # any program may have enqueued it
 
 
-def _subject(actor: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Subject | None:
+def _subject(  # noqa: PLR0911  a case each
+    actor: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Subject | None:
     match actor:
         case "process_ai_response":
             return _inbound(*args, **kwargs)
@@ -41,6 +43,8 @@ def _subject(actor: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Subj
             return _reply(args[0])
         case "give_up_on_reply" | "give_up_on_finding":
             return _reply(args[0]["args"][0])
+        case "record_delivery_status":
+            return _status(*args, **kwargs)
         case "say_by_hand":
             return Subject(ConversationKey.read(args[0]).contact, args[2])
     return None
@@ -49,6 +53,12 @@ def _subject(actor: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Subj
 def _inbound(payload: Mapping[str, Any], channel: str = "twilio") -> Subject:
     inbound = services().channel(channel).read(payload)
     return Subject(inbound.contact.address, inbound.text)
+
+
+def _status(payload: Mapping[str, Any], reply_id: str, channel: str = "twilio") -> Subject:
+    contact = services().channel(channel).read_status(payload).contact
+    reply = services().conversations.reply(reply_id)
+    return Subject(contact, "" if reply is None else reply.body)
 
 
 def _reply(reply_id: str) -> Subject | None:

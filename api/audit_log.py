@@ -52,6 +52,10 @@ UPDATE entry SET done = done + ?, failed = failed + ?, outcome = ?, ended_at = ?
 WHERE id = ? AND outcome = 'begun'
 """
 _GET = f"SELECT {_FIELDS} FROM entry WHERE id = ?"  # noqa: S608  our own words
+_MENTIONING = (
+    f"SELECT {_FIELDS} FROM entry WHERE instr(target, :text) OR instr(details, :text) ORDER BY id DESC"  # noqa: S608
+)
+_REWRITE_WORDS = "UPDATE entry SET target = ?, details = ? WHERE id = ?"
 _LIST = f"SELECT {_FIELDS} FROM entry ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608
 
 Outcome = Literal["begun", "done", "stopped", "failed"]
@@ -194,6 +198,19 @@ class AuditLog:
         """Return a page of entries, newest first."""
         return self._read(_LIST, (limit, offset))
 
+    def mentioning(self, text: str) -> Sequence[AuditEntry]:
+        """Return the entries whose target or details have a text in them, newest first."""
+        return self._read(_MENTIONING, {"text": text})
+
+    def rewrite_words(self, entry_id: int, *, target: str, details: Mapping[str, Any]) -> None:
+        """Replace what an entry says that it was about. Who did what, and when, stays."""
+        self._database.write(lambda c: _run(c, _REWRITE_WORDS, (target, json.dumps(details), entry_id)))
+
+    @property
+    def database(self) -> Database:
+        """The file underneath."""
+        return self._database
+
     def check(self, *, timeout_s: float) -> None:
         """Prove that an action could be written down now.
 
@@ -206,7 +223,7 @@ class AuditLog:
         """Close the file."""
         self._database.close()
 
-    def _read(self, statement: str, bindings: tuple[int, ...]) -> Sequence[AuditEntry]:
+    def _read(self, statement: str, bindings: tuple[int, ...] | Mapping[str, str]) -> Sequence[AuditEntry]:
         rows: Any = self._database.read(lambda c: c.execute(statement, bindings).fetchall())
         return [AuditEntry._make((*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
 

@@ -68,6 +68,6 @@ class ConsoleChannel:
             return None
         for line in self._outbox.read_text().splitlines():
             written = json.loads(line)
-            if written["reply_id"] == reply.reply_id:
+            if written.get("reply_id") == reply.reply_id:  # a line that was erased has none
                 return str(written["sid"])
         return None
