@@ -29,6 +29,7 @@ from .pages import (
     dead_letters,
     messages,
     overview,
+    privacy,
     queues,
     writing,
 )
@@ -96,6 +97,9 @@ class Routes:
                 self._pages.endpoint(attachments.attachment, fetches=True),
                 methods=["GET"],
             ),
+            get("/conversations/{message_id}/erase", privacy.confirm),
+            post("/conversations/{message_id}/erase", privacy.erase),
+            post("/conversations/{message_id}/export", privacy.export),
             get("/audit", audit.audit),
             Route("/login", protect(self._sign_in.login), methods=["GET", "POST"]),
             Route("/logout", protect(self._sign_in.logout), methods=["POST"]),

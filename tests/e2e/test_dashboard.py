@@ -310,3 +310,63 @@ def lines_until(lines: Iterator[str], last: str) -> str:
         if said[-1] == "" and last in said:
             break
     return "\n".join(said)
+
+
+# -- what is kept of a person ----------------------------------------------------------------------------
+
+
+def test_an_operator_erases_and_exports_a_person_and_a_viewer_does_not(system: System) -> None:
+    system.settings |= PASSWORDS
+    system.api()
+    system.worker()
+    contact = system.contact()
+    system.write("Oi", sender=contact)
+    system.settle()
+    [summary] = system.conversations.reader.conversations()
+    page = f"/dashboard/conversations/{summary.message_id}"
+    with browser(system) as viewer, browser(system) as operator:
+        viewer.sign_in(PASSWORDS["DASHBOARD_READONLY_PASSWORD"])
+        assert "Erase this person" not in viewer.get(page).text
+        assert viewer.get(page + "/erase").status_code == 403
+        for action in ("erase", "export"):
+            assert viewer.post(f"{page}/{action}").status_code == 403
+        assert len(system.conversations.reader.conversations()) == 1
+
+        operator.sign_in(PASSWORDS["DASHBOARD_PASSWORD"])
+        assert operator.get(page + "/erase").status_code == 200
+        exported = operator.post(page + "/export")
+        assert exported.headers["content-disposition"].startswith("attachment")
+        assert exported.json()["conversations"][0]["contact"] == contact
+        assert len(system.conversations.reader.conversations()) == 1, "looking erases nothing"
+        assert "1 conversations" in operator.post(page + "/erase").text
+        assert operator.post(page + "/erase").status_code == 404, "again"
+        audit = operator.get("/dashboard/audit").text
+    assert list(system.conversations.reader.conversations()) == []
+    assert "erase person" in audit
+    assert contact.removeprefix("whatsapp:+") not in audit
+
+
+def test_a_number_that_was_searched_for_is_not_in_the_audit_log_of_a_person_who_was_erased(
+    system: System,
+) -> None:
+    system.settings |= PASSWORDS
+    system.api()
+    contact = system.contact("")
+
+    def mentions() -> int:
+        files = sorted(system.directory.glob("audit.db*"))
+        return sum(path.read_bytes().count(contact.encode()) for path in files if path.is_file())
+
+    with browser(system) as operator:
+        operator.sign_in(PASSWORDS["DASHBOARD_PASSWORD"])
+        operator.get("/dashboard/audit")
+        operator.post("/dashboard/dead-letters/begin", action="discard", every="1", text=contact)
+        assert mentions()
+        system.write("Oi", sender=contact)
+
+        ended = system.run("forget", contact, "--yes")
+
+        assert ended.returncode == 0, ended.stderr
+        assert "audit: 1 masked entries" in ended.stdout
+        assert mentions() == 0
+        assert "discard dead letters" in operator.get("/dashboard/audit").text
