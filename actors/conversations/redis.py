@@ -104,7 +104,10 @@ class RedisConversationStore:
         return Hold(conversation, answer) if isinstance(answer, int) else None
 
     def turn(self, hold: Hold, *, history_limit: int) -> Turn:
-        return self._scripts.ask(scripts.TURN, hold.conversation, history_limit, read=_turn)
+        turn = self._scripts.ask(scripts.TURN, hold.conversation, history_limit, read=_turn)
+        if turn is None:
+            raise HoldLost(hold.conversation)
+        return turn
 
     def answer(
         self,
@@ -254,7 +257,9 @@ def _mode(value: bytes) -> Mode:
     return cast(Mode, text(value))
 
 
-def _turn(answer: list[Any]) -> Turn:
+def _turn(answer: list[Any] | None) -> Turn | None:
+    if answer is None:
+        return None
     channel, metadata, mode, unanswered, history = answer
     return Turn(
         channel=text(channel) or FIRST_CHANNEL,

@@ -151,6 +151,8 @@ class SQLiteConversationStore:
         def apply(connection: apsw.Connection) -> Turn:
             rows = _unanswered(connection, hold.conversation)
             about: Any = connection.execute(statements.ABOUT, (hold.conversation,)).fetchone()
+            if about is None:
+                raise HoldLost(hold.conversation)
             history: Any = connection.execute(
                 statements.HISTORY, {"key": hold.conversation, "limit": history_limit}
             ).fetchall()

@@ -122,7 +122,11 @@ class ConversationStore(Protocol):
         ...
 
     def turn(self, hold: Hold, *, history_limit: int) -> Turn:
-        """Return what is unanswered, and up to `history_limit` things said before."""
+        """Return what is unanswered, and up to `history_limit` things said before.
+
+        Raises:
+          HoldLost: the conversation was erased meanwhile.
+        """
         ...
 
     def answer(

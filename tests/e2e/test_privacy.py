@@ -92,7 +92,7 @@ def talk(system: System, *, sender: str, to: str) -> None:
         if text == "em quarentena":
             store.quarantine(message)
     store.set_mode(message.conversation, "nobody", "opted out")
-    send = Message("replies", "send_reply", (reply.reply_id,), {}, {})
+    send: Message[Any] = Message("replies", "send_reply", (reply.reply_id,), {}, {})
     sending = with_message_id(send, sending_id(reply.reply_id))
     system.queue.enqueue(QueueMessage(sending.message_id, "replies", "send_reply", sending.encode()))
 
@@ -111,7 +111,8 @@ def bring(store: ConversationStore, reply_id: str, state: str) -> None:
 
 
 def encoded(actor: str, *arguments: Any) -> bytes:
-    return Message("messages", actor, arguments, {}, {}).encode()
+    message: Message[Any] = Message("messages", actor, arguments, {}, {})
+    return message.encode()
 
 
 def put(queue: QueueBackend, message_id: str, actor: str, *arguments: Any, delay_ms: int = 0) -> None:

@@ -15,7 +15,7 @@ local ids = redis.call('ZRANGE', replies, 0, limit - 1)
 for _, id in ipairs(ids) do
   for _, name in ipairs(redis.call('LRANGE', key('answers', id), 0, -1)) do erase_message(name) end
   local sid = redis.call('HGET', key('reply', id), 'sid')
-  if sid then redis.call('UNLINK', key('sid', sid)) end
+  if sid and redis.call('GET', key('sid', sid)) == id then redis.call('UNLINK', key('sid', sid)) end
   replies_gone = replies_gone + redis.call('UNLINK', key('reply', id))
   redis.call('UNLINK', key('answers', id))
   redis.call('ZREM', replies, id)

@@ -1,8 +1,9 @@
 -- What is to be answered. ARGV: again, time, keep, conversation, how many things that were said before.
 -- Returns the channel ('' for the first there was), the metadata ('' for none), who answers, what utterance() says of
--- each message that waits, and of each thing said before, newest first.
+-- each message that waits, and of each thing said before, newest first; or nothing when the conversation was erased.
 
 local conversation, limit = ARGV[4], tonumber(ARGV[5])
+if redis.call('EXISTS', key('conversation', conversation)) == 0 then return false end
 local unanswered, history = {}, {}
 for _, member in ipairs(waiting(conversation)) do
   unanswered[#unanswered + 1] = utterance(name_of(member))

@@ -125,6 +125,8 @@ def test_what_workers_still_do_for_an_erased_conversation_writes_nothing(store: 
     store.keeper.erase(CONVERSATION)
 
     with pytest.raises(HoldLost):
+        store.turn(hold, history_limit=5)
+    with pytest.raises(HoldLost):
         store.answer(hold, turn, "tarde demais", kind="answer")
     store.record_sent(reply.reply_id, "SM1")
     store.record_unknown(reply.reply_id, "talvez")

@@ -157,7 +157,7 @@ def test_what_was_restored_in_the_meantime_is_kept(store: SQLiteConversationStor
     run = store.keeper._run
 
     keeper = store.keeper
-    restored = []
+    restored: list[bool] = []
 
     def restore_first(statement: str, bindings: object) -> int:
         if not restored:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_a_message_that_is_claimed_meanwhile_stays_and_is_told_of(backend: SQLit
     put(backend, "hers", "+5511900001234")
 
     class Claimed(Delegate):
-        def remove(self, messages: list[StoredMessage]) -> None:  # type: ignore[override]
+        def remove(self, messages: Sequence[StoredMessage]) -> None:
             backend.dequeue("attic", limit=1, timeout_s=5)
             super().remove(messages)
 

@@ -33,6 +33,11 @@ def say(database: Database, names: list[str], *, repeated: int = 1) -> None:
     database.write(lambda c: c.executemany("INSERT INTO said (name, text) VALUES (?, ?)", rows).fetchall())
 
 
+def say_each(database: Database, names: list[str]) -> None:
+    for name in names:
+        say(database, [name])
+
+
 def forget(database: Database, names: list[str]) -> None:
     rows = [(name,) for name in names]
     database.write(lambda c: c.executemany("DELETE FROM said WHERE name = ?", rows).fetchall())
@@ -75,7 +80,7 @@ def test_others_write_meanwhile_and_lose_nothing(database: Database) -> None:
     with closing(Database(database.path, SCHEMA)) as other, ThreadPoolExecutor(max_workers=1) as pool:
         say(database, ["before"])
         names = [f"name-{number:04}" for number in range(100)]
-        writing = pool.submit(lambda: [say(other, [name]) for name in names])
+        writing = pool.submit(say_each, other, names)
         while not writing.done():
             assert list(rewrite(database)) == []
         writing.result()
