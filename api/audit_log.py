@@ -203,7 +203,7 @@ class AuditLog:
         return self._read(_MENTIONING, {"text": text})
 
     def rewrite_words(self, entry_id: int, *, target: str, details: Mapping[str, Any]) -> None:
-        """Replace what an entry says that it was about. Who did what, and when, stays."""
+        """Replace what an entry says that it was about. The rest of the entry stays."""
         self._database.write(lambda c: _run(c, _REWRITE_WORDS, (target, json.dumps(details), entry_id)))
 
     @property

@@ -16,7 +16,7 @@ from .audit_log import AuditEntry, AuditLog
 class AuditPlace:
     """The audit log, as a place where something of a person is kept.
 
-    Who did what, and when, stays; a number in it becomes a masked one.
+    Entries stay, and a number in them becomes a masked one.
 
     Parameters:
       audit: the log.

@@ -72,7 +72,7 @@ class ConversationStore(Protocol):
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         """Add an inbound message. False, and nothing changed, when (account, MessageSid) is known.
 
-        Nobody answers in a new conversation whose contact had opted out when an earlier one was erased.
+        A new conversation has the mode `nobody` where the contact had opted out of one that was erased.
 
         Parameters:
           message: the message.

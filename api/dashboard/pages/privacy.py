@@ -9,8 +9,8 @@ from actors.privacy import Person, counted, encoded, places
 from actors.privacy import erase as erase_everywhere
 from actors.privacy import export as export_everything
 from actors.services import services
+from api.audit_place import AuditPlace
 
-from ..access.audit_place import AuditPlace
 from ..context import DashboardContext
 from ..page_request import NotAllowed, PageRequest
 from .conversations import find_summary

@@ -309,6 +309,9 @@ class Conversations(RuleBasedStateMachine):
         self.messages = [message for message in self.messages if message.conversation != conversation]
         self.has_erased = True
 
+    def kept(self, conversation: str) -> None:
+        self.both(lambda store: store.keeper.kept(conversation))
+
     # -- always -------------------------------------------------------------------------------------
 
     @invariant()
@@ -318,7 +321,7 @@ class Conversations(RuleBasedStateMachine):
                 self.both(methodcaller(question, conversation))
             for question in ("thread", "summary"):
                 self.read(methodcaller(question, conversation))
-            self.both(lambda store, key=conversation: store.keeper.kept(key))
+            self.kept(conversation)
             self.both(methodcaller("mode", conversation))
             for limit in (1, 4):
                 self.read(methodcaller("thread", conversation, limit=limit))
