@@ -282,7 +282,14 @@ def test_a_queue_that_is_not_there_is_not_made_by_pausing_it(front: System) -> N
 
 @pytest.mark.parametrize(
     "command",
-    [("queues",), ("dead", "list"), ("dead", "discard", "--all", "--yes"), ("conversations", "list")],
+    [
+        ("queues",),
+        ("dead", "list"),
+        ("dead", "discard", "--all", "--yes"),
+        ("conversations", "list"),
+        ("export", "+5511900001234"),
+        ("forget", "+5511900001234", "--yes"),
+    ],
 )
 def test_looking_in_a_directory_where_nothing_runs_creates_nothing(
     tmp_path: Path, twilio: FakeTwilio, command: tuple[str, ...]
