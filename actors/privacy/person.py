@@ -18,6 +18,9 @@ _NUMBER = re.compile(r"\+?\d+")
 #: So many digits at the end are the same in a number with and without Brazil's ninth digit.
 _SAME_END = 8
 
+#: No shorter name is looked for in texts: it would stand in some that are about nobody.
+_LEAST_FOUND = 6
+
 #: Fields that carry what somebody wrote or is called, and not whom a message is about.
 _WRITTEN = frozenset({"body", "buttontext", "profilename", "text"})
 
@@ -84,7 +87,7 @@ class Person:
 
     def occurs_in(self, text: str) -> bool:
         """Tell whether the number stands in a text, and not only as a part of a longer one."""
-        return self._found.search(text) is not None
+        return len(self.name) >= _LEAST_FOUND and self._found.search(text) is not None
 
     def hidden_in(self, text: str, *, by: str) -> str:
         """Return a text in which something else stands for the number."""

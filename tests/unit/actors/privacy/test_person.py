@@ -65,6 +65,7 @@ def test_a_number_is_found_in_a_text_and_not_in_a_longer_one() -> None:
     assert not MARIA.occurs_in("95511900001234")
     assert MARIA.hidden_in("of +5511900001234, twice: 5511900001234", by="…") == "of …, twice: …"
     assert "900001234" not in MARIA.masked
+    assert not Person.read("12345").occurs_in("12345 that were picked"), "too short to be anybody's for sure"
 
 
 def message(*arguments: object, actor: str = "send_receipt") -> bytes:
