@@ -67,9 +67,13 @@ class MediaFolder:
         finally:
             part.unlink(missing_ok=True)
 
+    def files_of(self, message_id: str) -> list[Path]:
+        """Return the attachments that are kept of a message."""
+        return list(self._path.glob(f"{_hashed(message_id)}-*"))
+
     def delete(self, message_id: str) -> int:
         """Delete the attachments of a message; return how many there were."""
-        paths = list(self._path.glob(f"{_hashed(message_id)}-*"))
+        paths = self.files_of(message_id)
         for path in paths:
             path.unlink(missing_ok=True)
         return len(paths)

@@ -9,6 +9,7 @@ local messages_gone, replies_gone = 0, 0
 
 local function erase_message(name)
   messages_gone = messages_gone + redis.call('UNLINK', key('inbound', name))
+  attention('inbound:' .. name)
 end
 
 local ids = redis.call('ZRANGE', replies, 0, limit - 1)
@@ -19,6 +20,7 @@ for _, id in ipairs(ids) do
   replies_gone = replies_gone + redis.call('UNLINK', key('reply', id))
   redis.call('UNLINK', key('answers', id))
   redis.call('ZREM', replies, id)
+  attention('reply:' .. id)
   redis.call('ZREM', key('unsent', conversation), id)
 end
 local is_left = #ids == limit
