@@ -36,7 +36,7 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class WebhookMetrics:
     """What webhooks are counted in."""
 
     webhooks: Counter
@@ -44,9 +44,9 @@ class Metrics:
 
 
 @cache
-def metrics() -> Metrics:
+def metrics() -> WebhookMetrics:
     """The webhooks' metrics of this process, made when its first application is."""
-    return Metrics(
+    return WebhookMetrics(
         Counter("recado_webhooks_total", "Webhooks by what became of them.", ["webhook", "outcome"]),
         Histogram(
             "recado_webhook_duration_seconds",

@@ -26,7 +26,7 @@ from .interrupts import expose
 from .middleware import default_middleware
 from .middleware.exhausted import tell_exhausted, tell_failure
 from .middleware_hooks import Hooks, MiddlewareList
-from .outgoing import Plan, to_store, under_another_id, waited_ms
+from .outgoing import EnqueuePlan, to_store, under_another_id, waited_ms
 from .poison_guard import PATIENCE_S, PoisonGuard
 from .prefetch_window import PrefetchWindow
 from .records import QueueMessage
@@ -192,7 +192,7 @@ class DurableBroker(Broker):
         existing = self.backend.get(holder)
         return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
-    def _plan(self, message: Any, delay: int | None, in_hand: DurableMessage | None) -> Plan:
+    def _plan(self, message: Any, delay: int | None, in_hand: DurableMessage | None) -> EnqueuePlan:
         """Decide what enqueueing a message means, and tell middleware."""
         eta = message.options.pop("eta", None)  # Dramatiq's way to carry a delay in the message itself
         if eta is not None and delay is None:
@@ -215,12 +215,12 @@ class DurableBroker(Broker):
         self.emit_before("enqueue", message, delay)
         if comes_back is None:
             age_ms = waited_ms(message, in_hand)
-            return Plan(message, delay, to_store(message, delay, self.actors, waited_ms=age_ms))
+            return EnqueuePlan(message, delay, to_store(message, delay, self.actors, waited_ms=age_ms))
         if beside is None:
-            return Plan(message, delay, None, comes_back)
+            return EnqueuePlan(message, delay, None, comes_back)
         copy, copys_delay = beside
         record = to_store(under_another_id(copy), copys_delay, self.actors)
-        return Plan(message, delay, record, comes_back)
+        return EnqueuePlan(message, delay, record, comes_back)
 
     def _store_what_asked_to_come_back(self, failed: DurableMessage) -> None:
         """Store the copy that was to take a message's place, now that the message is to be a dead letter."""

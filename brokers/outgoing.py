@@ -17,7 +17,7 @@ from .records import QueueMessage
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Plan(NamedTuple):
+class EnqueuePlan(NamedTuple):
     """What enqueueing a message means.
 
     Attributes:

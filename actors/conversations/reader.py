@@ -75,7 +75,7 @@ class OwnAddress(NamedTuple):
     channel: str  # its name
 
 
-class Place(NamedTuple):
+class PageStart(NamedTuple):
     """Where a page of conversations ended: the next one begins after it, whatever was said meanwhile."""
 
     last_at: int  # of the last conversation of the page
@@ -96,7 +96,7 @@ class ConversationReader(Protocol):
         mode: Mode | None = None,
         limit: int = 50,
         offset: int = 0,
-        after: Place | None = None,
+        after: PageStart | None = None,
     ) -> Sequence[Summary]:
         """Return a page of conversations, those in which something was said last first.
 

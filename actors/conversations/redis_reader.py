@@ -10,7 +10,7 @@ from ..conversation import Mode
 from ..keys import MessageId
 from ..reply import Content
 from . import scripts
-from .reader import Attention, OwnAddress, Place, Summary, ThreadEntry
+from .reader import Attention, OwnAddress, PageStart, Summary, ThreadEntry
 from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
 
 #: Looking at so many conversations holds up the server for a millisecond or two.
@@ -37,7 +37,7 @@ class RedisConversationReader:
         mode: Mode | None = None,
         limit: int = 50,
         offset: int = 0,
-        after: Place | None = None,
+        after: PageStart | None = None,
     ) -> Sequence[Summary]:
         found = self._found(contact or "", mode or "", after)
         page, summaries = list(islice(found, offset, offset + limit)), list[Summary]()
@@ -73,7 +73,7 @@ class RedisConversationReader:
             if payload is not None
         }
 
-    def _found(self, contact: str, mode: str, after: Place | None) -> Iterator[bytes]:
+    def _found(self, contact: str, mode: str, after: PageStart | None) -> Iterator[bytes]:
         """Yield the keys of conversations with contacts and a mode like that, latest first."""
         until = "+inf" if after is None else after.last_at
         offset = 0

@@ -12,10 +12,10 @@ from ..conversation import Mode
 from ..keys import MessageId
 from ..reply import Content
 from . import statements
-from .reader import Attention, OwnAddress, Place, Summary, ThreadEntry
+from .reader import Attention, OwnAddress, PageStart, Summary, ThreadEntry
 
 #: Later than any time that a column can have.
-_BEGINNING = Place(2**63 - 1, "")
+_BEGINNING = PageStart(2**63 - 1, "")
 
 
 class SQLiteConversationReader:
@@ -43,7 +43,7 @@ class SQLiteConversationReader:
         mode: Mode | None = None,
         limit: int = 50,
         offset: int = 0,
-        after: Place | None = None,
+        after: PageStart | None = None,
     ) -> Sequence[Summary]:
         until, key = after or _BEGINNING
         bindings = {"contact": contact, "limit": limit, "offset": offset, "until": until, "key": key}

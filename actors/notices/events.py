@@ -19,7 +19,7 @@ EventName = Literal[
 ]
 
 
-class Event(NamedTuple):
+class EventRule(NamedTuple):
     """What people are told of an event.
 
     Attributes:
@@ -35,32 +35,32 @@ class Event(NamedTuple):
 
 
 #: In the order in which a notice tells them.
-EVENTS: Mapping[EventName, Event] = {
-    "not_working": Event(
+EVENTS: Mapping[EventName, EventRule] = {
+    "not_working": EventRule(
         "Recado does not work", "Customers get no answer until this is mended.", waits=False
     ),
-    "working_again": Event("Recado works again", "What waited is answered now.", waits=False),
-    "webhooks_refused": Event(
+    "working_again": EventRule("Recado works again", "What waited is answered now.", waits=False),
+    "webhooks_refused": EventRule(
         "Webhooks are refused",
         "What customers write does not come in. If the signature is wrong, somebody tries, or "
         "TWILIO_AUTH_TOKEN or PUBLIC_BASE_URL is not Twilio's.",
         waits=False,
     ),
-    "person_asked_for": Event("A customer asks for a person", "The assistant is silent there."),
-    "handed_over": Event("The assistant hands over to a person", "The assistant is silent there."),
-    "limit_reached": Event(
+    "person_asked_for": EventRule("A customer asks for a person", "The assistant is silent there."),
+    "handed_over": EventRule("The assistant hands over to a person", "The assistant is silent there."),
+    "limit_reached": EventRule(
         "A customer reached a limit", "The assistant is silent there: a person is needed."
     ),
-    "no_answer": Event(
+    "no_answer": EventRule(
         "No answer could be produced",
         "The message is a dead letter: replay it when the cause is mended, or answer by hand.",
         waits=False,
     ),
-    "reply_failed": Event(
+    "reply_failed": EventRule(
         "A reply could not be sent", "It is a dead letter: replay it when the cause is mended."
     ),
-    "reply_unknown": Event(
+    "reply_unknown": EventRule(
         "A reply was perhaps sent", "It cannot be found, and is not sent again by itself: a person decides."
     ),
-    "reply_undelivered": Event("A reply did not reach its customer", "The channel accepted it before."),
+    "reply_undelivered": EventRule("A reply did not reach its customer", "The channel accepted it before."),
 }

@@ -15,7 +15,7 @@ FORM = "write days and times such as mon-fri 09:00-12:00,13:00-18:00"
 _TIMES = re.compile(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})")
 
 
-class Opening(NamedTuple):
+class OpenTime(NamedTuple):
     """One opening in each week, by the clock on the wall.
 
     Attributes:
@@ -29,7 +29,7 @@ class Opening(NamedTuple):
     closes: int
 
 
-def read_openings(entry: str) -> tuple[Opening, ...]:
+def read_openings(entry: str) -> tuple[OpenTime, ...]:
     """Read one entry: days and ranges of days, then times, each separated by commas.
 
     Raises:
@@ -40,7 +40,7 @@ def read_openings(entry: str) -> tuple[Opening, ...]:
         raise ValueError(f"{entry!r} is not opening hours: {FORM}")
     days = [day for named in parts[0].split(",") for day in _days(named)]
     times = [_times(named) for named in parts[1].split(",")]
-    return tuple(Opening(day, *each) for day in days for each in times)
+    return tuple(OpenTime(day, *each) for day in days for each in times)
 
 
 def _days(named: str) -> list[int]:

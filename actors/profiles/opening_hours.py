@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from .opening import Opening
+from .opening import OpenTime
 
 #: What happens to a message of closed hours: its contact is sent a text, or the assistant answers as ever.
 ClosedMode = Literal["text", "assistant"]
@@ -35,7 +35,7 @@ class OpeningHours:
     """
 
     timezone: ZoneInfo
-    openings: tuple[Opening, ...]
+    openings: tuple[OpenTime, ...]
     closed_dates: frozenset[date] = frozenset()
     closed_mode: ClosedMode = "text"
     closed_text: str = ""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from .opening import Opening, read_openings
+from .opening import OpenTime, read_openings
 from .opening_hours import ClosedMode, OpeningHours
 
 #: The keys that stand in the place of a setting, and that setting.
@@ -75,7 +75,7 @@ def _language(value: str) -> str:
     return value
 
 
-def _openings(value: Any) -> tuple[Opening, ...]:
+def _openings(value: Any) -> tuple[OpenTime, ...]:
     if not isinstance(value, str):
         raise ValueError("must be a text such as mon-fri 09:00-18:00")  # noqa: TRY004  pydantic's protocol
     return read_openings(value)
@@ -87,7 +87,7 @@ class HoursTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
     timezone: Annotated[ZoneInfo, PlainValidator(_timezone)]
-    open: Annotated[list[Annotated[tuple[Opening, ...], PlainValidator(_openings)]], Field(min_length=1)]
+    open: Annotated[list[Annotated[tuple[OpenTime, ...], PlainValidator(_openings)]], Field(min_length=1)]
     closed_dates: list[Annotated[date, Field(strict=False)]] = []
     closed_mode: ClosedMode = "text"
     closed_text: str = ""

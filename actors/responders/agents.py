@@ -14,7 +14,7 @@ from .window import window
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AgentRun:
     """What a run of an agent came to.
 
     Attributes:
@@ -31,7 +31,7 @@ class Outcome:
 class AgentRunner(Protocol):
     """Runs an agent of one framework."""
 
-    async def run(self, history: Sequence[Message], prompt: str, conversation: Conversation) -> Outcome:
+    async def run(self, history: Sequence[Message], prompt: str, conversation: Conversation) -> AgentRun:
         """Run the agent once.
 
         Parameters:
@@ -105,7 +105,7 @@ def _noted(meaning: Exception, error: Exception) -> Exception:
     return meaning
 
 
-def _answer(outcome: Outcome) -> Answer:
+def _answer(outcome: AgentRun) -> Answer:
     match outcome.output:
         case None:
             return Answer(usage=outcome.usage, tool_calls=outcome.tool_calls)

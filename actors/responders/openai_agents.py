@@ -26,7 +26,7 @@ from agents.models import get_default_model
 
 from ..answer import Answer, ToolCall, Usage
 from ..conversation import Conversation, Message
-from .agents import Outcome, refused, unavailable
+from .agents import AgentRun, refused, unavailable
 from .openai import meaning_of as meaning_of_openais
 from .responder import ResponderRefused
 
@@ -60,7 +60,7 @@ class OpenAIAgentsRunner:
             RunConfig() if TEXTS_IN_TRACES in os.environ else RunConfig(trace_include_sensitive_data=False)
         )
 
-    async def run(self, history: Sequence[Message], prompt: str, conversation: Conversation) -> Outcome:
+    async def run(self, history: Sequence[Message], prompt: str, conversation: Conversation) -> AgentRun:
         items = [*map(_item, history), _item(Message("contact", prompt))]
         try:
             result = await Runner.run(self._agent, items, context=conversation, run_config=self._config)
@@ -72,7 +72,7 @@ class OpenAIAgentsRunner:
         if result.interruptions:
             raise ResponderRefused("The agent waits until a tool is approved, and nothing here approves one")
         usage = result.context_wrapper.usage
-        return Outcome(
+        return AgentRun(
             _output(result),
             Usage(
                 _model_of(result.last_agent),

@@ -24,7 +24,7 @@ from pydantic_ai.messages import (
 from ..answer import ToolCall, Usage
 from ..conversation import Conversation, Message
 from ..retry_after import LONGEST_MS
-from .agents import Outcome, refused, unavailable
+from .agents import AgentRun, refused, unavailable
 from .http_status import meaning_of_status
 from .responder import ResponderUnavailable
 
@@ -56,7 +56,7 @@ class PydanticAIRunner:
     def __init__(self, agent: AbstractAgent[Any, Any]) -> None:
         self._agent = agent
 
-    async def run(self, history: Sequence[Message], prompt: str, conversation: Conversation) -> Outcome:
+    async def run(self, history: Sequence[Message], prompt: str, conversation: Conversation) -> AgentRun:
         result = await self._agent.run(
             prompt,
             message_history=_messages(history),
@@ -65,7 +65,7 @@ class PydanticAIRunner:
             capabilities=[ReinjectSystemPrompt()],
         )
         usage = result.usage
-        return Outcome(
+        return AgentRun(
             result.output,
             Usage(
                 result.response.model_name or "unknown",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors import people
 from actors.conversation import Author, Mode
 from actors.conversations import Summary
-from actors.conversations.reader import Place
+from actors.conversations.reader import PageStart
 from actors.keys import ConversationKey
 from actors.reply import ReplyState
 
@@ -131,12 +131,12 @@ def _page(
     return ConversationPage(items=[_shown(each) for each in page], next_cursor=next_cursor)
 
 
-def _place(context: Context, cursor: str | None) -> Place | None:
+def _place(context: Context, cursor: str | None) -> PageStart | None:
     """Return where the page before ended. A cursor has a message's id, and not the key with its number."""
     if cursor is None:
         return None
     last_at, message_id = from_cursor(cursor, int, str)
-    return Place(int(last_at), context.conversations.reader.conversation_of(str(message_id)) or "")
+    return PageStart(int(last_at), context.conversations.reader.conversation_of(str(message_id)) or "")
 
 
 def _change(

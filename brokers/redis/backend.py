@@ -16,7 +16,7 @@ from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from ..records import Delivery, QueueMessage, Reason
 from . import scripts
-from .commands import Command, Store
+from .commands import Command, StoreMessage
 from .consumer_session import ConsumerSession, PollState
 from .database import Database
 from .heartbeat import DIED
@@ -87,11 +87,11 @@ class RedisBackend(OperatorSide):
 
     def enqueue(self, message: QueueMessage) -> bool:
         MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
-        return self._database.store(Store(message, self._now()))
+        return self._database.store(StoreMessage(message, self._now()))
 
     async def enqueue_async(self, message: QueueMessage) -> bool:
         MessageTooLarge.refuse(message.payload, queue=message.queue, limit=self._max_message_bytes)
-        return await self._database.store_async(Store(message, self._now()))
+        return await self._database.store_async(StoreMessage(message, self._now()))
 
     def holder_of(self, unique_key: str) -> str | None:
         return self._database.ask(Command(scripts.HOLDER_OF, (self._now(), unique_key), read=_text))

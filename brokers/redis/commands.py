@@ -58,7 +58,7 @@ class Command(Operation[T]):
             self.error = error
 
 
-class Store(Command[bool]):
+class StoreMessage(Command[bool]):
     """An enqueue. Those of one commit become one call.
 
     Parameters:
@@ -98,8 +98,8 @@ class Committer:
     def commit(self, batch: Sequence[Command[Any]]) -> None:
         """Never raises: each operation learns of its own failure."""
         batch = [command for command in batch if not command.abandoned]
-        stores = [command for command in batch if isinstance(command, Store)]
-        others, calls = _calls([command for command in batch if not isinstance(command, Store)])
+        stores = [command for command in batch if isinstance(command, StoreMessage)]
+        others, calls = _calls([command for command in batch if not isinstance(command, StoreMessage)])
         if stores:
             calls.append(_enqueue(stores))
         try:
@@ -142,14 +142,14 @@ def _calls(commands: Sequence[Command[Any]]) -> tuple[list[Command[Any]], list[C
     return ready, calls
 
 
-def _enqueue(stores: Sequence[Store]) -> Call:
+def _enqueue(stores: Sequence[StoreMessage]) -> Call:
     arguments: list[Argument] = [stores[0].now, new_call()]
     for store in stores:
         arguments += store.arguments()
     return Call(scripts.ENQUEUE, arguments)
 
 
-def _settle_all(stores: Sequence[Store], answer: Any) -> None:
+def _settle_all(stores: Sequence[StoreMessage], answer: Any) -> None:
     if isinstance(answer, Exception):
         for store in stores:
             store.settle(answer)

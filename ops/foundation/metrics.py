@@ -33,7 +33,7 @@ _LOCK = "slot-{}.lock"
 
 
 #: This process's place, once it has one.
-_slot: Slot | None = None
+_slot: MetricsSlot | None = None
 
 
 def keep_metrics_in(directory: Path) -> None:
@@ -50,7 +50,7 @@ def keep_metrics_in(directory: Path) -> None:
     global _slot  # noqa: PLW0603  as prometheus_client's own choice is the process's
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _slot = Slot(directory.absolute())
+        _slot = MetricsSlot(directory.absolute())
         _slot.take()
     except OSError as error:
         raise SettingsError(
@@ -66,7 +66,7 @@ def slot_number() -> str:
     return "" if _slot is None else _slot.number_of_this_process()
 
 
-class Slot:
+class MetricsSlot:
     """A process's place among those of its machine: the lowest number nobody else has.
 
     Parameters:

@@ -26,7 +26,7 @@ from .process.api_socket import FallbackServer, listen, url_of
 from .process.child_processes import ChildProcesses
 from .process.event_loop import EventLoop
 from .process.run_directory import RunDirectory
-from .process.systemd import Notifier
+from .process.systemd import SystemdNotifier
 from .protocol.heartbeat import Heartbeat
 from .status.status_document import status_document
 from .status.status_socket import StatusSocket
@@ -62,7 +62,7 @@ class Up:
         self._settings = settings
         self._url = url_of(listener)
         self._directory = directory
-        self._notifier = Notifier()
+        self._notifier = SystemdNotifier()
         self._loop = EventLoop([*_STOP, _RELOAD, signal.SIGCHLD])
         self._started_at = time.monotonic()
         self._watchdog_told_at = 0.0

@@ -11,7 +11,7 @@ from ops.exit_codes import OK
 
 from ..policy.cause import Cause, Reason
 from ..policy.child_spec import ChildSpec
-from ..policy.recycling import Usage, UsageLimits
+from ..policy.recycling import ChildUsage, UsageLimits
 from ..policy.restarts import GiveUp
 from . import lifecycle_events as events
 from .slot import Child, Slot
@@ -110,7 +110,7 @@ class Children:
             self.emit(events.ChildNotStarted(slot.name, error=name, retry_in_s=START_RETRY_S))
             return
         limits = self._limits.get(slot.spec.kind, UsageLimits())
-        slot.child = Child(pid, started_at=now, usage=Usage(limits), heard_at=now)
+        slot.child = Child(pid, started_at=now, usage=ChildUsage(limits), heard_at=now)
         self.emit(events.ChildStarted(slot.name, pid=pid))
 
     def drain(self, slot: Slot, reason: str, *, until: float | None = None) -> None:

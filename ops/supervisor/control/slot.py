@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..policy.cause import Cause
 from ..policy.child_spec import ChildSpec
-from ..policy.recycling import Usage
+from ..policy.recycling import ChildUsage
 from ..policy.restarts import Death, RestartPolicy
 from ..protocol.heartbeat import Heartbeat
 
@@ -34,7 +34,7 @@ class Child:
 
     pid: int
     started_at: float
-    usage: Usage
+    usage: ChildUsage
     heard_at: float
     ready_at: float | None = None
     heartbeat: Heartbeat = field(default_factory=lambda: Heartbeat("starting"))

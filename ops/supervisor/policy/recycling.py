@@ -27,7 +27,7 @@ class UsageLimits:
     jobs: int | None = None
 
 
-class Usage:
+class ChildUsage:
     """Compares what one child has used up with its limits.
 
     Parameters:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 
-class Notifier:
+class SystemdNotifier:
     """Sends states to the service manager. Without a service manager it does nothing.
 
     Parameters:

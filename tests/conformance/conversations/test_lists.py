@@ -6,7 +6,7 @@ import itertools
 from contextlib import closing
 
 from actors.conversations import ConversationStore
-from actors.conversations.reader import Place
+from actors.conversations.reader import PageStart
 from tests.support.conversations import (
     ADDRESS,
     CONTACT,
@@ -21,7 +21,7 @@ from tests.support.conversations import (
 OTHER = "whatsapp:+5511900005678"
 
 
-def contacts(store: ConversationStore, **narrow: int | str | Place) -> list[str]:
+def contacts(store: ConversationStore, **narrow: int | str | PageStart) -> list[str]:
     return [summary.contact for summary in store.reader.conversations(**narrow)]  # type: ignore[arg-type]
 
 
@@ -95,13 +95,13 @@ def test_a_page_of_conversations(store: ConversationStore) -> None:
 def walk(store: ConversationStore, limit: int, **narrow: int | str) -> list[str]:
     """All conversations, page after page."""
     seen: list[str] = []
-    place: Place | None = None
+    place: PageStart | None = None
     while True:
         page = store.reader.conversations(limit=limit, after=place, **narrow)  # type: ignore[arg-type]
         seen += [summary.contact for summary in page]
         if not page:
             return seen
-        place = Place(page[-1].last_at, page[-1].conversation)
+        place = PageStart(page[-1].last_at, page[-1].conversation)
 
 
 def test_pages_begin_where_the_one_before_ended(store: ConversationStore) -> None:
@@ -122,7 +122,7 @@ def test_what_is_said_meanwhile_neither_repeats_nor_hides_a_conversation(store: 
     append(store, inbound("de novo", contact=everyone[5]))
     append(store, inbound("novo", contact=OTHER))
 
-    place = Place(page[-1].last_at, page[-1].conversation)
+    place = PageStart(page[-1].last_at, page[-1].conversation)
 
     assert contacts(store, after=place) == everyone[3::-1]
 
@@ -148,7 +148,7 @@ def test_the_place_of_a_conversation_that_is_gone_is_before_all_that_are_older(o
         append(store, inbound("dois", contact=OTHER))
         [latest, _] = store.reader.conversations()
 
-        assert contacts(store, after=Place(latest.last_at, "")) == [CONTACT]
+        assert contacts(store, after=PageStart(latest.last_at, "")) == [CONTACT]
 
 
 def test_those_that_a_person_answers_are_in_the_order_of_what_was_said(store: ConversationStore) -> None:

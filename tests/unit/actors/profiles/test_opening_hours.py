@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.profiles import OpeningHours
-from actors.profiles.opening import DAY_MINUTES, WEEKDAYS, Opening, read_openings
+from actors.profiles.opening import DAY_MINUTES, WEEKDAYS, OpenTime, read_openings
 
 SAO_PAULO, NEW_YORK = ZoneInfo("America/Sao_Paulo"), ZoneInfo("America/New_York")
 
@@ -48,7 +48,7 @@ def is_open(of: OpeningHours, text: str, timezone: ZoneInfo = SAO_PAULO, *, fold
     ],
 )
 def test_what_is_read(entry: str, openings: list[tuple[int, int, int]]) -> None:
-    assert list(read_openings(entry)) == [Opening(*each) for each in openings]
+    assert list(read_openings(entry)) == [OpenTime(*each) for each in openings]
 
 
 def test_every_day_of_a_range() -> None:
@@ -204,7 +204,7 @@ def test_a_time_that_is_shown_twice_is_the_first() -> None:
 # -- any hours -----------------------------------------------------------------------------------------
 
 openings = st.builds(
-    lambda day, opens, lasts: Opening(day, opens, opens + lasts),
+    lambda day, opens, lasts: OpenTime(day, opens, opens + lasts),
     st.integers(0, 6),
     st.integers(0, DAY_MINUTES - 1),
     st.integers(1, DAY_MINUTES),
@@ -243,7 +243,7 @@ def test_where_the_clock_is_never_changed_it_is_open_as_the_wall_shows(of: Openi
     minute = (local.hour * 60 + local.minute) + (local.second + local.microsecond / 1e6) / 60
     yesterday = local.date() - timedelta(days=1)
 
-    def begins(day: date, opening: Opening) -> bool:
+    def begins(day: date, opening: OpenTime) -> bool:
         return WEEKDAYS[day.weekday()] == WEEKDAYS[opening.weekday] and day not in of.closed_dates
 
     shown = any(

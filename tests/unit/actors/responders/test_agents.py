@@ -14,7 +14,7 @@ from actors.answer import MAX_TOOL_CALL_CHARACTERS, Answer, Usage
 from actors.conversation import Contact, Conversation, Message
 from actors.event_loop import event_loop
 from actors.responders import Asking, ObservedResponder, ResponderRefused, ResponderUnavailable
-from actors.responders.agents import AgentResponder, Outcome
+from actors.responders.agents import AgentResponder, AgentRun
 from actors.responders.your_own import as_responder
 from ops.foundation.settings import Settings
 from tests.fakes.tool_calling_model import COMPLETION_TOKENS, PROMPT_TOKENS, QUESTION, ToolCallingModel
@@ -287,8 +287,8 @@ class Runner:
     def __init__(self, output: Any) -> None:
         self.output = output
 
-    async def run(self, *_: Any) -> Outcome:
-        return Outcome(self.output, Usage("a-model"))
+    async def run(self, *_: Any) -> AgentRun:
+        return AgentRun(self.output, Usage("a-model"))
 
     def meaning_of(self, _error: Exception) -> Exception | None:
         return None

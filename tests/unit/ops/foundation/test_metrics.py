@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.foundation.metrics import Machine, Slot
+from ops.foundation.metrics import Machine, MetricsSlot
 from ops.foundation.settings import SettingsError
 
 pytestmark = pytest.mark.starts_processes
@@ -129,7 +129,7 @@ def test_a_directory_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path) -
 
 
 def test_a_forked_child_closes_its_end_of_the_lock_and_its_parent_keeps_the_slot(tmp_path: Path) -> None:
-    slot = Slot(tmp_path)
+    slot = MetricsSlot(tmp_path)
     slot.take()
     child = os.fork()
     if not child:
@@ -137,6 +137,6 @@ def test_a_forked_child_closes_its_end_of_the_lock_and_its_parent_keeps_the_slot
     _, status = os.waitpid(child, 0)
     assert status == 0
     assert slot.number_of_this_process() == "1"
-    other = Slot(tmp_path)
+    other = MetricsSlot(tmp_path)
     other.take()
     assert other.number == "2"

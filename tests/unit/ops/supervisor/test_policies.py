@@ -8,7 +8,7 @@ from ops.supervisor.policy.autoscaler import FEWER_AFTER_S, Autoscaler, Load
 from ops.supervisor.policy.cause import Cause
 from ops.supervisor.policy.child_spec import ChildSpec
 from ops.supervisor.policy.diagnosis import cannot_finish, is_impaired, is_silent
-from ops.supervisor.policy.recycling import SAMPLES, Usage, UsageLimits
+from ops.supervisor.policy.recycling import SAMPLES, ChildUsage, UsageLimits
 from ops.supervisor.policy.restarts import (
     AT_WORK_CAP_S,
     Backoff,
@@ -193,7 +193,7 @@ def test_a_draining_child_may_finish_what_can_be_finished() -> None:
 
 
 def test_only_memory_that_stays_high_counts() -> None:
-    usage = Usage(UsageLimits(memory_bytes=100 * MB))
+    usage = ChildUsage(UsageLimits(memory_bytes=100 * MB))
     for rss in [*[101] * (SAMPLES - 1), 99, *[101] * (SAMPLES - 1)]:
         usage.sample(rss * MB)
         assert usage.exceeded(age_s=1e9, jobs=10**9) is None
@@ -202,14 +202,14 @@ def test_only_memory_that_stays_high_counts() -> None:
 
 
 def test_age_and_work_count() -> None:
-    usage = Usage(UsageLimits(age_s=60, jobs=1_000))
+    usage = ChildUsage(UsageLimits(age_s=60, jobs=1_000))
     assert usage.exceeded(age_s=59, jobs=999) is None
     assert usage.exceeded(age_s=60, jobs=0) == Cause("age", "age over 60 s")
     assert usage.exceeded(age_s=0, jobs=1_000) == Cause("jobs", "1,000 messages done")
 
 
 def test_nothing_is_limited_by_default() -> None:
-    usage = Usage(UsageLimits())
+    usage = ChildUsage(UsageLimits())
     usage.sample(10**12)
     assert not usage.is_over_the_hard_limit(10**12)
     assert usage.exceeded(age_s=1e9, jobs=10**9) is None

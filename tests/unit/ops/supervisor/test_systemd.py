@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.supervisor.process.systemd import Notifier
+from ops.supervisor.process.systemd import SystemdNotifier
 
 
 @pytest.mark.parametrize("kind", ["file", "abstract"])
@@ -18,7 +18,7 @@ def test_states_arrive(kind: str, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name.replace("@", "\0"))
         manager.settimeout(5)
-        notifier = Notifier({"NOTIFY_SOCKET": name})
+        notifier = SystemdNotifier({"NOTIFY_SOCKET": name})
 
         notifier.ready()
         notifier.status("running: 3 ready")
@@ -33,14 +33,14 @@ def test_states_arrive(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_manager_that_is_gone_or_was_never_there_is_no_error(tmp_path: Path) -> None:
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
-    Notifier({}).ready()
+    SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
+    SystemdNotifier({}).ready()
 
 
 def test_the_watchdog_is_for_whom_it_is_meant() -> None:
     there = {"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "30000000"}
-    assert Notifier(there).watchdog_s == 30.0
-    assert Notifier({**there, "WATCHDOG_PID": str(os.getpid())}).watchdog_s == 30.0
-    assert Notifier({**there, "WATCHDOG_PID": "1"}).watchdog_s is None
-    assert Notifier({"WATCHDOG_USEC": "30000000"}).watchdog_s is None
-    assert Notifier({}).watchdog_s is None
+    assert SystemdNotifier(there).watchdog_s == 30.0
+    assert SystemdNotifier({**there, "WATCHDOG_PID": str(os.getpid())}).watchdog_s == 30.0
+    assert SystemdNotifier({**there, "WATCHDOG_PID": "1"}).watchdog_s is None
+    assert SystemdNotifier({"WATCHDOG_USEC": "30000000"}).watchdog_s is None
+    assert SystemdNotifier({}).watchdog_s is None
