@@ -19,7 +19,7 @@ $(VENV)/.product: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[notify,openai-agents,pydantic-ai,sqs,tracing]' --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bullmq,notify,openai-agents,pydantic-ai,sqs,tracing]' --group dev
 	@touch $@
 
 # The model's package names another engine among its requirements, which is compiled when it is installed.

@@ -28,6 +28,17 @@ def queue_backend(settings: Settings, engine: str) -> QueueBackend:
             max_deliveries=settings.queue_max_deliveries,
             max_message_bytes=settings.queue_max_message_bytes,
         )
+    if engine == "bullmq":
+        from brokers.bullmq import BullMQBackend  # noqa: PLC0415  an extra
+
+        return BullMQBackend(
+            _server(settings),
+            prefix=settings.bullmq_prefix,
+            keep_completed=settings.bullmq_keep_completed,
+            lock_s=settings.bullmq_lock_s,
+            max_deliveries=settings.queue_max_deliveries,
+            max_message_bytes=settings.queue_max_message_bytes,
+        )
     if engine == "sqs":
         from brokers.sqs import SQSBackend  # noqa: PLC0415  an extra
 

@@ -34,7 +34,10 @@ class Capabilities:
       moves: messages can be taken over from another engine, and handed to one.
       hands_out_once: a message is handed to one process at a time, and a stale token changes nothing.
       counts_crashes: what was only claimed when its process died does not count as a crash.
+      asks_the_kernel: a process that is silent but lives keeps what it holds, as far as its machine can tell.
       priorities: order what is claimed, across processes.
+      in_due_order: of equal priorities, what became due earlier is claimed first, wherever it waited until
+        then; and priorities below 0 come before 0.
       wakes: a process that waits for a message is woken by one at once, however long it waits.
       exact: counts are exact, ages and what was done are known, delays are kept to the millisecond.
       costs: each request costs money, so that asking again and again is to be avoided.
@@ -50,7 +53,9 @@ class Capabilities:
     moves: bool = True
     hands_out_once: bool = True
     counts_crashes: bool = True
+    asks_the_kernel: bool = True
     priorities: bool = True
+    in_due_order: bool = True
     wakes: bool = True
     exact: bool = True
     costs: bool = False

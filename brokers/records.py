@@ -157,6 +157,23 @@ class DeadLetterFilter:
         """The text, and as a payload in JSON spells it."""
         return None if self.text is None else (self.text, json.dumps(self.text)[1:-1])
 
+    def matches(self, letter: StoredMessage) -> bool:
+        """Whether a dead letter is meant. Its id is not looked at: the caller asked for it by that."""
+        wanted = ((self.queue, letter.queue), (self.actor, letter.actor), (self.reason, letter.reason))
+        died_at = letter.died_at or 0
+        return (
+            all(asked is None or asked == has for asked, has in wanted)
+            and (self.died_since is None or died_at >= self.died_since)
+            and (self.died_before is None or died_at < self.died_before)
+            and (self.spellings is None or _has_text(letter, self.spellings))
+        )
+
+
+def _has_text(letter: StoredMessage, spellings: tuple[str, str]) -> bool:
+    return spellings[0] in (letter.last_error or "") or any(
+        spelling.encode() in letter.payload for spelling in spellings
+    )
+
 
 def earlier_of(one: int | None, other: int | None) -> int | None:
     """The earlier of two times, of which each may be missing."""

@@ -32,16 +32,19 @@ _QUEUE_PROOF = {
     "sqlite": "takes durable writes",
     "redis": "takes durable writes",
     "sqs": "answers, and the credentials are good",
+    "bullmq": "takes durable writes",
 }
 _QUEUE_REMEDY = {
     "sqlite": "Check QUEUE_SQLITE_DB_PATH, its permissions and the disk's space.",
     "redis": "Check REDIS_URL, and that the server runs, has memory to spare and is no replica.",
     "sqs": "Check SQS_REGION, SQS_ENDPOINT_URL, the credentials and what they may do: docs/sqs.md.",
+    "bullmq": "Check REDIS_URL, and that the server runs, has memory to spare and is no replica.",
 }
 _DEAD_LETTERS = {
     "sqlite": "See `recado dead list`.",
     "redis": "See `recado dead list`.",
     "sqs": "They are in the queues whose names end with _dlq: docs/sqs.md.",
+    "bullmq": "See `recado dead list`, or BullMQ's tools: they are its failed jobs.",
 }
 _CONVERSATIONS_REMEDY = {"sqlite": "Check CONVERSATIONS_SQLITE_DB_PATH.", "redis": "Check REDIS_URL."}
 

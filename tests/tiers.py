@@ -20,6 +20,7 @@ NOT_FAST = (
     "tests/conformance/conversations/test_agreement.py",
     "tests/conformance/test_broker_processes.py",
     "tests/conformance/test_forks.py",
+    "tests/unit/brokers/bullmq",
     "tests/unit/brokers/redis",
     "tests/unit/brokers/sqs",
     "tests/unit/deploy",
@@ -32,7 +33,7 @@ NOT_FAST = (
 PROCESSES = frozenset({"server", "server_of", "sqs", "processes", "llmock_server"})
 
 #: What parameters of other engines begin with: `[valkey-server]`, `[redis]`.
-ENGINES = ("valkey", "redis", "sqs")
+ENGINES = ("valkey", "redis", "sqs", "bullmq")
 
 #: Audit events of a process that begins (https://docs.python.org/3/library/audit_events.html).
 BEGINNINGS = frozenset({"os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen"})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from brokers.redis.commands import Command
-from brokers.redis.database import Database
+from brokers.redis.database import Database, base_of
 from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import CHECK, Argument, new_call
 
@@ -45,7 +45,7 @@ class RedisConversationStore:
         retention_s: float = 30 * 86_400,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self._database = Database(server, namespace=namespace)
+        self._database = Database(server, base=base_of(namespace))
         self._scripts = Scripts(self._database, retention_ms=int(retention_s * 1000), clock=clock)
 
     @property

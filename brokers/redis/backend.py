@@ -18,7 +18,7 @@ from ..records import Delivery, QueueMessage, Reason
 from . import scripts
 from .commands import Command, StoreMessage
 from .consumer_session import ConsumerSession, PollState
-from .database import Database
+from .database import Database, base_of
 from .heartbeat import DIED
 from .host_processes import this_host
 from .operators import OperatorSide
@@ -68,7 +68,7 @@ class RedisBackend(OperatorSide):
         heartbeat_timeout_s: float = 15.0,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self._database = Database(server, namespace=namespace)
+        self._database = Database(server, base=base_of(namespace))
         self.max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._heartbeat_timeout_s = heartbeat_timeout_s

@@ -25,12 +25,17 @@ ANSWER_WITHIN_S = 10.0
 PACE_S, COMMITS_AT_ONCE = 0.1, 12
 
 
+def base_of(namespace: str) -> str:
+    """Return what every key of a namespace begins with: in braces, so that a cluster keeps them together."""
+    return f"{{{namespace}}}"
+
+
 class Database:
     """A namespace.
 
     Parameters:
       server: the server.
-      namespace: every key begins with it, in braces, so that a cluster keeps them together.
+      base: what every key begins with.
 
     Attributes:
       base: what every key begins with.
@@ -44,10 +49,10 @@ class Database:
         self,
         server: RedisOptions | str,
         *,
-        namespace: str,
+        base: str,
     ) -> None:
         options = RedisOptions.of(server)
-        self.base = f"{{{namespace}}}"
+        self.base = base
         self.server = RedisClient(options, base=self.base)
         self._fsync = Fsync(self.server, options.durability)
         self._start_anew()

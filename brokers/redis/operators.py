@@ -31,7 +31,7 @@ class OperatorSide:
     _now: Callable[[], Argument]
 
     def stats(self) -> Sequence[QueueStats]:
-        counted = self._database.ask(Command(scripts.STATS, (self._now(),), read=_queues))
+        counted = self._database.ask(Command(scripts.STATS, (self._now(),), read=read_stats))
         return sorted(counted, key=lambda stats: stats.queue)
 
     def list(self, queue: str, state: State, *, limit: int = 50, offset: int = 0) -> Sequence[StoredMessage]:
@@ -97,7 +97,7 @@ class OperatorSide:
         if which.message_ids is not None:
             letters = self._show_dead(list(dict.fromkeys(which.message_ids)))
             newest_first = sorted(letters, key=lambda letter: -(letter.died_at or 0))
-            return (letter.message_id for letter in newest_first if _matches(letter, which))
+            return (letter.message_id for letter in newest_first if which.matches(letter))
         found = heapq.merge(*(self._found(queue, which) for queue in self._queues(which)), key=itemgetter(0))
         return (message_id for _, message_id in found)
 
@@ -142,28 +142,12 @@ def _criteria(which: DeadLetterFilter) -> Sequence[Argument]:
     return ["" if criterion is None else criterion for criterion in narrow]
 
 
-def _matches(letter: StoredMessage, which: DeadLetterFilter) -> bool:
-    wanted = ((which.queue, letter.queue), (which.actor, letter.actor), (which.reason, letter.reason))
-    died_at = letter.died_at or 0
-    return (
-        all(asked is None or asked == has for asked, has in wanted)
-        and (which.died_since is None or died_at >= which.died_since)
-        and (which.died_before is None or died_at < which.died_before)
-        and (which.spellings is None or _has_text(letter, which.spellings))
-    )
-
-
-def _has_text(letter: StoredMessage, spellings: tuple[str, str]) -> bool:
-    return spellings[0] in (letter.last_error or "") or any(
-        spelling.encode() in letter.payload for spelling in spellings
-    )
-
-
 def _nothing(_: Any) -> None:
     return None
 
 
-def _queues(answer: list[Any]) -> Sequence[QueueStats]:
+def read_stats(answer: list[Any]) -> Sequence[QueueStats]:
+    """Read what a script counted of each queue, see lua/stats.lua."""
     queues = []
     for at in range(0, len(answer), QUEUE_FIELDS):
         name, ready, delayed, running, dead, done, *of_times = answer[at : at + QUEUE_FIELDS]

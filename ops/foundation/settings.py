@@ -33,6 +33,9 @@ MIN_WORKER_THREADS, MAX_WORKER_THREADS = 1, 4096
 #: The file beside the environment, in the current directory.
 DOTENV = ".env"
 
+#: Engines on which conversations are kept where messages wait, or on another engine.
+_CONVERSATIONS_BESIDE = {"sqlite": "sqlite", "redis": "redis", "sqs": "sqlite", "bullmq": "redis"}
+
 #: The most calls of one kind that one process has in flight: one connection each.
 MAX_CALLS = 1000
 
@@ -56,10 +59,10 @@ class Settings(BaseSettings):
     serving: ClassVar[bool] = False
 
     # The queue
-    queue_backend: Literal["sqlite", "redis", "sqs"] = Field(
+    queue_backend: Literal["sqlite", "redis", "sqs", "bullmq"] = Field(
         "sqlite",
         description="where messages wait: a file of this machine, a Redis server for any number of them, "
-        "or Amazon SQS",
+        "Amazon SQS, or BullMQ's queues on a Redis server",
     )
     queue_sqlite_db_path: Path = Field(Path("queue.db"), description="the queue's database file")
     queue_max_deliveries: Annotated[int, Field(ge=2)] = Field(  # what counted on it is told at its second run
@@ -70,7 +73,8 @@ class Settings(BaseSettings):
     )
     conversations_backend: Literal["auto", "sqlite", "redis"] = Field(
         "auto",
-        description="where conversations are kept; auto: where messages wait, or in a file beside SQS",
+        description="where conversations are kept; auto: where messages wait, on Redis beside BullMQ, or in "
+        "a file beside SQS",
     )
     conversations_sqlite_db_path: Path = Field(
         Path("conversations.db"), description="the conversations' database file"
@@ -131,6 +135,19 @@ class Settings(BaseSettings):
     )
     sqs_visibility_timeout_s: Annotated[int, Field(ge=2, le=43_200)] = Field(
         30, description="a worker process silent for so long is dead, in seconds; at least 2"
+    )
+
+    # BullMQ
+    bullmq_prefix: str = Field(
+        "bull",
+        pattern=r"^[\w.{}-]+$",
+        description="what the names of all keys begin with, as at BullMQ; in a cluster in braces",
+    )
+    bullmq_keep_completed: NonNegativeInt = Field(
+        0, description="jobs that are done and that each queue keeps, for BullMQ's tools to show"
+    )
+    bullmq_lock_s: Annotated[float, Field(ge=1)] = Field(
+        30.0, description="a worker process silent for so long has lost what it holds, in seconds; at least 1"
     )
 
     # Twilio
@@ -572,9 +589,10 @@ class Settings(BaseSettings):
             missing = "SID" if self.twilio_api_key_sid is None else "SECRET"
             problems.append(f"TWILIO_API_KEY_{missing} is missing: the other half of the API key is set")
         problems += self._problems_of_the_model()
-        if "redis" in {self.queue_backend, self.conversations_on} and self.redis_url is None:
+        if {"redis", "bullmq"} & {self.queue_backend, self.conversations_on} and self.redis_url is None:
             problems.append(
-                "REDIS_URL is missing: QUEUE_BACKEND=redis and CONVERSATIONS_BACKEND=redis need it"
+                "REDIS_URL is missing: QUEUE_BACKEND=redis, QUEUE_BACKEND=bullmq and "
+                "CONVERSATIONS_BACKEND=redis need it"
             )
         problems += self._missing_extras() + self._problems_of_supervising()
         problems += self._problems_of_the_dashboard()
@@ -600,6 +618,7 @@ class Settings(BaseSettings):
     def _missing_extras(self) -> list[str]:
         wanted = (
             ("QUEUE_BACKEND=sqs", "sqs", "dramatiq_sqs", self.queue_backend == "sqs"),
+            ("QUEUE_BACKEND=bullmq", "bullmq", "bullmq", self.queue_backend == "bullmq"),
             ("TRACING=true", "tracing", "opentelemetry.exporter.otlp.proto.http", self.tracing),
             ("NOTIFY_URLS", "notify", "apprise", self.notify_urls is not None),
         )
@@ -666,7 +685,7 @@ class Settings(BaseSettings):
         """The engine that keeps conversations."""
         if self.conversations_backend != "auto":
             return self.conversations_backend
-        return "sqlite" if self.queue_backend == "sqs" else self.queue_backend
+        return _CONVERSATIONS_BESIDE[self.queue_backend]
 
     @property
     def longest_run_s(self) -> float:
@@ -690,7 +709,8 @@ class Settings(BaseSettings):
         hosts = [
             urlsplit(url).netloc.rpartition("@")[2] or urlsplit(url).path for url in _split(self.redis_url)
         ]
-        return f"{','.join(hosts)} {self.redis_namespace}"
+        name = self.bullmq_prefix if self.queue_backend == "bullmq" else self.redis_namespace
+        return f"{','.join(hosts)} {name}"
 
     @property
     def sends_through_twilio(self) -> bool:

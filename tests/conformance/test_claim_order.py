@@ -27,6 +27,7 @@ def test_the_lower_priority_number_goes_first(backend: QueueBackend) -> None:
     assert claimable(backend) == [first, middle, late]
 
 
+@pytest.mark.needs("in_due_order")
 def test_what_became_due_earlier_goes_first(open_backend: OpenBackend) -> None:
     now = 1_000_000
     backend = open_backend(clock=lambda: now)

@@ -64,6 +64,7 @@ def test_what_was_acked_does_not_come_back(backend: QueueBackend, spawn: Spawn) 
     assert stats_of(backend).done == 1
 
 
+@pytest.mark.needs("asks_the_kernel")
 def test_a_stopped_process_keeps_what_it_holds(engine: Engine, backend: QueueBackend, spawn: Spawn) -> None:
     kept, lost = stored(backend), stored(backend)
     sleeper, victim = spawn(), spawn()
@@ -94,6 +95,7 @@ def hold_the_interpreter(backend: QueueBackend) -> None:
 HELD_S = 5
 
 
+@pytest.mark.needs("asks_the_kernel")
 def test_a_process_whose_interpreter_is_held_keeps_what_it_runs(backend: QueueBackend, spawn: Spawn) -> None:
     message_id = stored(backend)
     busy = spawn()

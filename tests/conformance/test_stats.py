@@ -105,7 +105,7 @@ def test_the_oldest_is_found_behind_any_priority(open_backend: OpenBackend) -> N
     assert stats_of(backend).oldest_due_at is None
 
 
-@pytest.mark.needs("exact")
+@pytest.mark.needs("exact", "in_due_order")
 def test_the_age_of_a_delayed_message_counts_from_when_it_is_due(open_backend: OpenBackend) -> None:
     now = 1_000
     backend = open_backend(clock=lambda: now)

@@ -25,6 +25,7 @@ from dramatiq import Middleware
 
 from brokers import RedisBroker, SQLiteBroker
 from brokers.backend import EVERYTHING, Capabilities, QueueBackend
+from brokers.bullmq import BullMQBackend, BullMQBroker
 from brokers.durable import DurableBroker
 from brokers.redis import RedisBackend, RedisOptions
 from brokers.sqlite import SQLiteBackend
@@ -197,7 +198,7 @@ class RedisEngine(Engine):
     pid: int
     namespace: str = "recado"
 
-    BINARY: ClassVar[str]
+    BINARY: ClassVar[str | None]
     IS_SHARED_BY_MACHINES: ClassVar[bool] = True
     HAS_A_CLOCK_OF_ITS_OWN: ClassVar[bool] = True
     #: Short, so that a test need not wait long for a death to be noticed; long enough for a busy machine.
@@ -305,6 +306,55 @@ class RedisEngine(Engine):
 
 
 @dataclass(frozen=True)
+class BullMQEngine(RedisEngine):
+    """A prefix on a server of its own."""
+
+    BINARY: ClassVar[str | None] = None
+    CAPABILITIES: ClassVar[Capabilities] = BullMQBackend.capabilities
+
+    #: Short, so that a test need not wait long for a death to be noticed; long enough for a busy machine.
+    LOCK_S: ClassVar[float] = 2.0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"prefix": self.namespace, "lock_s": self.LOCK_S}
+
+    def open(self, **options: Any) -> BullMQBackend:  # type: ignore[override]  # it has the server, not the engine
+        return BullMQBackend(RedisOptions(self.url, timeout_s=2.0), **self.options, **options)
+
+    def broker(self, *, middleware: list[Middleware], **options: Any) -> BullMQBroker:  # type: ignore[override]
+        return BullMQBroker(self.url, timeout_s=2.0, **self.options, middleware=middleware, **options)
+
+    def waiting(self) -> int:
+        clients = ask(self.port, "CLIENT", "LIST").decode().splitlines()
+        waiting = (dict(part.partition("=")[::2] for part in client.split()) for client in clients)
+        return len({each["name"].rpartition(":")[2] for each in waiting if each["cmd"] == "bzpopmin"})
+
+    def crash(self, backend: QueueBackend) -> None:
+        assert isinstance(backend, BullMQBackend)
+        session, backend._current_session = backend._current_session, None
+        backend.close()
+        if session is not None:
+            session.stop()
+            self._silence(session.owner)
+
+    def _silence(self, owner: str) -> None:
+        """It has not renewed its locks for too long."""
+        for lock in ask(self.port, "KEYS", f"{self.namespace}:*:lock"):
+            if ask(self.port, "GET", lock).startswith(owner.encode()):
+                ask(self.port, "DEL", lock)
+
+    def lose_sight_of(self, pid: int) -> None:
+        for process in ask(self.port, "KEYS", f"{self.namespace}:.recado:process:*:{pid}"):
+            for owner in ask(self.port, "SMEMBERS", process):
+                self._silence(owner.decode())
+
+    def recover(self, backend: QueueBackend) -> None:
+        assert isinstance(backend, BullMQBackend)
+        backend._session().locks.renew(grace_ms=0)
+
+
+@dataclass(frozen=True)
 class SQSEngine(Engine):
     """Queues of one name on moto's server.
 
@@ -395,5 +445,6 @@ def _on(binary: str) -> type[RedisEngine]:
 ENGINES: Mapping[str, type[Engine]] = {
     "sqlite": SQLiteEngine,
     "sqs": SQSEngine,
+    "bullmq": BullMQEngine,
     **{Path(binary).name: _on(binary) for binary in installed_servers()},
 }
