@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from actors.responders.openai import OpenAIResponder
     from api.app import create_app
     from brokers import (
+        BullMQBroker,
         RedisBroker,
         SQLiteBroker,
         SQLiteRateLimiterBackend,
@@ -71,6 +72,7 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "actors.responders.openai": ("OpenAIResponder",),
     "api.app": ("create_app",),
     "brokers": (
+        "BullMQBroker",
         "RedisBroker",
         "SQLiteBroker",
         "SQLiteRateLimiterBackend",
@@ -85,6 +87,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 __all__ = [
     "Answer",
+    "BullMQBroker",
     "Button",
     "Channel",
     "Contact",

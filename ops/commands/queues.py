@@ -13,6 +13,9 @@ from .console import AsJson, failed, installed, out, print_json
 if TYPE_CHECKING:
     from brokers.durable import DurableBroker
 
+#: Engines that messages can be moved from.
+MOVABLE = ("sqlite", "redis", "bullmq")
+
 app = typer.Typer(help="Queues: what waits, runs, and died; pause them and resume them.")
 
 
@@ -58,7 +61,7 @@ def _check_name(broker: DurableBroker, name: str) -> None:
 
 @app.command()
 def move(
-    source: Annotated[str, typer.Option("--from", help="The engine to leave: sqlite or redis.")],
+    source: Annotated[str, typer.Option("--from", help="The engine to leave: sqlite, redis or bullmq.")],
     patience_s: Annotated[
         float, typer.Option("--wait", help="Seconds that running messages may take to finish.")
     ] = 60.0,
@@ -66,24 +69,30 @@ def move(
     """Move what is queued on another engine to the one that is set now. Conversations stay where they are."""
     from actors.engines import queue_backend
     from actors.services import boot
+    from ops.foundation.settings import CONVERSATIONS_BESIDE
     from ops.moving import StillRunning, move_messages, stop
 
     settings, target = boot().settings, boot().broker.backend
     if not target.capabilities.moves:
         target.adopt([])  # which says why not, and what to do
-    if source not in {"sqlite", "redis"} or source == settings.queue_backend:
+    if source not in MOVABLE or source == settings.queue_backend:
         out.print(
             f"QUEUE_BACKEND is {settings.queue_backend}: set it to the engine to go to, and name the one to "
             "leave with --from."
         )
         raise typer.Exit(2)
-    if settings.conversations_on != source:
+    beside = CONVERSATIONS_BESIDE[source]
+    if settings.conversations_on != beside:
         out.print(
             "What is queued needs its conversations, which are not moved: set "
-            f"CONVERSATIONS_BACKEND={source} for the API, the workers and this command."
+            f"CONVERSATIONS_BACKEND={beside} for the API, the workers and this command."
         )
         raise typer.Exit(2)
-    backend = queue_backend(settings, source)
+    try:
+        backend = queue_backend(settings, source)
+    except ModuleNotFoundError as error:  # an extra
+        out.print(str(error), markup=False)
+        raise typer.Exit(2) from error
     try:
         stop(backend, patience_s=patience_s)
         moved = move_messages(backend, target, say=out.print)

@@ -33,8 +33,8 @@ MIN_WORKER_THREADS, MAX_WORKER_THREADS = 1, 4096
 #: The file beside the environment, in the current directory.
 DOTENV = ".env"
 
-#: Engines on which conversations are kept where messages wait, or on another engine.
-_CONVERSATIONS_BESIDE = {"sqlite": "sqlite", "redis": "redis", "sqs": "sqlite", "bullmq": "redis"}
+#: Where conversations are kept, by where messages wait, unless a setting says otherwise.
+CONVERSATIONS_BESIDE = {"sqlite": "sqlite", "redis": "redis", "sqs": "sqlite", "bullmq": "redis"}
 
 #: The most calls of one kind that one process has in flight: one connection each.
 MAX_CALLS = 1000
@@ -685,7 +685,7 @@ class Settings(BaseSettings):
         """The engine that keeps conversations."""
         if self.conversations_backend != "auto":
             return self.conversations_backend
-        return _CONVERSATIONS_BESIDE[self.queue_backend]
+        return CONVERSATIONS_BESIDE[self.queue_backend]
 
     @property
     def longest_run_s(self) -> float:

@@ -161,7 +161,7 @@ def test_node_reads_messages_as_jobs(node: Node, server: RedisServer, broker: Bu
 
     [waiting] = node.ask(server.url, "jobs", QUEUE, "waiting")
     assert (waiting["name"], waiting["id"]) == ("greet", "a%3A1")
-    assert json.loads(waiting["data"]) == {**json.loads(message.encode())}
+    assert waiting["data"] == json.loads(message.encode())
     [delayed] = node.ask(server.url, "jobs", QUEUE, "delayed")
     assert (delayed["delay"], delayed["id"]) == (60_000, "%317")
     broker.backend.dequeue("another", limit=1, timeout_s=0)
@@ -184,7 +184,7 @@ def test_a_dead_letter_that_node_retries_begins_afresh(
         assert runs == ["Ana"] * 2, "with its one retry"
         [job] = node.ask(server.url, "jobs", QUEUE, "failed")
         assert job["failedReason"] == "ValueError: not yet"
-        assert "Traceback" in json.loads(job["stacktrace"])[0]
+        assert "Traceback" in job["stacktrace"][0]
 
         assert node.ask(server.url, "retry", QUEUE, letter.message_id)
         eventually(lambda: stats_of(broker.backend, QUEUE).done == 1)
@@ -207,8 +207,8 @@ def test_two_kinds_of_workers_share_a_queue_while_they_are_killed(
 ) -> None:
     """Each job is done once. Those that kill their first worker are done by another one."""
     broker.declare_queue(QUEUE)
-    ours = [f"python-{number}" for number in range(120)]
-    theirs = [f"node-{number}" for number in range(120)]
+    ours = [f"python-{number}" for number in range(80)]
+    theirs = [f"node-{number}" for number in range(80)]
     broker.backend.pause(QUEUE)
     for name in ours:
         broker.enqueue(Message(queue_name=QUEUE, actor_name="count", args=(name,), kwargs={}, options={}))

@@ -1,8 +1,11 @@
-"""On Redis nobody sees a process die but its parent: the supervisor tells the queue."""
+"""On Redis, and so on BullMQ, nobody sees a process die but its parent: the supervisor tells the queue."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import eventually
@@ -18,16 +21,20 @@ HEARTBEAT_TIMEOUT_S = 300
 WITHIN_S = 30.0
 
 
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"QUEUE_BACKEND": "redis", "REDIS_HEARTBEAT_TIMEOUT_S": str(HEARTBEAT_TIMEOUT_S)},
+        {"QUEUE_BACKEND": "bullmq", "BULLMQ_LOCK_S": str(HEARTBEAT_TIMEOUT_S)},
+    ],
+    ids=["redis", "bullmq"],
+)
 def test_the_messages_of_a_killed_worker_run_again_long_before_its_heartbeat_is_missed(
-    make_stage: MakeStage, tmp_path: Path
+    make_stage: MakeStage, tmp_path: Path, engine: Mapping[str, str]
 ) -> None:
     (tmp_path / "redis").mkdir()
     with RedisServer(tmp_path / "redis") as server:
-        stage = make_stage(
-            QUEUE_BACKEND="redis",
-            REDIS_URL=server.url,
-            REDIS_HEARTBEAT_TIMEOUT_S=str(HEARTBEAT_TIMEOUT_S),
-        )
+        stage = make_stage(REDIS_URL=server.url, **engine)
         up = stage.up(*MODULE)
         for number in range(4):
             stage.enqueue(QUEUE, "take_time", str(number), 2.0)

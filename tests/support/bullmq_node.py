@@ -36,7 +36,7 @@ class Node:
             if shutil.which(name) is None:
                 pytest.skip(f"{name} is not installed")
         for source in (EXAMPLE, SCRIPTS):
-            for file in source.glob("*.[jm]s*"):
+            for file in (*source.glob("*.mjs"), *source.glob("*.json")):
                 target = directory / (f"test-{file.name}" if source is SCRIPTS else file.name)
                 shutil.copy(file, target)
         command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]

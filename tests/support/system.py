@@ -41,7 +41,7 @@ ADDRESS = "whatsapp:+15005550006"
 SMS_ADDRESS = "+15005550006"
 
 #: The settings that say where messages and conversations are kept.
-PLACES = ("QUEUE_BACKEND", "QUEUE_SQLITE_DB_PATH", "CONVERSATIONS_", "REDIS_", "SQS_")
+PLACES = ("QUEUE_BACKEND", "QUEUE_SQLITE_DB_PATH", "CONVERSATIONS_", "REDIS_", "SQS_", "BULLMQ_")
 
 #: How long a program may take to start, stop, or do what it has to. Generous: a deadline, not a measure.
 PATIENCE_S = 60.0

@@ -14,7 +14,10 @@ const commands = {
     const jobs = Array.from({ length: Number(count) }, (_, n) => ({ name: job, data: { args: [`node-${n}`] } }));
     return (await queue.addBulk(jobs)).length;
   },
-  jobs: async (...states) => (await queue.getJobs(states)).map((job) => job.asJSON()),
+  jobs: async (...states) =>
+    (await queue.getJobs(states)).map(({ id, name, data, delay, failedReason, stacktrace, attemptsMade }) => ({
+      id, name, data, delay, failedReason, stacktrace, attemptsMade,
+    })),
   counts: () => queue.getJobCounts(),
   retry: async (id) => {
     await (await queue.getJob(id)).retry();

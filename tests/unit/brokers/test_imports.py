@@ -17,7 +17,10 @@ IMPORTED = "import sys, brokers; brokers.{name}; print('prometheus_client' in sy
 @pytest.mark.starts_processes
 @pytest.mark.parametrize(
     "name",
-    ["SQLiteBroker", "RedisBroker", "SQSBroker", "SQLiteResultBackend", "middleware.default_middleware()"],
+    [
+        *("SQLiteBroker", "RedisBroker", "SQSBroker", "BullMQBroker", "SQLiteResultBackend"),
+        "middleware.default_middleware()",
+    ],
 )
 def test_prometheus_client_is_not_imported(name: str) -> None:
     """It reads the environment at its import, and others may still have to write there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from brokers.backend import QueueBackend
+from brokers.bullmq import BullMQBackend
 from brokers.errors import EngineError
 from brokers.records import StoredMessage
 from brokers.redis import RedisBackend
@@ -16,6 +17,8 @@ from brokers.sqlite import SQLiteBackend
 from ops.moving import PAGE, StillRunning, move_messages, stop
 from tests.support.messages import buried, claimable, claimed, found, stats_of, stored
 from tests.support.redis_server import RedisServer
+
+pytestmark = pytest.mark.starts_processes
 
 
 @pytest.fixture
@@ -30,12 +33,26 @@ def server(tmp_path: Path) -> Iterator[QueueBackend]:
         yield backend
 
 
-@pytest.fixture(params=["to Redis", "to SQLite"])
-def house(
-    request: pytest.FixtureRequest, file: QueueBackend, server: QueueBackend
-) -> tuple[QueueBackend, QueueBackend]:
+@pytest.fixture
+def bullmq(tmp_path: Path) -> Iterator[QueueBackend]:
+    with RedisServer(tmp_path) as server, closing(BullMQBackend(server.url)) as backend:
+        yield backend
+
+
+#: From where to where.
+HOUSES = {
+    "to Redis": ("file", "server"),
+    "to SQLite": ("server", "file"),
+    "to BullMQ": ("file", "bullmq"),
+    "from BullMQ": ("bullmq", "file"),
+}
+
+
+@pytest.fixture(params=HOUSES)
+def house(request: pytest.FixtureRequest) -> tuple[QueueBackend, QueueBackend]:
     """What to leave, and where to go."""
-    return (file, server) if request.param == "to Redis" else (server, file)
+    source, target = HOUSES[request.param]
+    return request.getfixturevalue(source), request.getfixturevalue(target)
 
 
 def silently(_: str) -> None:
