@@ -78,7 +78,7 @@ screenshots: $(VENV)/.dev ## Take the documents' pictures of the dashboard; need
 $(BENCH_VENV)/.bench: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_BIN)/pip install --quiet --constraint constraints.txt pip
-	$(BENCH_BIN)/pip install --quiet --constraint constraints.txt --editable . --group bench
+	$(BENCH_BIN)/pip install --quiet --constraint constraints.txt --editable '.[bullmq]' --group bench
 	@touch $@
 
 bench: $(BENCH_VENV)/.bench ## Measure against its peers, some 40 minutes; BENCH="disk --quick" for less

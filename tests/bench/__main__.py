@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from . import (
+    bullmq,
     customers,
     dashboard,
     disk,
@@ -44,6 +45,7 @@ THEMES: Mapping[str, ModuleType] = {
     "customers": customers,
     "pickup": pickup,
     "redis": redis,
+    "bullmq": bullmq,
     "scale": scale,
     "recovery": recovery,
     "soak": soak,

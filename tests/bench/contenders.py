@@ -12,7 +12,7 @@ import dramatiq
 from dramatiq import Broker, Message
 from dramatiq.brokers.stub import StubBroker
 
-from brokers import RedisBroker, SQLiteBroker
+from brokers import BullMQBroker, RedisBroker, SQLiteBroker
 from brokers.clock import now_ms
 from brokers.durable import DurableBroker
 from brokers.records import QueueMessage
@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 
 from .harness import PART_WITHIN_S
 
-Kind = Literal["recado", "recado-redis", "stub", "redis", "dramatiq-sqlite"]
+Kind = Literal["recado", "recado-redis", "recado-bullmq", "stub", "redis", "dramatiq-sqlite"]
 
 QUEUE = "bench"
 
@@ -47,6 +47,8 @@ def open_broker(kind: Kind, where: str) -> Broker:
             return SQLiteBroker(where)
         case "recado-redis":
             return RedisBroker(where)
+        case "recado-bullmq":
+            return BullMQBroker(where)
         case "stub":
             return StubBroker()
         case "redis":

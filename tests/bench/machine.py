@@ -13,6 +13,7 @@ import apsw
 
 PACKAGES = (
     "apsw",
+    "bullmq",
     "dramatiq",
     "dramatiq-sqlite",
     "fastapi",

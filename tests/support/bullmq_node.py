@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 
 #: What the example runs with is what tests run with.
@@ -23,18 +21,25 @@ SCRIPTS = Path(__file__).with_name("node")
 PATIENCE_S = 120.0
 
 
+class NoNode(Exception):
+    """This machine has no Node, or BullMQ cannot be had; the text says why."""
+
+
 class Node:
     """Programs of Node's, in a folder of their own in which BullMQ is installed.
 
     Parameters:
       directory: an empty folder.
+
+    Raises:
+      NoNode: there is none.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         for name in ("node", "npm"):
             if shutil.which(name) is None:
-                pytest.skip(f"{name} is not installed")
+                raise NoNode(f"{name} is not installed")
         for source in (EXAMPLE, SCRIPTS):
             for file in (*source.glob("*.mjs"), *source.glob("*.json")):
                 target = directory / (f"test-{file.name}" if source is SCRIPTS else file.name)
@@ -44,7 +49,7 @@ class Node:
             command, cwd=directory, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         if installed.returncode != 0:
-            pytest.skip(f"npm cannot install what package.json names: {installed.stderr.splitlines()[-1:]}")
+            raise NoNode(f"npm cannot install what package.json names: {installed.stderr.splitlines()[-1:]}")
 
     def ask(self, url: str, *command: str) -> Any:
         """Have BullMQ do something, see node/tool.mjs; return its answer."""

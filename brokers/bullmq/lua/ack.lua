@@ -21,13 +21,11 @@ local function complete(queue, id, lock)
   local packed = cmsgpack.pack({
     token = lock, keepJobs = kept(form, options), attempts = 1, maxMetricsSize = METRICS_MINUTES,
   })
-  local function finish(property, value, set)
-    return moveToFinished(queue, {id, digits(now), property, value, set, '', start_of(queue), packed}, id, set)
-  end
-  local answer = finish('returnvalue', 'null', 'completed')
-  if answer == -2 and holds(queue, id, lock) then answer = finish('returnvalue', 'null', 'completed') end
+  local arguments = {id, digits(now), 'returnvalue', 'null', 'completed', '', start_of(queue), packed}
+  local answer = moveToFinished(queue, arguments, id, 'completed')
+  if answer == -2 and holds(queue, id, lock) then answer = moveToFinished(queue, arguments, id, 'completed') end
   if answer == -4 or answer == -9 then  -- a parent of other jobs, of which one is not done
-    answer = finish('failedReason', 'a child of this job failed, or is not done', 'failed')
+    bury(queue, id, lock, 'failed', '["A child of this job failed, or is not done."]', now)
   end
   if answer ~= 0 then return end
   if (number(deliveries) or 0) > 1 then redis.call('ZREM', tried(queue), id) end

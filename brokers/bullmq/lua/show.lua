@@ -15,7 +15,7 @@ end
 -- due, stack, failedReason, reason, when it died. What it does not have is nil. A job without a hash is not shown.
 local function show(answer, queue, id, state)
   local job = fields_of(queue, id)
-  if not job.timestamp and not job.data then return end
+  if next(job) == nil then return end
   local deliveries, crashes, _, has_died = standing(id, job, state ~= 'ready')
   local died, reason = string.match(job['rc:reason'] or '', '^(%d+):(.*)$')
   if died ~= job.finishedOn then reason = nil end  -- it died again, of another worker's hand
