@@ -36,7 +36,7 @@ class Markers:
     def wait(self, queue: str, timeout_s: float) -> bool:
         """Block until a queue's marker is there, and take it; return False when time is up.
 
-        Whoever takes it has to look for jobs: no other worker is woken for them.
+        The caller then has to look for jobs: no other worker is woken for them.
 
         Raises:
           EngineError: the server is away.

@@ -237,6 +237,33 @@ def test_there_are_no_more_workers_than_asked_for(environment: pytest.MonkeyPatc
     assert load(environment, WORKERS="3").most_workers == 3
 
 
+# -- BullMQ --------------------------------------------------------------------------------------------
+
+
+def test_bullmq_keeps_conversations_on_its_server(environment: pytest.MonkeyPatch) -> None:
+    settings = load(environment, QUEUE_BACKEND="bullmq", REDIS_URL="redis://cache:6379/0")
+
+    assert settings.conversations_on == "redis"
+    assert settings.queue_address == "cache:6379 bull"
+
+
+def test_bullmq_needs_a_server_and_its_extra(environment: pytest.MonkeyPatch) -> None:
+    environment.setitem(sys.modules, "bullmq", None)
+
+    missing = "\n".join(problems(environment, QUEUE_BACKEND="bullmq"))
+    assert "REDIS_URL is missing" in missing
+    assert "pip install 'recado[bullmq]'" in missing
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BULLMQ_PREFIX", "a:b"), ("BULLMQ_KEEP_COMPLETED", "-1"), ("BULLMQ_LOCK_S", "0.5")],
+)
+def test_a_wrong_setting_of_bullmq_is_named(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    [problem] = problems(environment, **{name: value})
+    assert name in problem
+
+
 # -- Amazon SQS ----------------------------------------------------------------------------------------
 
 
