@@ -28,7 +28,7 @@ from .test_examples import replies, run, running, settings
 QUEUE = "shared"
 
 #: How long a worker of these tests may be silent, in seconds.
-LOCK_S = 1
+LOCK_S = 3
 
 
 @pytest.fixture(scope="module")

@@ -313,7 +313,7 @@ class BullMQEngine(RedisEngine):
     CAPABILITIES: ClassVar[Capabilities] = BullMQBackend.capabilities
 
     #: Short, so that a test need not wait long for a death to be noticed; long enough for a busy machine.
-    LOCK_S: ClassVar[float] = 2.0
+    LOCK_S: ClassVar[float] = 3.0
 
     @property
     def options(self) -> dict[str, Any]:

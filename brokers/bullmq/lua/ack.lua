@@ -36,5 +36,7 @@ local i = 5
 while i < #ARGV do
   local queue, lock, count = ARGV[i], owner .. ':' .. ARGV[i + 1], tonumber(ARGV[i + 2])
   for at = i + 3, i + 2 + count do complete(queue, ARGV[at], lock) end
+  -- BullMQ's own workers take the next job along with this; where it limits how many run, nobody else is told.
+  if redis.call('HEXISTS', place(queue, 'meta'), 'concurrency') == 1 then wake(queue) end
   i = i + 3 + count
 end

@@ -7,8 +7,12 @@ for _, owner in ipairs(redis.call('SMEMBERS', name)) do dead[owner] = true end
 for _, queue in ipairs(queues()) do
   for _, id in ipairs(redis.call('LRANGE', place(queue, 'active'), 0, -1)) do
     local owner = string.match(lock_of(queue, id) or '', '^(%w+):%d+$')
-    if owner and dead[owner] then drop_lock(queue, id) end
+    if owner and dead[owner] then
+      drop_lock(queue, id)
+      redis.call('HSET', place(queue, id), 'rc:lapsed', '0')
+    end
   end
-  recover(queue, clock(ARGV[2]), tonumber(ARGV[3]), 0)
+  local now = clock(ARGV[2])
+  recover(queue, now, tonumber(ARGV[3]), now)  -- of those alone
 end
 redis.call('DEL', name)

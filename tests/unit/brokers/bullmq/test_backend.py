@@ -40,6 +40,19 @@ def check_for_stalled(upstream_url: str, prefix: str, *, max_stalled: int) -> li
     return asyncio.run(twice())
 
 
+def claim_as_another_program(upstream_url: str, prefix: str) -> None:
+    """Have BullMQ's package claim a job, as a worker of its own does."""
+
+    async def claim() -> None:
+        queue = Queue(QUEUE, {"connection": upstream_url, "prefix": prefix})
+        try:
+            await queue.backend.scripts.moveToActive("a-token", {"lockDuration": 60_000})
+        finally:
+            await queue.close()
+
+    asyncio.run(claim())
+
+
 def lapse(server: RedisServer, prefix: str) -> None:
     """Let every lock end, as it does when its worker is silent for too long."""
     for lock in ask(server.port, "KEYS", f"{prefix}:*:lock"):
@@ -203,6 +216,55 @@ def test_a_lock_that_is_another_workers_is_given_up(
     backend.ack(delivery)
     backend.sync()
     assert found(backend, message_id).state == "running"
+
+
+def test_a_job_is_given_back_when_it_has_been_without_a_lock_for_a_while(
+    open_backend: OpenBackend, server: RedisServer, prefix: str
+) -> None:
+    """A worker that lives, and was kept from the server, renews first."""
+    holder, other = open_backend(), open_backend()
+    message_id = stored(holder)
+    claimed(holder)
+    lapse(server, prefix)
+
+    other._session().locks.renew()
+    assert found(other, message_id).state == "running"
+    holder._session().locks.renew()
+    other._session().locks.renew(grace_ms=0)
+    assert found(other, message_id).state == "running"
+    lapse(server, prefix)
+    other._session().locks.renew(grace_ms=0)
+    assert found(other, message_id).state == "ready"
+
+
+def test_what_a_dead_worker_of_another_program_held_is_given_back_within_a_limit(
+    open_backend: OpenBackend, server: RedisServer, prefix: str
+) -> None:
+    backend = open_backend(max_deliveries=2)
+    stored(backend)
+    for crashes in (1, 2, 3):
+        claim_as_another_program(server.url, prefix)
+        lapse(server, prefix)
+        backend._session().locks.renew(grace_ms=0)
+        [message] = backend.list(QUEUE, "ready")
+        assert message.crashes == crashes
+
+    assert "defa" in job_of(server, prefix, message.message_id), "BullMQ's worker lets it fail"
+
+
+def test_an_ack_makes_room_where_a_queue_is_limited(
+    backend: BullMQBackend, server: RedisServer, prefix: str
+) -> None:
+    stored(backend)
+    stored(backend)
+    ask(server.port, "HSET", f"{prefix}:{QUEUE}:meta", "concurrency", "1")
+    [delivery] = backend.dequeue(QUEUE, limit=5, timeout_s=0)
+    assert backend.dequeue(QUEUE, limit=5, timeout_s=0) == []
+    ask(server.port, "DEL", f"{prefix}:{QUEUE}:marker")
+
+    backend.ack(delivery)
+    backend.sync()
+    assert ask(server.port, "ZCARD", f"{prefix}:{QUEUE}:marker") == 1
 
 
 def test_locks_are_renewed_while_a_message_runs(
