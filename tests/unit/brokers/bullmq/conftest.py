@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from bullmq import Queue  # type: ignore[import-untyped]
+from bullmq import Queue
 
 from brokers.bullmq import BullMQBackend
 from tests.support.proxy import Proxy

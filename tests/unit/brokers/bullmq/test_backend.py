@@ -8,8 +8,8 @@ import os
 from typing import Any
 
 import pytest
-from bullmq import Queue  # type: ignore[import-untyped]
-from bullmq.scripts import Scripts  # type: ignore[import-untyped]
+from bullmq import Queue
+from bullmq.scripts import Scripts
 from dramatiq import Message
 
 from brokers.bullmq import BullMQBackend, locks, scripts

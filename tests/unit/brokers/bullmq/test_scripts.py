@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from bullmq.scripts import Scripts  # type: ignore[import-untyped]
+from bullmq.scripts import Scripts
 
 from brokers.bullmq import scripts
 from brokers.bullmq.scripts import KEYS
