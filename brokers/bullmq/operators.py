@@ -44,6 +44,9 @@ class OperatorSide:
     def dead_letters(
         self, which: DeadLetterFilter, *, limit: int = 50, offset: int = 0
     ) -> Sequence[StoredMessage]:
+        queues = self._queues(which)
+        if _is_by_time(which) and len(queues) == 1:  # those before the page need not be looked at
+            return list(islice(self._dead(queues[0], which, offset=offset), limit))
         return list(islice(self._matching(which), offset, offset + limit))
 
     def count_dead_letters(self, which: DeadLetterFilter) -> int:
@@ -116,9 +119,8 @@ class OperatorSide:
             return [which.queue]
         return [stats.queue for stats in self.stats() if stats.dead]
 
-    def _dead(self, queue: str, which: DeadLetterFilter) -> Iterator[StoredMessage]:
-        """One queue's of the time that is asked for."""
-        offset = 0
+    def _dead(self, queue: str, which: DeadLetterFilter, *, offset: int = 0) -> Iterator[StoredMessage]:
+        """One queue's of the time that is asked for. The first `offset` are passed over."""
         while True:
             arguments = (queue, *_times(which), offset, PAGE)
             count, *fields = self._database.ask(Command(scripts.DEAD, arguments, read=list))
