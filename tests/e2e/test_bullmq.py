@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 from .conftest import MakeSystem, Settings
 
 #: How long a worker may be silent, here, in seconds.
-LOCK_S = 2
+LOCK_S = 3
 
 #: How long it may take until all is answered, in seconds. Generous: a deadline, not a measure.
 PATIENCE_S = 120.0
