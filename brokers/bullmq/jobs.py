@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from dramatiq import Message
@@ -16,10 +17,18 @@ from .job_ids import message_id_of
 Form = Literal["json", "base64"]
 
 #: A message that is whole, as any program with Dramatiq's JSON encoder writes it.
-_FIELDS = frozenset(Message.__dataclass_fields__)
+_WHOLE = {
+    "queue_name": str,
+    "actor_name": str,
+    "args": list,
+    "kwargs": dict,
+    "options": dict,
+    "message_id": str,
+    "message_timestamp": int,
+}
 
 #: What another program may give of a message; the rest is known from its job.
-_PARTS = frozenset({"args", "kwargs", "options"})
+_PARTS = {"args": list, "kwargs": dict, "options": dict}
 
 
 class Written(NamedTuple):
@@ -79,32 +88,40 @@ class Job(NamedTuple):
 
 
 def _made(said: Any, job: Job) -> bytes:
-    """Make a message of what another program said: all of it, its arguments, or one argument."""
-    message_id = message_id_of(job.job_id, job.queue)
-    if isinstance(said, dict) and said.keys() == _FIELDS and isinstance(said["args"], list):
-        # The engine knows the message by its job's id, and so does everything that looks it up.
-        return Message(**{**said, "args": tuple(said["args"]), "message_id": message_id}).encode()
-    parts: dict[str, Any] = {"args": [said], "kwargs": {}, "options": {}}
-    if isinstance(said, dict) and said.keys() == {"payload"}:
-        parts["args"] = [said["payload"]]
-    elif isinstance(said, dict) and said.keys() <= _PARTS and _are_parts(said):
-        parts |= {"args": [], **said}
+    """Make a message of what another program said: all of it, its arguments, or one argument.
+
+    The engine knows the message by its job's id and queue, and so does everything that looks it up.
+    """
     message: Message[Any] = Message(
         queue_name=job.queue,
         actor_name=job.name,
-        args=tuple(parts["args"]),
-        kwargs=parts["kwargs"],
-        options=parts["options"],
-        message_id=message_id,
+        args=(said,),
+        kwargs={},
+        options={},
+        message_id=message_id_of(job.job_id, job.queue),
         message_timestamp=job.timestamp,
     )
+    if not isinstance(said, dict):
+        return message.encode()
+    if said.keys() == {"payload"}:
+        message = message.copy(args=(said["payload"],))
+    elif said.keys() == _WHOLE.keys() and _are(said, _WHOLE):
+        message = message.copy(actor_name=said["actor_name"], **_parts(said))
+    elif said.keys() <= _PARTS.keys() and _are(said, _PARTS):
+        message = message.copy(**_parts(said))
     return message.encode()
 
 
-def _are_parts(said: dict[str, Any]) -> bool:
-    return isinstance(said.get("args", []), list) and all(
-        isinstance(said.get(name, {}), dict) for name in ("kwargs", "options")
-    )
+def _are(said: Mapping[str, Any], kinds: Mapping[str, type]) -> bool:
+    return all(isinstance(said[name], kind) for name, kind in kinds.items() if name in said)
+
+
+def _parts(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "args": tuple(said.get("args", ())),
+        "kwargs": said.get("kwargs", {}),
+        "options": said.get("options", {}),
+    }
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -20,7 +20,7 @@ local function begin_afresh(job)
   job.ats, job.stc, job['rc:spared'], job['rc:reason'], job['rc:replayed'] = '1', '0', '0', nil, '1'
   job['rc:held'] = nil
   redis.call('HDEL', place(queue, job.id), 'rc:reason', 'stacktrace')
-  redis.call('HSET', place(queue, job.id), 'rc:replayed', '1', 'stc', '0')
+  redis.call('HSET', place(queue, job.id), 'rc:replayed', '1', 'rc:spared', '0', 'stc', '0')
 end
 
 -- Take in how the job's last delivery ended, and note this one. Returns false for one that is not to be handed out.

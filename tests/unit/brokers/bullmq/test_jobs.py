@@ -52,6 +52,15 @@ def test_a_whole_message_of_another_program_has_the_id_of_its_job() -> None:
     assert (message.message_id, message.actor_name, message.args) == ("messages:17", "other", (1,))
 
 
+def test_a_message_that_is_not_quite_whole_is_one_argument_too() -> None:
+    whole = json.loads(Message("elsewhere", "other", (1,), {}, {}, "an-id", 5).encode())
+
+    assert made(whole).queue_name == "messages", "the queue that it is in"
+    for part in ("args", "kwargs", "options", "message_timestamp"):
+        broken = {**whole, part: None}
+        assert made(broken).args == (broken,)
+
+
 @pytest.mark.parametrize(
     "data", [{"args": 1}, {"args": [], "more": 1}, {"kwargs": []}, [1], None, 5, {"a": 1}]
 )
