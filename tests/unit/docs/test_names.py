@@ -20,6 +20,7 @@ SAME: Mapping[str, str] = {
     "Database": "of each engine",
     "EventLoop": "runs what becomes ready, in a worker and in the supervisor",
     "Heartbeat": "says that a process lives, to the engine and to the supervisor",
+    "Job": "a message that is worked on, in the words of BullMQ and of the supervisor",
     "Line": "a line of a contact card; and of a history, the old name of a message, which goes on working",
     "Message": "of a conversation, and its form in the API for other programs",
     "Metrics": "what is counted, by actors and by the middleware of that public name",
