@@ -227,7 +227,8 @@ def _has_its_turn(reply_id: str) -> bool:
     The turn is taken in the store, which all workers share, and waited for in the queue and not in a thread.
     """
     message = current_message()
-    if message is None or message.options.pop(HAS_TURN, False):
+    is_paced = any(isinstance(each, Paced) and each.is_paced for each in services().channels.values())
+    if message is None or message.options.pop(HAS_TURN, False) or not is_paced:
         return True
     reply = services().conversations.reply(reply_id)
     channel = None if reply is None else services().channel(reply.channel)

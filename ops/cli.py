@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import conversations, dead, privacy, profiles, queues, tokens
+from .commands import conversations, dead, plan, privacy, profiles, queues, tokens
 from .commands.console import out
 from .foundation.settings import SettingsError
 
@@ -166,6 +166,7 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(queues.app, name="queues")
 app.add_typer(tokens.app, name="tokens")
+app.command()(plan.plan)
 app.command()(privacy.forget)
 app.command("export")(privacy.export_)
 

@@ -202,7 +202,13 @@ class Channel(Protocol):
 
 @runtime_checkable
 class Paced(Protocol):
-    """A channel that bills by segments, and whose senders have a pace, does this too."""
+    """A channel that bills by segments, and whose senders have a pace, does this too.
+
+    Attributes:
+      is_paced: some of its senders have to pause.
+    """
+
+    is_paced: bool
 
     def segments(self, reply: Reply) -> int:
         """Return as how many messages a reply counts, in what it costs and in how fast it goes."""

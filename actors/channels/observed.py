@@ -42,6 +42,7 @@ class ObservedTwilio:
         self._host = urlsplit(api_base_url).hostname
         self.max_characters = channel.max_characters
         self.not_found_is_not_sent = channel.not_found_is_not_sent
+        self.is_paced = isinstance(channel, Paced) and channel.is_paced
 
     def read(self, payload: Payload) -> InboundMessage:
         return self._channel.read(payload)

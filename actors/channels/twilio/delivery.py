@@ -6,11 +6,8 @@ from collections.abc import Mapping
 
 from ...reply import Tone
 from ..channel import DeliveryStatus, InvalidMessage, Payload
-from .errors import PACE_MS, Meaning, meaning_of
+from .errors import PACE_MS, Meaning, explained, meaning_of
 from .inbound import text_of
-
-#: Where Twilio explains its error codes.
-ERRORS_URL = "https://www.twilio.com/docs/api/errors"
 
 #: How far along a delivery is. Twilio's callbacks may come late and out of order; a status not in here is
 #: recorded when nothing better is known
@@ -52,7 +49,7 @@ def read_status(payload: Payload) -> DeliveryStatus:
         status=status,
         rank=RANK.get(status, 0),
         is_failure=is_failure,
-        error=f"Twilio's error {code}, see {ERRORS_URL}/{code}" if code else None,
+        error=explained(code) if code else None,
         contact=text_of(payload, "To"),
         is_opt_out=meaning is Meaning.OPTED_OUT,
         again_after_ms=PACE_MS if is_failure and meaning is Meaning.PACED else None,

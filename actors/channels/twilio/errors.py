@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
+
+#: Where Twilio explains its error codes.
+ERRORS_URL = "https://www.twilio.com/docs/api/errors"
 
 #: How long to wait before the next try of what is paced, in milliseconds.
 PACE_MS = 30_000
@@ -18,35 +22,49 @@ class Meaning(StrEnum):
     PERMANENT = "refused for good: a dead letter for a person"
 
 
+class Error(NamedTuple):
+    """An error of Twilio's.
+
+    Attributes:
+      meaning: what is to be done about it.
+      words: what happened, for people.
+    """
+
+    meaning: Meaning
+    words: str
+
+
 #: By code (https://www.twilio.com/docs/api/errors). A code that is not in here is permanent where its HTTP
 #: status says that the request was refused.
-MEANINGS: Mapping[int, Meaning] = {
-    14107: Meaning.PACED,  # the rate of sending
-    21611: Meaning.PACED,  # the sender's queue is full
-    30001: Meaning.PACED,  # the sender's queue ran over, after the message was accepted
-    30022: Meaning.PACED,  # the carrier's rate
-    63018: Meaning.PACED,  # the channel's rate
-    20003: Meaning.OPERATOR,  # credentials
-    30002: Meaning.OPERATOR,  # the account is suspended
-    21211: Meaning.PERMANENT,  # no valid number
-    21408: Meaning.PERMANENT,  # no permission for that region
-    21606: Meaning.PERMANENT,  # the sender cannot send
-    21610: Meaning.OPTED_OUT,
-    21612: Meaning.PERMANENT,  # no route between the two
-    21614: Meaning.PERMANENT,  # no mobile number
-    21617: Meaning.PERMANENT,  # the text is too long
-    30003: Meaning.PERMANENT,  # the phone cannot be reached
-    30004: Meaning.PERMANENT,  # the contact blocks messages
-    30005: Meaning.PERMANENT,  # no such number
-    30006: Meaning.PERMANENT,  # a landline, or a carrier that takes none
-    30007: Meaning.PERMANENT,  # filtered by the carrier
-    30008: Meaning.PERMANENT,  # not told
-    30034: Meaning.PERMANENT,  # the sender is not registered (A2P 10DLC)
-    63003: Meaning.PERMANENT,  # the channel does not know the contact
-    63007: Meaning.PERMANENT,  # the channel does not know the sender
-    63015: Meaning.PERMANENT,  # the sandbox's contact has not joined
-    63016: Meaning.PERMANENT,  # outside of WhatsApp's 24 hours, and no template
-    63024: Meaning.PERMANENT,  # no valid recipient
+ERRORS: Mapping[int, Error] = {
+    14107: Error(Meaning.PACED, "the rate of sending was too high"),
+    20003: Error(Meaning.OPERATOR, "the credentials are wrong"),
+    21211: Error(Meaning.PERMANENT, "that is no valid number"),
+    21408: Error(Meaning.PERMANENT, "the account may not send to that region"),
+    21606: Error(Meaning.PERMANENT, "that sender cannot send"),
+    21610: Error(Meaning.OPTED_OUT, "the contact wants no messages"),
+    21611: Error(Meaning.PACED, "the sender's queue is full"),
+    21612: Error(Meaning.PERMANENT, "there is no route between the two numbers"),
+    21614: Error(Meaning.PERMANENT, "that is no mobile number"),
+    21617: Error(Meaning.PERMANENT, "the text is too long"),
+    30001: Error(Meaning.PACED, "the sender's queue ran over, after the message was accepted"),
+    30002: Error(Meaning.OPERATOR, "the account is suspended"),
+    30003: Error(Meaning.PERMANENT, "the phone cannot be reached"),
+    30004: Error(Meaning.PERMANENT, "the contact blocks messages"),
+    30005: Error(Meaning.PERMANENT, "there is no such number"),
+    30006: Error(Meaning.PERMANENT, "it is a landline, or its carrier takes no messages"),
+    30007: Error(Meaning.PERMANENT, "the carrier took it for spam"),
+    30008: Error(Meaning.PERMANENT, "the carrier did not say why"),
+    30022: Error(Meaning.PACED, "the carrier's rate was exceeded"),
+    30034: Error(Meaning.PERMANENT, "the sender is not registered with US carriers"),
+    63003: Error(Meaning.PERMANENT, "the channel does not know the contact"),
+    63007: Error(Meaning.PERMANENT, "the channel does not know the sender"),
+    63015: Error(Meaning.PERMANENT, "the contact has not joined the sandbox"),
+    63016: Error(
+        Meaning.PERMANENT, "WhatsApp takes only templates more than 24 hours after the contact wrote"
+    ),
+    63018: Error(Meaning.PACED, "the channel's rate was exceeded"),
+    63024: Error(Meaning.PERMANENT, "that is no valid recipient"),
 }
 
 #: Statuses by which a request was certainly refused, before a message was made of it. All others leave it
@@ -59,4 +77,12 @@ REFUSALS = frozenset(
 
 def meaning_of(code: int | None) -> Meaning:
     """Look up what a code means."""
-    return Meaning.PERMANENT if code is None else MEANINGS.get(code, Meaning.PERMANENT)
+    known = None if code is None else ERRORS.get(code)
+    return Meaning.PERMANENT if known is None else known.meaning
+
+
+def explained(code: str) -> str:
+    """Tell people of an error, and where Twilio explains it."""
+    known = ERRORS.get(int(code)) if code.isdecimal() else None
+    words = "" if known is None else f": {known.words}"
+    return f"Twilio's error {code}{words}, see {ERRORS_URL}/{code}"

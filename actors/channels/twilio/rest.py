@@ -129,6 +129,7 @@ class TwilioChannel:
         self._credentials = credentials
         self._status_callback_url = status_callback_url
         self._senders = senders
+        self.is_paced = (senders.sms_per_second, senders.whatsapp_per_second) != (None, None)
         self._max_age_ms = max_age_ms
         self._keywords = keywords
         self._api_base_url = api_base_url

@@ -67,6 +67,7 @@ class ScriptedChannel:
         self.error: Exception | None = None
         self.found: str | None = None
         self.not_found_is_not_sent = False
+        self.is_paced = True
         self.pause_ms = 0.0
 
     def read(self, payload: Payload) -> InboundMessage:

@@ -405,4 +405,6 @@ def test_senders_pause_as_the_settings_say(make_sender: Callable[..., TwilioChan
 
     assert channel.pause_after_ms(sms) == 2_000, "two segments"
     assert channel.pause_after_ms(a_reply()) == 12.5
+    assert channel.is_paced
     assert make_sender().pause_after_ms(sms) == 0
+    assert not make_sender().is_paced
