@@ -27,7 +27,7 @@ SMS_PER_SECOND, WHATSAPP_PER_SECOND = 1, 80
 CORES_OF_A_MACHINE = 16
 
 
-class Plan(NamedTuple):
+class Needed(NamedTuple):
     """What a load needs.
 
     Attributes:
@@ -52,8 +52,8 @@ class Plan(NamedTuple):
     sms_numbers: int
 
 
-def plan(messages_per_hour: float, model_s: float, *, peak: float, calls_per_worker: int) -> Plan:
-    """Plan for a load.
+def plan(messages_per_hour: float, model_s: float, *, peak: float, calls_per_worker: int) -> Needed:
+    """Needed for a load.
 
     Parameters:
       messages_per_hour: that come in, on average.
@@ -65,7 +65,7 @@ def plan(messages_per_hour: float, model_s: float, *, peak: float, calls_per_wor
     calls = math.ceil(per_second * model_s)
     cores = max(1, math.ceil(per_second * CORE_S_PER_MESSAGE / BUSY))
     machines = math.ceil(cores / CORES_OF_A_MACHINE)
-    return Plan(
+    return Needed(
         messages_per_second=round(per_second, 2),
         calls_in_flight=calls,
         workers=max(LEAST_WORKERS, cores, math.ceil(calls / calls_per_worker)),

@@ -40,6 +40,8 @@ class KeptReply(NamedTuple):
     delivery_status: str | None
     error: str | None
     written_by: str | None
+    content: str | None  # media and template, as JSON
+    model: str | None  # that wrote it
 
 
 class KeptConversation(NamedTuple):
@@ -56,6 +58,7 @@ class KeptConversation(NamedTuple):
     created_at: int
     last_at: int
     metadata: str  # what a responder of one's own keeps, as JSON
+    name: str | None  # the contact's
     messages: Sequence[KeptMessage] = ()
     replies: Sequence[KeptReply] = ()
 

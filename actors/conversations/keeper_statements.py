@@ -11,7 +11,7 @@ KEYS = "SELECT key FROM conversation WHERE instr(contact, ?) ORDER BY last_at DE
 
 CONVERSATION = """
 SELECT key, account_sid, address, contact, channel, mode, coalesce(mode_reason, ''), mode_at, created_at,
-       last_at, metadata
+       last_at, metadata, name
 FROM conversation WHERE key = ?
 """
 
@@ -23,7 +23,7 @@ FROM inbound_message WHERE conversation = ? ORDER BY received_at, id
 
 REPLIES = """
 SELECT reply_id, body, kind, state, tokens, received_at, written_at, sending_at, sent_at, sid,
-       delivery_status, error, written_by
+       delivery_status, error, written_by, content, model
 FROM reply WHERE conversation = ? ORDER BY id
 """
 

@@ -67,14 +67,14 @@ def _kept(conversation: str, answer: list[Any] | None) -> KeptConversation | Non
     if answer is None:
         return None
     about, messages, replies = answer
-    account, address, contact, channel, mode, reason, mode_at, created_at, metadata, last_at = about
+    account, address, contact, channel, mode, reason, mode_at, created_at, metadata, name, last_at = about
     by_time = sorted(messages, key=lambda fields: (int(fields[4]), int(fields[-1])))
     return KeptConversation._make(
         (
             *(conversation, text(account), text(address), text(contact)),
             *(text(channel or b"") or FIRST_CHANNEL, text(mode or b"") or "assistant", text(reason or b"")),
-            *(int(mode_at or 0), int(created_at), int(last_at or created_at)),
-            text(metadata or b"") or "{}",
+            *(int(mode_at or 0), int(created_at), int(last_at or 0)),
+            *(text(metadata or b"") or "{}", optional(name)),
             [_message(fields) for fields in by_time],
             [_reply(*fields) for fields in replies],
         )
@@ -89,11 +89,11 @@ def _message(fields: list[Any]) -> KeptMessage:
 
 
 def _reply(reply_id: bytes, body: bytes, kind: bytes, state: bytes, *others: bytes | None) -> KeptReply:
-    *numbers, sid, status, error, written_by = others
+    numbers, texts = others[:-6], others[-6:]
     return KeptReply._make(
         (
             *map(text, (reply_id, body, kind, state)),
             *(None if number is None else int(number) for number in numbers),
-            *map(optional, (sid, status, error, written_by)),
+            *map(optional, texts),
         )
     )

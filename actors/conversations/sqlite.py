@@ -339,7 +339,7 @@ class SQLiteConversationStore:
             if rank is not None and status.rank <= rank:
                 return False
             if status.is_failure:
-                connection.execute(statements.NOT_SENT["undelivered"], (status.error, reply_id))
+                connection.execute(statements.UNDELIVERED, (reply_id,))
             elif state == "undelivered":  # it did arrive, after all
                 connection.execute(statements.SENT, sent)
             connection.execute(statements.DELIVERY, (status.status, status.rank, status.error, reply_id))

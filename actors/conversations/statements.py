@@ -313,7 +313,8 @@ SELECT c.key, c.contact, c.address, c.last_at,
                  ORDER BY received_at DESC, id DESC LIMIT 1)),
        (SELECT count(*) FROM inbound_message
         WHERE conversation = c.key AND reply_id IS NULL AND NOT set_aside),
-       iif(r.kind = 'silence', NULL, r.state), r.delivery_status, c.mode, c.mode_reason, c.channel, c.name
+       iif(r.kind = 'silence', NULL, r.state), iif(r.kind = 'silence', NULL, r.delivery_status),
+       c.mode, c.mode_reason, c.channel, c.name
 FROM conversation c
 LEFT JOIN inbound_message m ON m.id = (SELECT max(id) FROM inbound_message WHERE conversation = c.key)
 LEFT JOIN reply r ON r.id = (SELECT max(id) FROM reply WHERE conversation = c.key)
@@ -323,7 +324,9 @@ LEFT JOIN inbound_message w ON w.id = (
 """
 
 #: A conversation that was begun, and in which nothing was said yet, is none to people.
-SUMMARY = _SUMMARY + "WHERE c.key = ? AND (m.id IS NOT NULL OR r.id IS NOT NULL)"
+_SAYS_SOMETHING = "(m.id IS NOT NULL OR r.kind <> 'silence')"
+
+SUMMARY = _SUMMARY + f"WHERE c.key = ? AND {_SAYS_SOMETHING}"
 
 
 def _page(mode: Mode | None) -> str:
@@ -337,6 +340,7 @@ WHERE c.key IN (SELECT key FROM conversation
                 WHERE last_at > 0 AND last_at <= :until AND (last_at < :until OR key < :key)
                 AND (:contact IS NULL OR instr(contact, :contact)) {of_mode}
                 ORDER BY last_at DESC, key DESC LIMIT :limit OFFSET :offset)
+AND {_SAYS_SOMETHING}
 ORDER BY c.last_at DESC, c.key DESC
 """
 
@@ -471,8 +475,15 @@ SET state = 'pending', kind = 'person', written_by = :by, error = NULL, seen_by 
     times_sent_again = times_sent_again + 1
 WHERE {_by_hand("pending")}
 """,
-    "sent": f"UPDATE reply SET state = 'sent', sent_at = :now, error = NULL WHERE {_by_hand('sent')}",
+    "sent": f"""
+UPDATE reply SET state = 'sent', sent_at = :now, error = NULL, seen_by = NULL WHERE {_by_hand("sent")}
+""",
 }
+
+#: Note that the channel could not deliver a reply. What else is known stays.
+UNDELIVERED = f"""
+UPDATE reply SET state = 'undelivered' WHERE reply_id = ? AND state IN ({_before("undelivered")})
+"""
 
 DELIVERY_STATE = "SELECT state, sid, delivery_rank, times_sent_again FROM reply WHERE reply_id = ?"
 

@@ -67,6 +67,7 @@ def system(request: pytest.FixtureRequest, twilio: FakeTwilio, tmp_path: Path) -
                 twilio,
                 account_sid=ACCOUNT_SID,
                 MESSAGE_MAX_AGE_MS="0",  # the data is older than any message would be answered at
+                WHATSAPP_WINDOW_TEMPLATE="HX" + "1" * 32,  # and than WhatsApp takes a text for
                 **places,
             )
         )

@@ -65,7 +65,7 @@ def test_the_document_shows_what_is_really_logged(running: System) -> None:
     written = [*running.logged(request_id=sent["request_id"]), delivered]
 
     assert names(shown) == names(written)
-    left_out = {"message_sid", "messages", "tokens"}
+    left_out = {"message_sid", "messages", "tokens", "tool_calls"}
     assert [line.keys() for line in shown] == [line.keys() - left_out for line in written]
     of_their_own = {"error", "model", "moved", "status"}
     assert set().union(*written) - left_out - of_their_own <= documented

@@ -147,8 +147,8 @@ end
 local function move(id, state, ...)
   local reply = key('reply', id)
   redis.call('HSET', reply, 'state', state, ...)
-  local fields = redis.call('HMGET', reply, 'conversation', 'seq', 'sid', 'written_at')
-  attention('reply:' .. id, WANTS_ATTENTION[state] and fields[4])
+  local fields = redis.call('HMGET', reply, 'conversation', 'seq', 'sid', 'written_at', 'seen_by')
+  attention('reply:' .. id, WANTS_ATTENTION[state] and not fields[5] and fields[4])
   local unsent, owed = key('unsent', fields[1]), OWED[state]
   if owed then redis.call('ZADD', unsent, fields[2], id) else redis.call('ZREM', unsent, id) end
   keep(owed, reply, key('answers', id))

@@ -7,7 +7,7 @@ if former_answer(call) then return show(id) end
 local reply = key('reply', id)
 local fields = redis.call('HMGET', reply, 'state', 'kind')
 if not BY_HAND[state][fields[1]] or fields[2] == 'silence' then return false end
-redis.call('HDEL', reply, 'error')
+redis.call('HDEL', reply, 'error', 'seen_by')
 if state == 'pending' then
   redis.call('HINCRBY', reply, 'times_sent_again', 1)
   move(id, state, 'kind', 'person', 'written_by', by)

@@ -3,9 +3,9 @@
 
 local conversation = ARGV[4]
 local about = redis.call('HMGET', key('conversation', conversation), 'account_sid', 'address', 'contact', 'channel',
-  'mode', 'mode_reason', 'mode_at', 'created_at', 'metadata')
+  'mode', 'mode_reason', 'mode_at', 'created_at', 'metadata', 'name')
 if not about[1] then return false end
-about[#about + 1] = redis.call('ZSCORE', base .. ':conversations', conversation)
+about[11] = redis.call('ZSCORE', base .. ':conversations', conversation)
 
 local messages, replies = {}, {}
 local function heard(name, reply_id, aside)
@@ -17,7 +17,7 @@ end
 
 for _, id in ipairs(redis.call('ZRANGE', key('replies', conversation), 0, -1)) do
   local fields = redis.call('HMGET', key('reply', id), 'body', 'kind', 'state', 'tokens', 'received_at', 'written_at',
-    'sending_at', 'sent_at', 'sid', 'delivery_status', 'error', 'written_by')
+    'sending_at', 'sent_at', 'sid', 'delivery_status', 'error', 'written_by', 'content', 'model')
   if fields[1] then
     table.insert(fields, 1, id)
     replies[#replies + 1] = fields

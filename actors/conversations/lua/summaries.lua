@@ -20,12 +20,24 @@ end
 
 local function body_of(name) return redis.call('HGET', key('inbound', name), 'body') end
 
+-- The one of two messages that came in later; either may be missing.
+local function later(one, other)
+  if not (one and other) then return one or other end
+  local first = redis.call('HMGET', key('inbound', one), 'received_at', 'seq')
+  local second = redis.call('HMGET', key('inbound', other), 'received_at', 'seq')
+  for i = 1, 2 do
+    local a, b = tonumber(first[i] or 0), tonumber(second[i] or 0)
+    if a ~= b then return a > b and one or other end
+  end
+  return one
+end
+
 local function summary(conversation)
   local about = redis.call('HMGET', key('conversation', conversation), 'contact', 'address', 'mode', 'mode_reason',
     'channel', 'name')
   if not about[1] then return end
   local waiting, aside = last_of('unanswered', conversation), last_of('set-aside', conversation)
-  local message = waiting or last_answered(conversation) or aside
+  local message = waiting or later(last_answered(conversation), aside)
   local id = redis.call('ZREVRANGE', key('replies', conversation), 0, 0)[1]
   if not message and not id then return end
   local reply = redis.call('HMGET', key('reply', id or ''), 'body', 'state', 'delivery_status', 'kind')

@@ -221,8 +221,10 @@ def test_nobody_is_written_to_in_a_conversation_that_is_not_there(world: World) 
         people.say("no|such|conversation", "Oi", by="Ana")
 
 
-def test_whoever_is_needed_is_told_in_the_log(world: World) -> None:
+def test_whoever_is_needed_is_told_in_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     structlog.reset_defaults()
+    # A logger that was used before keeps what it was made with.
+    monkeypatch.setattr(people, "logger", structlog.get_logger(people.__name__))
     with capture_logs() as logs:
         write(world, "humano")
     [line] = [line for line in logs if line["event"].startswith("a person is needed")]
