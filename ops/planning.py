@@ -53,7 +53,7 @@ class Needed(NamedTuple):
 
 
 def plan(messages_per_hour: float, model_s: float, *, peak: float, calls_per_worker: int) -> Needed:
-    """Needed for a load.
+    """Return what a load needs.
 
     Parameters:
       messages_per_hour: that come in, on average.

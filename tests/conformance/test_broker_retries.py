@@ -479,10 +479,12 @@ def test_a_retry_that_cannot_be_encoded_is_not_stuck(broker: DurableBroker, work
 
 
 def test_an_error_that_is_not_text_is_kept_all_the_same(
-    broker: DurableBroker, worker: Worker, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, broker: DurableBroker, worker: Worker
 ) -> None:
     """Half a surrogate pair, as in the name of a file that is not UTF-8, is in no encoding."""
-    caplog.set_level(logging.CRITICAL + 1, "dramatiq")  # pytest cannot report what is no text either
+    # pytest cannot report what is no text either. Captured first, the log is captured until the worker has
+    # stopped.
+    caplog.set_level(logging.CRITICAL + 1, "dramatiq")
     attempts = Attempts(error=lambda: ValueError("no such file: \udcff"))
     message_id = declare(broker, attempts, actor_name="flaky", max_retries=0).send().message_id
 
