@@ -191,7 +191,7 @@ def record_delivery_status(payload: dict[str, Any], reply_id: str, channel: str 
         if status.is_opt_out:
             opt_outs.remember(reply.conversation, source="channel")
         elif not _is_sent_again(reply, status):
-            _note_undelivered(reply, status, moved=moved)
+            _note_undelivered(reply, status)
     metrics().deliveries.labels(status.status if status.rank else "other").inc()
     log = logger.error if status.is_failure and not status.is_opt_out else logger.info
     log("delivery status", status=status.status, error=status.error, moved=moved)
@@ -268,9 +268,13 @@ def _is_sent_again(reply: Reply, status: DeliveryStatus) -> bool:
     return True
 
 
-def _note_undelivered(reply: Reply, status: DeliveryStatus, *, moved: bool) -> None:
-    """Have people told that a reply did not reach its contact, unless it is known that it did."""
-    if moved or reply.delivery_status == status.status:  # of before a crash, perhaps: it is told once
+def _note_undelivered(reply: Reply, status: DeliveryStatus) -> None:
+    """Have people told that a reply did not reach its contact.
+
+    A late callback tells nothing of a reply that arrived after all, or is being sent again. The same event is
+    told once, so that a repeated callback, or a run after a crash, tells nothing more.
+    """
+    if reply.state == "undelivered":
         note("reply_undelivered", reply.conversation, about=reply.reply_id, why=status.error)
 
 

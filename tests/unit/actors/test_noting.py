@@ -16,7 +16,7 @@ from actors.replies import apologise, process_ai_response
 from brokers.records import StoredMessage
 from ops.foundation.settings import Settings
 from tests.fakes.receiver import FakeReceiver
-from tests.support.conversations import CONVERSATION, inbound
+from tests.support.conversations import CONVERSATION, answered, inbound
 
 from .conftest import World
 from .test_actors import write
@@ -222,3 +222,18 @@ def test_without_urls_nothing_is_noted(world: World) -> None:
         "any", "a test", now=2**53, ripe_at=2**53, is_quiet=False, until=2**53, expired_at=0
     )
     assert taken.events == []
+
+
+def test_a_repeated_callback_of_a_reply_that_is_being_sent_again_tells_nothing(make: MakeWorld) -> None:
+    world = make(message_max_age_ms=10**13)
+    reply = answered(world.conversations)
+    actors.send_reply(reply.reply_id)
+    sent = world.conversations.reply(reply.reply_id)
+    assert sent is not None
+    status = {"MessageSid": sent.external_id, "MessageStatus": "undelivered", "ErrorCode": "63018"}
+
+    actors.record_delivery_status(status, reply.reply_id)
+    assert world.conversations.begin_sending(reply.reply_id) is not None
+    actors.record_delivery_status(status, reply.reply_id)
+
+    assert events(world) == []
