@@ -103,7 +103,7 @@ class Answer:
 
     @property
     def content(self) -> Content:
-        """What is sent beside the text."""
+        """The media and the template, as a reply keeps them."""
         return Content(tuple(self.media), self.template)
 
 

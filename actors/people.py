@@ -16,6 +16,7 @@ import structlog
 from brokers.clock import now_ms
 from brokers.errors import EngineError
 
+from .channels.channel import FIRST_CHANNEL
 from .context import bind_contact
 from .deliveries import decide_reply, send_next_reply
 from .keys import ConversationKey, deciding_id, saying_id, with_message_id
@@ -30,9 +31,6 @@ logger = structlog.get_logger(__name__)
 
 #: Why a person answers who has taken over without being asked, for other people.
 TAKEN_OVER = "taken over by {by}"
-
-#: The channel of an address of ours that nobody has written to yet.
-FIRST_CHANNEL = "twilio"
 
 OPTED_OUT_ERROR = "The contact has opted out: nothing can be sent until they write START or the like."
 

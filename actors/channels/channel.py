@@ -17,6 +17,10 @@ from ..reply import Reply
 #: a person is to answer. Or they did not write but call.
 Keyword = Literal["stop", "start", "help", "person", "call"]
 
+#: The channel of conversations that were begun before each of them noted its own, and of an address of ours
+#: that no contact has written to yet.
+FIRST_CHANNEL = "twilio"
+
 #: Everything that a channel sent, unknown parameters included.
 Payload = Mapping[str, Any]
 

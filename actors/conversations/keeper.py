@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from ..conversation import Mode
 from ..reply import ReplyKind, ReplyState
 
-#: Why nobody answers, for people, where no more is known than that.
+#: The reason of the mode `nobody`, for people, where the conversation of the opt-out was erased.
 OPTED_OUT_BEFORE = "opted out, before what was kept of them was erased"
 
 
@@ -96,7 +96,8 @@ class ConversationKeeper(Protocol):
     def delete_old(self) -> Iterator[Deleted]:
         """Delete what came to rest longer ago than the retention, in steps that hold nothing up for long.
 
-        What is owed stays, as does a conversation that a person answers, and that a contact has opted out.
+        Messages without an answer and replies that are not sent stay. So do conversations that a person
+        answers, and the mode of those whose contact has opted out.
         """
         ...
 

@@ -13,13 +13,13 @@ from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import CHECK, Argument, new_call
 
 from ..answer import Usage
-from ..channels.channel import DeliveryStatus, InboundMessage
+from ..channels.channel import FIRST_CHANNEL, DeliveryStatus, InboundMessage
 from ..conversation import Mode, decoded
 from ..keys import ConversationKey, MessageId, opt_out_digest
 from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import scripts
 from .keeper import OPTED_OUT_BEFORE
-from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
+from .redis_calls import Scripts, author, exact, optional, text
 from .redis_keeper import RedisConversationKeeper
 from .redis_notices import RedisNoticeStore
 from .redis_reader import RedisConversationReader

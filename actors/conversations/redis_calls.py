@@ -13,9 +13,6 @@ from ..conversation import Author
 
 T = TypeVar("T")
 
-#: The channel of conversations that were begun before each of them noted its own.
-FIRST_CHANNEL = "twilio"
-
 
 class Scripts:
     """Calls scripts with what every one of them is called with.

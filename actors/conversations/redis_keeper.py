@@ -7,10 +7,11 @@ from typing import Any
 
 from brokers.redis.scripts import new_call
 
+from ..channels.channel import FIRST_CHANNEL
 from ..keys import opt_out_digest
 from . import scripts
 from .keeper import Deleted, KeptConversation, KeptMessage, KeptReply
-from .redis_calls import FIRST_CHANNEL, Scripts, exact, optional, text
+from .redis_calls import Scripts, exact, optional, text
 from .redis_reader import FIND_PAGE
 
 #: To delete so many replies with their messages, or to look at so many conversations, holds up the server for

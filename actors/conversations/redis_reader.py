@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from ..channels.channel import FIRST_CHANNEL
 from ..conversation import Mode
 from ..keys import MessageId
 from ..reply import Content
 from . import scripts
 from .reader import Attention, OwnAddress, PageStart, Summary, ThreadEntry
-from .redis_calls import FIRST_CHANNEL, Scripts, author, exact, optional, text
+from .redis_calls import Scripts, author, exact, optional, text
 
 #: Looking at so many conversations holds up the server for a millisecond or two.
 FIND_PAGE = 1_000

@@ -14,7 +14,7 @@ PACE_MS = 30_000
 
 
 class Meaning(StrEnum):
-    """What is to be done about a reply that was refused, or accepted and not delivered."""
+    """Says how Recado goes on with a reply that Twilio refused, or accepted and did not deliver."""
 
     PACED = "refused for now, by a limit or a window that passes: the next try is paced"
     OPERATOR = "the account has to be mended first: tried again meanwhile, paced"

@@ -76,7 +76,7 @@ LOOK_BACK = 50
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """What is known of our addresses.
+    """Holds what the settings say of our addresses.
 
     Attributes:
       messaging_services: the SID of a Messaging Service by the address that sends through it.
@@ -105,7 +105,7 @@ class TwilioChannel:
     Parameters:
       credentials: whose name replies are sent in.
       status_callback_url: where Twilio reports on deliveries; the reply's id is added to its query.
-      senders: what is known of our addresses.
+      senders: what the settings say of our addresses.
       keywords: what contacts say to the channel, beside Twilio's own keywords.
       max_age_ms: how old an answer may be when it leaves Twilio, in milliseconds.
       api_base_url: where the API is.

@@ -42,9 +42,9 @@
 --   {ns}:housekeeping        string  the call that saw to what is old, until another process may do so
 --   {ns}:receipt:<call>, {ns}:repeated, {ns}:sequence: see base.lua. The sequence counts messages, replies, holds
 --
--- What is owed does not expire: unanswered messages, unsent replies, and their conversation. Nor does it that a
--- contact has opted out, with the conversation's own hash. All else does when nothing has changed it for as long as
--- things are kept, which keep_house.lua puts off for what a person answers. So a set may name what is gone.
+-- Unanswered messages, unsent replies and their conversation do not expire, nor does the conversation's hash of a
+-- contact who has opted out. Every other key expires when nothing has changed it for as long as things are kept;
+-- keep_house.lua puts that off for conversations that a person answers. So a set may name keys that are gone.
 
 -- How many members a script looks at to clean a set up, whatever its own work is.
 local CLEAN_LIMIT = 20
