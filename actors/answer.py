@@ -81,6 +81,8 @@ class Answer:
       template: what is sent in place of the text: a text that the channel has approved, which alone it takes
         for a contact who wrote too long ago. The text stands in the history, for people and models.
       tool_calls: the tools that an agent called for it, in order. Of many or long ones a part is kept.
+      prompt: what the model was asked, for people to read. It is kept with AI_KEEP_PROMPTS only, and of a
+        long one a part.
     """
 
     text: str | Sequence[str] = ()
@@ -90,6 +92,7 @@ class Answer:
     media: Sequence[str] = ()
     template: Template | None = None
     tool_calls: Sequence[ToolCall] = ()
+    prompt: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -25,10 +25,13 @@ class Contact:
       address: as the channel writes it: a phone number, `whatsapp:` and a number, or an id that is neither
         (WhatsApp users without a visible number).
       name: as the customer gave it to the channel; None where the channel does not tell.
+      id: the channel's own id of the customer, which stays when the address changes; None where the channel
+        has none, or does not tell.
     """
 
     address: str
     name: str | None = None
+    id: str | None = None
 
 
 #: What an attachment is, in a word for models and people.

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 def queue_backend(settings: Settings, engine: str) -> QueueBackend:
     """The engine of that name, whether or not it is the one in use."""
     if engine == "redis":
-        from brokers.redis import RedisBackend  # noqa: PLC0415  not everyone needs its library
+        from brokers.redis import redis_backend  # noqa: PLC0415  not everyone needs its library
 
-        return RedisBackend(
+        return redis_backend(
             _server(settings),
             namespace=settings.redis_namespace,
+            shards=settings.redis_shards,
             heartbeat_timeout_s=settings.redis_heartbeat_timeout_s,
             max_deliveries=settings.queue_max_deliveries,
             max_message_bytes=settings.queue_max_message_bytes,
@@ -68,11 +69,12 @@ def conversation_store(settings: Settings, engine: str) -> ConversationStore:
     """The store of that name, whether or not it is the one in use."""
     retention_s = settings.conversations_retention_days * 86_400
     if engine == "redis":
-        from .conversations.redis import RedisConversationStore  # noqa: PLC0415  as above
+        from .conversations.redis import redis_conversation_store  # noqa: PLC0415  as above
 
-        return RedisConversationStore(
+        return redis_conversation_store(
             _server(settings),
             namespace=f"{settings.redis_namespace}-conversations",
+            shards=settings.redis_shards,
             retention_s=retention_s,
         )
     return SQLiteConversationStore(settings.conversations_sqlite_db_path, retention_s=retention_s)

@@ -20,6 +20,7 @@ from brokers.sqlite import SQLiteBackend
 from ops.foundation.metrics import Machine, slot_number
 from ops.foundation.settings import Settings
 
+from .budget import BudgetCollector
 from .conversations import ConversationStore, SQLiteConversationStore
 from .metrics import metrics
 
@@ -55,7 +56,8 @@ def machine(
     if isinstance(conversations, SQLiteConversationStore):
         files.append(conversations.database)
     of_files = [FileCollector(files)] if files else []
-    collectors = [QueueCollector(counts), StoreCollector(checks), *of_files, *more]
+    budget = BudgetCollector(conversations.usage, settings)
+    collectors = [QueueCollector(counts), StoreCollector(checks), budget, *of_files, *more]
     return Machine(settings.metrics_directory, collectors)
 
 
@@ -85,6 +87,7 @@ class Exposition(Middleware):
 
     def _run(self, broker: Any) -> None:
         settings = self._services().settings
+        metrics().begin_events(self._services().endpoints)
         heartbeat = metrics().worker_heartbeat.labels(slot_number())
         while True:
             heartbeat.set(time.time())

@@ -29,6 +29,14 @@ class ConversationKey(NamedTuple):
         return cls(account, address, contact)
 
 
+class KnownContact(NamedTuple):
+    """A contact at one of our addresses whom the channel knows by an id, whatever address they write from."""
+
+    account: str
+    address: str
+    id: str
+
+
 class MessageId(NamedTuple):
     """The id of an inbound message, and of the queue message that carries it.
 
@@ -58,6 +66,16 @@ def opt_out_digest(conversation: str) -> str:
       conversation: its key.
     """
     return hashlib.sha256(f"opt-out\n{conversation}".encode(errors="surrogatepass")).hexdigest()
+
+
+def contact_digest(account: str, address: str, contact_id: str) -> str:
+    """Return by what the opt-out of a contact is remembered whose address may change: as `opt_out_digest`.
+
+    Parameters:
+      account, address: ours.
+      contact_id: the channel's id of the contact.
+    """
+    return opt_out_digest(f"{account}|{address}|id {contact_id}")
 
 
 def sending_id(reply_id: str) -> str:
@@ -97,6 +115,27 @@ def notifying_id(receiver: str, about: str) -> str:
       about: the event that it is to be told of, or when it is to be told.
     """
     return f"notify-{receiver}-{about}"
+
+
+def event_id(event_type: str, about: str) -> str:
+    """The id of an event, which names a fact: announced again, it is the same. No number can be read from it.
+
+    Parameters:
+      event_type: such as `reply.sent`.
+      about: what it is about, such as the id of a reply and the channel's id of its sending.
+    """
+    named = f"{event_type}\n{about}".encode(errors="surrogatepass")
+    return f"evt_{hashlib.sha256(named).hexdigest()[:32]}"
+
+
+def delivering_id(endpoint: str, event: str) -> str:
+    """The id of the queue message that delivers an event to one of EVENTS_URL.
+
+    Parameters:
+      endpoint: its name.
+      event: the event's id.
+    """
+    return f"deliver-{endpoint}-{event}"
 
 
 def reconciling_id(reply_id: str, *, sending_at: int | None) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import structlog
 
 from . import opt_outs
+from .announcing import announce_mode
 from .channels import InboundMessage
-from .deliveries import send_next_reply
 from .keys import noticing_id
 from .people import note_hand_over
+from .reply_queue import send_next_reply
 from .services import services
 
 logger = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ def heed(inbound: InboundMessage) -> None:
     It waits for no hold: a contact who writes STOP while an answer to something else is being made has opted
     out at that moment. Where the channel answers a keyword itself, nothing of ours is sent.
     """
-    is_blocked = services().is_blocked(inbound.contact.address)
+    is_blocked = services().is_blocked(inbound)
     notice = None if is_blocked and inbound.keyword in {"person", "call"} else _do(inbound)
     if inbound.is_answered_by_channel or inbound.takes_no_answer or is_blocked:
         logger.info("keyword: nothing of ours answers it", keyword=inbound.keyword)
@@ -48,6 +49,7 @@ def _do(inbound: InboundMessage) -> str | None:
             return settings.opt_out_text
         case "start":
             is_opted_out = conversations.mode(inbound.conversation) == "nobody"
+            announce_mode("conversation.opted_in", inbound.conversation, asked_by="keyword")
             if is_opted_out and conversations.set_mode(inbound.conversation, "assistant", "", opts_in=True):
                 logger.info("the contact wants messages again")
             return settings.opt_in_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import product
 from typing import get_args
@@ -45,6 +46,14 @@ class Metrics:
         )
         for outcome in ("done", "failed"):
             self.transcriptions.labels(outcome)
+        self.typing_indicators = Counter(
+            "recado_typing_indicators_total",
+            "Typing indicators by what became of them: shown, refused, failed (no answer, or an error of "
+            "Twilio's), left_out (Twilio refused one lately, or too many wait for its answer).",
+            ["outcome"],
+        )
+        for outcome in ("shown", "refused", "failed", "left_out"):
+            self.typing_indicators.labels(outcome)
         self.twilio_requests = Counter(
             "recado_twilio_requests_total",
             "Calls of Twilio's REST API, by how they ended: accepted, not_yet, never, unknown.",
@@ -61,6 +70,23 @@ class Metrics:
             "for. It is below its most while the responder says that it has too much to do.",
             multiprocess_mode="livesum",
         )
+        self.ai_calls_put_off = Counter(
+            "recado_ai_calls_put_off_total",
+            "Messages that went back to the queue because the responder may not be asked now: full "
+            "(AI_MAX_CONCURRENT calls are in flight), for_others (another number of ours waits, and has "
+            "fewer), paused (the responder asked some worker for a pause).",
+            ["why"],
+        )
+        for why in ("full", "for_others", "paused"):
+            self.ai_calls_put_off.labels(why)
+        self.chores_failed = Counter(
+            "recado_chores_failed_total",
+            "Times that a chore of a worker could not be done: housekeeping, media, search, deliveries. It "
+            "is tried again.",
+            ["chore"],
+        )
+        for chore in ("housekeeping", "media", "search", "deliveries"):
+            self.chores_failed.labels(chore)
         self.twilio_seconds = Histogram(
             "recado_twilio_request_duration_seconds",
             "Time a call of Twilio's REST API took.",
@@ -88,6 +114,15 @@ class Metrics:
         self.deliveries = Counter(
             "recado_delivery_statuses_total", "What Twilio reported of deliveries.", ["status"]
         )
+        self.delivery_checks = Counter(
+            "recado_delivery_checks_total",
+            "Sent replies that Twilio was asked about, because no callback told of the end of their "
+            "delivery, by what came of it: moved (recorded as if a callback had told), unchanged, gone, "
+            "refused, put_off.",
+            ["outcome"],
+        )
+        for outcome in ("moved", "unchanged", "gone", "refused", "put_off"):
+            self.delivery_checks.labels(outcome)
         self.opt_outs = Counter(
             "recado_opt_outs_total",
             "Contacts who want no messages, by who said so: they by a keyword, or the channel.",
@@ -98,10 +133,10 @@ class Metrics:
         self.hand_overs = Counter(
             "recado_hand_overs_total",
             "Conversations given to a person, by who asked for that: the contact by a keyword, the "
-            "responder, an operator who took over, or a limit.",
+            "responder, an operator who took over, a limit, or the day's budget.",
             ["asked_by"],
         )
-        for asked_by in ("contact", "responder", "operator", "limit"):
+        for asked_by in ("contact", "responder", "operator", "limit", "budget"):
             self.hand_overs.labels(asked_by)
         self.notices = Counter(
             "recado_notices_total",
@@ -111,6 +146,12 @@ class Metrics:
         )
         for outcome in ("told", "refused", "lost"):
             self.notices.labels(outcome)
+        self.events = Counter(
+            "recado_events_total",
+            "Events to other systems, by receiver and what became of them: delivered, refused (kept, and "
+            "tried again), lost (a dead letter).",
+            ["receiver", "outcome"],
+        )
         self.retention_deleted = Counter(
             "recado_retention_deleted_total",
             "What was deleted because CONVERSATIONS_RETENTION_DAYS were over: conversations, messages, "
@@ -125,6 +166,16 @@ class Metrics:
             ["worker"],
             multiprocess_mode="livemax",
         )
+
+    def begin_events(self, receivers: Iterable[str]) -> None:
+        """Have the count of events begin at 0 for each receiver: its first one is seen as one more.
+
+        Parameters:
+          receivers: their places in EVENTS_URL. A URL may have a secret in it, and also in its host.
+        """
+        for receiver in receivers:
+            for outcome in ("delivered", "refused", "lost"):
+                self.events.labels(receiver, outcome)
 
 
 @cache

@@ -49,7 +49,26 @@ def note(
     if not parts.receivers:
         return
     occurrence = _occurrence(event, conversation, why=why, quote=quote)
-    event_id, names = f"{event}-{about or _in_hand()}", list(parts.receivers)
+    _note(occurrence, about=about or _in_hand())
+
+
+def note_for_all(event: EventName, *, about: str, why: str, path: str) -> None:
+    """Have people told of an event that concerns all conversations. Without NOTIFY_URLS nothing happens.
+
+    Parameters:
+      event: which one.
+      about: what it is about, such as a day: noted again, the event is the same.
+      why: what happened, in words of Recado's own.
+      path: where to look at it, below PUBLIC_BASE_URL.
+    """
+    if services().receivers:
+        link = f"{services().settings.public_base_url or ''}{path}"
+        _note(Occurrence(event, why=why, link=link), about=about)
+
+
+def _note(occurrence: Occurrence, *, about: str) -> None:
+    parts, event = services(), occurrence.event
+    event_id, names = f"{event}-{about}", list(parts.receivers)
     noted = NotedEvent(event_id, now_ms(), {k: v for k, v in occurrence._asdict().items() if v is not None})
     parts.conversations.notices.note(names, noted, waits=EVENTS[event].waits)
     for name in names:

@@ -16,14 +16,18 @@ import structlog
 from brokers.clock import now_ms
 from brokers.errors import EngineError
 
+from .announcing import announce_mode
+from .budget import OVER_BUDGET
 from .channels.channel import FIRST_CHANNEL
 from .context import bind_contact
-from .deliveries import decide_reply, send_next_reply
+from .conversations.usage import DAY_MS, day_of
 from .keys import ConversationKey, deciding_id, saying_id, with_message_id
 from .metrics import metrics
 from .notices.events import EventName
 from .noting import note
+from .reconciling import decide_reply
 from .reply import NOTHING_ELSE, REPLY_STATES, Content, DecidedState, Reply, Template
+from .reply_queue import send_next_reply
 from .services import services
 from .splitting import split
 
@@ -39,11 +43,21 @@ KEY_TAKEN_ERROR = (
     "of its own."
 )
 
+#: Why nothing can be decided about a reply, and why a text cannot be said, for people.
+NO_REPLY = "There is no reply {reply_id}."
+NOTHING_TO_DECIDE = "There is nothing to decide about this reply: {words}."
+EMPTY_TEXT = "There is nothing to send: the text is empty."
+LONG_TEXT = "The text has {length} characters, and may have {most}."
+BROKEN_TEXT = "The text has half of a surrogate pair, which no channel can send."
+
 #: What people are told of a hand-over, by who asked for it. An operator needs no telling.
 _EVENTS: Mapping[str, EventName] = {"contact": "person_asked_for", "limit": "limit_reached"}
 
 #: Later than any time, in milliseconds since the epoch.
 FOR_EVER_MS = 2**53
+
+#: The longest note about a contact, in characters.
+MOST_NOTE = 2_000
 
 #: The longest text that a person can send at once, in parts.
 MOST_PARTS = 5
@@ -81,12 +95,27 @@ def take_over(conversation: str, *, by: str) -> None:
 
 def hand_back(conversation: str, *, by: str) -> None:
     """Have the assistant answer again, from what comes in next. Harmless where it does so already."""
+    announce_mode("conversation.handed_back", conversation, asked_by="operator")
     if services().conversations.hand_back(conversation, silent_since=FOR_EVER_MS):
         logger.info("conversation handed back: the assistant answers again", by=by)
 
 
 def hand_back_if_silent(conversation: str) -> bool:
-    """Have the assistant answer again where a person was to, and took no part for HAND_BACK_AFTER_HOURS."""
+    """Have the assistant answer again where a person was to, and took no part.
+
+    That is so after HAND_BACK_AFTER_HOURS; and on the next day, where the budget of a day was used up.
+    """
+    is_handed_back = _hand_back_after_a_day_without_budget(conversation) or _hand_back_after_hours(
+        conversation
+    )
+    if is_handed_back:
+        # Only the store knows whether a person took part, so this is announced afterwards, and by a process
+        # that dies in between not at all.
+        announce_mode("conversation.handed_back", conversation, asked_by="silence", is_done=True)
+    return is_handed_back
+
+
+def _hand_back_after_hours(conversation: str) -> bool:
     hours = services().settings.hand_back_after_hours
     if hours is None:
         return False
@@ -97,17 +126,32 @@ def hand_back_if_silent(conversation: str) -> bool:
     return is_handed_back
 
 
-def note_hand_over(conversation: str, why: str, *, asked_by: str) -> bool:
+def _hand_back_after_a_day_without_budget(conversation: str) -> bool:
+    settings = services().settings
+    if settings.budget_per_day is None and settings.budget_tokens_per_day is None:
+        return False
+    today_began = day_of(now_ms()) * DAY_MS
+    is_handed_back = services().conversations.hand_back(
+        conversation, silent_since=today_began, reason=OVER_BUDGET
+    )
+    if is_handed_back:
+        logger.info("conversation handed back: there is a new day's budget")
+    return is_handed_back
+
+
+def note_hand_over(conversation: str, why: str, *, asked_by: str, about: str | None = None) -> bool:
     """Have a person answer from now on, and say so; return False for a contact who has opted out.
 
     Parameters:
       conversation: its key.
       why: for that person.
-      asked_by: for the metrics: `contact`, `responder`, `operator`, or a `limit`.
+      asked_by: for the metrics: `contact`, `responder`, `operator`, a `limit`, or the `budget`.
+      about: names this hand-over for other systems; None for the queue message in hand.
     """
     event = _EVENTS.get(asked_by)
     if event is not None and services().conversations.mode(conversation) != "nobody":
         note(event, conversation, why=why if asked_by == "limit" else None)
+    announce_mode("conversation.handed_over", conversation, reason=why, asked_by=asked_by, about=about)
     is_changed = services().conversations.set_mode(conversation, "person", why)
     if is_changed:
         count_hand_over(why, asked_by=asked_by)
@@ -204,9 +248,9 @@ def decide(reply_id: str, state: DecidedState, *, by: str) -> Reply:
     """
     reply = services().conversations.reply(reply_id)
     if reply is None:
-        raise Undecidable(f"There is no reply {reply_id}.")
+        raise Undecidable(NO_REPLY.format(reply_id=reply_id))
     if reply.kind == "silence" or reply.state not in REPLY_STATES[state].by_hand:
-        raise Undecidable(f"There is nothing to decide about this reply: {REPLY_STATES[reply.state].label}.")
+        raise Undecidable(NOTHING_TO_DECIDE.format(words=REPLY_STATES[reply.state].label))
     if state == "pending" and reply.mode == "nobody":
         raise OptedOutContact(OPTED_OUT_ERROR)
     message = decide_reply.message(reply_id, state, by)
@@ -248,15 +292,15 @@ def _parts(conversation: str, text: str, content: Content) -> Sequence[str]:
       ValueError: it cannot be said.
     """
     if not text.strip():
-        raise ValueError("There is nothing to send: the text is empty.")
+        raise ValueError(EMPTY_TEXT)
     limit = _limit(conversation)
     most = limit * (MOST_PARTS if content.template is None else 1)
     if len(text) > most:
-        raise ValueError(f"The text has {len(text)} characters, and may have {most}.")
+        raise ValueError(LONG_TEXT.format(length=len(text), most=most))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("The text has half of a surrogate pair, which no channel can send.") from None
+        raise ValueError(BROKEN_TEXT) from None
     return split(text, limit, most=MOST_PARTS)
 
 
@@ -289,7 +333,10 @@ def _write_down(
     """
     conversations = services().conversations
     if takes_over and conversations.mode(conversation) == "assistant":
-        note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator")
+        note_hand_over(conversation, TAKEN_OVER.format(by=by), asked_by="operator", about=reply_id)
+    elif (summary := conversations.reader.summary(conversation)) and summary.mode_reason == OVER_BUDGET:
+        # From now on this is the person's, also tomorrow.
+        conversations.set_mode(conversation, "person", TAKEN_OVER.format(by=by))
     for part_id, part in zip(part_ids(reply_id, len(parts)), parts, strict=True):
         carries = content if part_id == reply_id else NOTHING_ELSE
         written = conversations.write(

@@ -1,43 +1,35 @@
-"""From an inbound message to a written reply."""
+"""Has inbound messages answered, one conversation at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import dramatiq
 import structlog
+from dramatiq.errors import Retry
 
 from brokers.clock import now_ms
 from brokers.durable import current_message
-from brokers.elastic_threads import waiting
 
-from .answer import Answer
-from .channels import Channel, InboundMessage
-from .closed_hours import answer_if_closed
+from .announcing import announce_message
+from .answering import answer_until_caught_up, keep_silent, with_the_fallback, with_the_responder
+from .channels import InboundMessage
 from .context import bind_contact
-from .conversation import Contact, Conversation, Message, Messages, decoded
-from .conversations import Hold, HoldLost, Turn, Utterance
-from .deliveries import send_next_reply
+from .conversation import decoded
+from .conversations import Hold
 from .hold_policy import Uncertain
-from .keys import ConversationKey, with_message_id
+from .keys import with_message_id
 from .keywords import heed
-from .limits import over_a_limit
-from .media import Attachments
 from .noting import note
-from .people import count_hand_over, hand_back_if_silent, note_hand_over
-from .reply import ReplyKind
+from .reply_queue import send_next_reply
 from .responders import ResponderRefused
 from .services import services
+from .shared_calls import NoCallNow, end_call_of_before
 from .snooze import snooze
-from .splitting import split
 
 logger = structlog.get_logger(__name__)
-
-#: How much of a message is quoted that another one replies to, in characters.
-MAX_QUOTE = 300
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
@@ -53,21 +45,25 @@ def process_ai_response(payload: dict[str, Any], channel: str = "twilio") -> Non
       payload: what the channel sent.
       channel: the channel's name.
     """
-    inbound = services().channel(channel).read(payload)
+    inbound = _recognised(services().channel(channel).read(payload))
     bind_contact(inbound.contact.address, message_sid=inbound.external_id)
     message = current_message()
-    _record_inbound(inbound, received_at=now_ms() if message is None else message.message_timestamp)
+    received_at = now_ms() if message is None else message.message_timestamp
     if inbound.keyword is not None:
+        _record_inbound(inbound, received_at=received_at)
         heed(inbound)
         return
-    hold = _hold(inbound)
+    hold = _record_inbound_and_hold(inbound, received_at=received_at) or _hold(inbound)
     if hold is None:
         return
-    if inbound.takes_no_answer or services().is_blocked(inbound.contact.address):
+    if inbound.takes_no_answer or services().is_blocked(inbound):
         logger.info("recorded and not answered: its sender takes no answer, or is blocked")
-        _answer_until_caught_up(hold, _keep_silent)
+        answer_until_caught_up(hold, keep_silent)
     elif not _waits_for_the_rest_of_a_burst():
-        _answer_until_caught_up(hold, _answer_with_the_responder)
+        try:
+            answer_until_caught_up(hold, with_the_responder)
+        except NoCallNow as no_call:
+            _ask_again(no_call)
 
 
 @dramatiq.actor(queue_name="messages", priority=10)
@@ -82,15 +78,17 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
       message: the `process_ai_response` message that failed for good, or expired before it was ever run.
       info: how often it was tried.
     """
-    inbound = services().channel(*message["args"][1:], **message["kwargs"]).read(message["args"][0])
+    channel = services().channel(*message["args"][1:], **message["kwargs"])
+    inbound = _recognised(channel.read(message["args"][0]))
     bind_contact(inbound.contact.address, message_sid=inbound.external_id)
     _record_inbound(inbound, received_at=message["message_timestamp"])
-    is_blocked = services().is_blocked(inbound.contact.address)
+    is_blocked = services().is_blocked(inbound)
     takes_fallback = not (inbound.takes_no_answer or inbound.keyword or is_blocked)
     settings = services().profile(inbound.address, inbound.service).settings
     fallback = settings.reply_fallback_text if takes_fallback else None
     if not (inbound.takes_no_answer or is_blocked):
         note("no_answer", inbound.conversation)
+        announce_message("message.failed", inbound, at_ms=now_ms())
     if fallback is None:
         services().conversations.quarantine(inbound)
         if not _requeue_waiters(inbound):
@@ -98,18 +96,45 @@ def apologise(message: dict[str, Any], info: dict[str, Any]) -> None:  # noqa: A
             return
     logger.error("no answer could be produced", fallback=fallback is not None)
     if fallback is not None and (hold := _hold(inbound, on_behalf_of=message["message_id"])) is not None:
-        _answer_until_caught_up(hold, partial(_answer_with_the_fallback, fallback=fallback))
+        answer_until_caught_up(hold, partial(with_the_fallback, fallback=fallback))
+
+
+def _recognised(inbound: InboundMessage) -> InboundMessage:
+    """Return a message as one of the conversation with its contact, whose address may have changed."""
+    if inbound.contact.id is None:
+        return inbound
+    return replace(inbound, known_as=services().conversations.known_as(inbound))
 
 
 def _record_inbound(inbound: InboundMessage, *, received_at: int) -> None:
     """See that an inbound message is in its conversation, and that no other depends on this run."""
+    _follow_up(inbound, services().conversations.append(inbound, received_at=received_at), received_at)
+
+
+def _record_inbound_and_hold(inbound: InboundMessage, *, received_at: int) -> Hold | None:
+    """Do what `_record_inbound` does, and hold the conversation if nobody else does."""
+    conversations = services().conversations
+    is_new, hold = conversations.append_and_hold(inbound, received_at=received_at, holder=_holder())
+    try:
+        _follow_up(inbound, is_new, received_at)
+    except BaseException:
+        if hold is not None:
+            conversations.release(hold)
+        raise
+    return hold
+
+
+def _follow_up(inbound: InboundMessage, is_new: bool, received_at: int) -> None:
+    """Do what follows from a message's being in its conversation."""
     conversations, message = services().conversations, current_message()
-    is_new = conversations.append(inbound, received_at=received_at)
     if not is_new and (message is None or not message.options.get("gathered")):
         logger.info("message is known already: a repeated webhook, or a second delivery")
+    if message is None or not message.options.get("gathered"):  # when it is, an earlier run did so to its end
+        announce_message("message.received", inbound, at_ms=received_at)
     if message is not None and message.options.get("replayed"):
         conversations.restore(inbound)
     if message is not None and message.delivery.crashes:
+        end_call_of_before()
         # Others may have left this conversation to us before the crash. Should we never finish, they must
         # not be forgotten with us.
         _requeue_waiters(inbound)
@@ -142,13 +167,12 @@ def _hold(inbound: InboundMessage, *, on_behalf_of: str | None = None) -> Hold |
       on_behalf_of: the id of the message that this one stands in for, if it is not its own. That message may
         hold the conversation still: it expired while it waited for the rest of a burst.
     """
-    message, policy = current_message(), services().hold_policy
-    message_id = "called-directly" if message is None else message.message_id
+    policy = services().hold_policy
     try:
         hold = services().conversations.hold(
             inbound.conversation,
-            policy.holder(message_id),
-            is_live=partial(policy.holder_is_alive, asked_by=on_behalf_of or message_id),
+            _holder(),
+            is_live=partial(policy.holder_is_alive, asked_by=on_behalf_of or _message_id()),
         )
     except Uncertain as why:
         _snooze_until_free(inbound, str(why))
@@ -160,6 +184,16 @@ def _hold(inbound: InboundMessage, *, on_behalf_of: str | None = None) -> Hold |
             inbound, "conversation is held, and it cannot be told whether by a message that will answer"
         )
     return hold
+
+
+def _holder() -> str:
+    """Return in whose name the current message holds a conversation."""
+    return services().hold_policy.holder(_message_id())
+
+
+def _message_id() -> str:
+    message = current_message()
+    return "called-directly" if message is None else message.message_id
 
 
 def _snooze_until_free(inbound: InboundMessage, why: str) -> None:
@@ -187,136 +221,10 @@ def _waits_for_the_rest_of_a_burst() -> bool:
     return True
 
 
-def _answer_until_caught_up(hold: Hold, answer: Callable[[Hold, Turn], None]) -> None:
-    """Answer until nothing is unanswered, then let go.
-
-    Parameters:
-      hold: the right to do so.
-      answer: writes the answer to a turn, where the assistant answers. Else nothing is said.
-    """
-    conversations = services().conversations
-    history_limit = services().settings.ai_history_messages
-    try:
-        done = False
-        while not done:
-            turn = conversations.turn(hold, history_limit=history_limit)
-            if turn.unanswered:
-                (answer if _assistant_answers(hold, turn) else _keep_silent)(hold, turn)
-            # Also when nothing was unanswered: a crash may have come between a reply and its sending.
-            send_next_reply(hold.conversation)
-            done = conversations.release(hold, unless_more=True)
-    except HoldLost:
-        snooze("conversation was taken over: its new holder answers, or else this message will")
-    except BaseException:
-        conversations.release(hold, unless_more=False)
-        raise
-
-
-def _assistant_answers(hold: Hold, turn: Turn) -> bool:
-    if turn.mode == "assistant" or (turn.mode == "person" and hand_back_if_silent(hold.conversation)):
-        return True
-    logger.info("recorded and not answered: the assistant is silent in this conversation", mode=turn.mode)
-    return False
-
-
-def _answer_with_the_responder(hold: Hold, turn: Turn) -> None:
-    channel = services().channel(turn.channel)
-    latest = channel.read(decoded(turn.unanswered[-1].payload))
-    profile = services().profile(latest.address, latest.service)
-    if profile.hours is not None and answer_if_closed(hold, turn, profile.hours):
-        return
-    if (why := over_a_limit(hold, turn)) is not None:
-        note_hand_over(hold.conversation, why, asked_by="limit")
-        _keep_silent(hold, turn)
-        return
-    with services().media.opened() as attachments:
-        turn = services().understanding.of(turn, channel, attachments, services().conversations)
-        conversation = as_conversation(hold, turn, channel, attachments, language=profile.language)
-        with waiting():
-            answer = services().responder_of(profile).respond(conversation)
-    if answer.hand_over is not None:
-        note("handed_over", hold.conversation, quote=answer.hand_over)
-    services().conversations.answer(
-        hold,
-        turn,
-        *_bodies(answer, channel),
-        kind=_kind(answer),
-        content=answer.content,
-        usage=answer.usage,
-        metadata=answer.metadata,
-        hand_over=answer.hand_over,
-    )
-    if answer.hand_over is not None:
-        count_hand_over(answer.hand_over, asked_by="responder")
-
-
-def _kind(answer: Answer) -> ReplyKind:
-    if answer.is_silence:
-        return "silence"
-    return "answer" if answer.hand_over is None else "hand_over"
-
-
-def _keep_silent(hold: Hold, turn: Turn) -> None:
-    services().conversations.answer(hold, turn, "", kind="silence")
-
-
-def _answer_with_the_fallback(hold: Hold, turn: Turn, *, fallback: str) -> None:
-    services().conversations.answer(hold, turn, fallback, kind="fallback")
-
-
-def as_conversation(
-    hold: Hold, turn: Turn, channel: Channel, attachments: Attachments, *, language: str | None = None
-) -> Conversation:
-    """Make what a responder is given of what is stored."""
-    key = ConversationKey.read(hold.conversation)
-    latest = channel.read(decoded(turn.unanswered[-1].payload))
-    to_message = partial(_message, channel=channel, attachments=attachments)
-
-    def to_message_with_quote(said: Utterance) -> Message:
-        message = to_message(said)
-        quoted = message.reply_to and services().conversations.text_of(key.account, message.reply_to)
-        if not quoted:
-            return message
-        return replace(message, text=f'[in reply to: "{_short(quoted)}"]\n{message.text}')
-
-    return Conversation(
-        contact=Contact(key.contact, latest.contact.name),
-        address=key.address,
-        account=key.account,
-        channel=turn.channel,
-        history=Messages(turn.history, to_message),
-        unanswered=Messages(turn.unanswered, to_message_with_quote),
-        metadata=turn.metadata,
-        language=language,
-    )
-
-
-def _short(text: str) -> str:
-    """Quote no more of a message than it takes to know which one is meant."""
-    return text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1] + "…"
-
-
-def _message(said: Utterance, *, channel: Channel, attachments: Attachments) -> Message:
-    """Make a message of what is stored of it. Its text is the one that was stored."""
-    if said.payload is None:
-        return Message(said.author, said.text, at_ms=said.at_ms, message_id=said.message_id)
-    inbound = channel.read(decoded(said.payload))
-    media = attachments.of(inbound, at_ms=said.at_ms)
-    return replace(inbound.as_message(at_ms=said.at_ms, text=said.text), media=media)
-
-
-def _bodies(answer: Answer, channel: Channel) -> list[str]:
-    """Return the texts to send, or what stands in their place where there is none."""
-    if answer.template is None:
-        return _parts(answer.texts, channel.max_characters) or [""]
-    shown = ", ".join(answer.template.variables.values())
-    return list(answer.texts) or [f"[template {answer.template.sid}: {shown}]"]
-
-
-def _parts(texts: Sequence[str], limit: int) -> list[str]:
-    """Split what the channel would refuse. What is beyond the parts that an answer may have is cut off."""
-    most = services().settings.reply_max_parts
-    parts = [part for text in texts for part in split(text, limit, most=most)]
-    if any(len(text) > limit * most for text in texts) or len(parts) > most:
-        logger.warning("answer cut off: it is longer than REPLY_MAX_PARTS messages", parts=most)
-    return parts[:most]
+def _ask_again(no_call: NoCallNow) -> None:
+    """Have the message run again when the model may be asked. It did not fail, so no retry is used up."""
+    message = current_message()
+    if message is None:
+        raise Retry(str(no_call), delay=no_call.delay_ms) from no_call
+    message.options["gathered"] = True  # what is to be gathered has come in by then
+    services().broker.enqueue(message, delay=no_call.delay_ms)  # type: ignore[arg-type]  # a proxy of one

@@ -93,6 +93,9 @@ WANTS_ATTENTION: tuple[ReplyState, ...] = tuple(
     state for state, rule in REPLY_STATES.items() if rule.tone == "bad"
 )
 
+#: The states of replies that the contact has not seen: what is said next must not rely on them.
+NEVER_ARRIVED: tuple[ReplyState, ...] = ("undelivered", "failed", "cancelled")
+
 #: The states of replies of which the channel has told how the delivery goes on, or may still tell.
 ACCEPTED: tuple[ReplyState, ...] = ("sent", "undelivered")
 

@@ -25,27 +25,32 @@ from ops.foundation.settings import DOTENV, Settings, load_settings
 from ops.foundation.tracing import configure_tracing
 
 from . import spans
-from .channels import Channel, ConsoleChannel, ObservedTwilio
+from .channels import Channel, ConsoleChannel, InboundMessage, ObservedTwilio
 from .channels.twilio.credentials import Credentials
 from .channels.twilio.inbound import Keywords
+from .chores import Chore, Chores
 from .context import REQUEST_ID, LogContext
 from .conversations import ConversationStore
+from .delivery_checks import check_deliveries, every_s
 from .engines import conversation_store, hold_policy, queue_backend
+from .events.endpoint import MOST_AT_ONCE, Endpoint, endpoints_of
 from .exposition import Exposition
 from .hold_policy import HoldPolicy
-from .housekeeping import Housekeeping
-from .media import MediaFolder, MediaHousekeeping, MediaLibrary, MediaSource, Transcriber, Understanding
+from .housekeeping import EVERY_S, keep_house
+from .media import MediaFolder, MediaLibrary, MediaSource, Transcriber, Understanding, sweep
 from .notices.receiver import Receiver, receivers_of
+from .prices import Prices
 from .profiles import Profile, Profiles, load_profiles
 from .responders import Asked, Asking, CallLimit, EchoResponder, LimitedResponder, ObservedResponder
 from .responders.your_own import responder_of_your_own
 from .startup import Startup
+from .typing_indicators import TypingIndicators
 
 logger = structlog.get_logger(__name__)
 
-#: The queues whose actors wait for the model, and for the channel. Each has threads of its own, so that
-#: neither keeps the other, or an actor of one's own, waiting.
-ANSWERING, SENDING = "messages", "replies"
+#: The queues whose actors wait for the model, for the channel, and for other systems. Each has threads of its
+#: own, so that none keeps another, or an actor of one's own, waiting.
+ANSWERING, SENDING, ANNOUNCING = "messages", "replies", "events"
 
 #: Where Twilio reports on deliveries, below PUBLIC_BASE_URL.
 STATUS_CALLBACK_PATH = "/webhooks/twilio/status"
@@ -70,6 +75,9 @@ class Services:
       profiles: the addresses that have an assistant of their own.
       responders: of the profiles, by their names.
       receivers: of notices, by name; none without NOTIFY_URLS.
+      endpoints: of events, by name; none without EVENTS_URL.
+      typing_indicators: shows contacts that they are being answered; None without TWILIO_TYPING_INDICATOR.
+      told_today: what this process has said of the day's budget, so that it says it once a day.
     """
 
     settings: Settings
@@ -84,6 +92,14 @@ class Services:
     media: MediaLibrary = field(default_factory=MediaLibrary)
     understanding: Understanding = field(default_factory=Understanding)
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    typing_indicators: TypingIndicators | None = None
+    told_today: set[tuple[str, int]] = field(default_factory=set)
+
+    @property
+    def prices(self) -> Prices:
+        """What tokens and segments cost."""
+        return Prices(self.settings.ai_prices or {}, self.settings.segment_prices or {})
 
     def profile(self, address: str, service: str | None = None) -> Profile:
         """Return what holds for an address of ours: its profile, or the settings alone.
@@ -97,11 +113,12 @@ class Services:
         """Return what answers for a profile."""
         return self.responders.get(profile.name, self.responder)
 
-    def is_blocked(self, contact: str) -> bool:
+    def is_blocked(self, inbound: InboundMessage) -> bool:
         """Return whether a contact is never answered. In a channel with a name before the number, too."""
-        return bool(self.settings.blocked_addresses) and contact.rpartition(":")[2] in {
+        names = {name.rpartition(":")[2] for name in (inbound.contact.address, inbound.known_as or "")}
+        return bool(self.settings.blocked_addresses) and not names.isdisjoint(
             address.rpartition(":")[2] for address in _listed(self.settings.blocked_addresses)
-        }
+        )
 
     def channel(self, channel: str = "twilio") -> Channel:
         """Return a channel by its name.
@@ -167,6 +184,8 @@ def services() -> Services:
             keeps=settings.media_path is not None,
         ),
         receivers=receivers_of(settings),
+        endpoints=endpoints_of(settings),
+        typing_indicators=TypingIndicators() if settings.twilio_typing_indicator else None,
     )
 
 
@@ -191,6 +210,37 @@ def boot() -> Services:
     return parts
 
 
+#: What each worker sees to now and then. It looks for old conversations after a minute: not while it starts,
+#: and also where no worker lives for an hour. What was said lately it makes quick to find for five seconds at
+#: most, so that after an upgrade a million texts do not keep others from writing for minutes on end.
+_CHORES = (
+    Chore(
+        "housekeeping",
+        every_s=EVERY_S,
+        first_s=60,
+        do=lambda is_stopping: keep_house(services().conversations.keeper, is_stopping=is_stopping),
+    ),
+    Chore("media", every_s=EVERY_S, first_s=0, do=lambda _: sweep(services().media.folder)),
+    Chore(
+        "search",
+        every_s=60,
+        first_s=60,
+        do=lambda _: services().conversations.search.catch_up(within_s=5),
+    ),
+    Chore(
+        "deliveries",
+        every_s=lambda: every_s(services().settings.delivery_check_after_s),
+        first_s=lambda: every_s(services().settings.delivery_check_after_s),
+        do=lambda is_stopping: check_deliveries(
+            services().conversations.delivery_checks,
+            services().channels,
+            services().broker,
+            after_s=services().settings.delivery_check_after_s,
+            is_stopping=is_stopping,
+        ),
+    ),
+)
+
 #: The broker of Recado's actors. Declaring actors needs it, and no setting: these are read at its first use.
 broker = DurableBroker(
     _open_queue,
@@ -201,12 +251,12 @@ broker = DurableBroker(
             {
                 ANSWERING: lambda: services().calls_limit(),
                 SENDING: lambda: services().settings.twilio_calls_per_worker,
+                ANNOUNCING: lambda: MOST_AT_ONCE,
             }
         ),
         Startup(lambda: boot().settings),
         Exposition(services),
-        MediaHousekeeping(lambda: services().media.folder),
-        Housekeeping(services),
+        Chores(*_CHORES),
     ],
 )
 
@@ -261,6 +311,7 @@ def _plain_responder(settings: Settings, system_prompt: str | None) -> Any:
         history_messages=settings.ai_history_messages,
         history_characters=settings.ai_history_characters,
         vision_max_bytes=settings.ai_vision_max_bytes if settings.ai_vision else 0,
+        keeps_prompts=settings.ai_keep_prompts,
     )
 
 
@@ -273,7 +324,7 @@ def _twilio(settings: Settings) -> Channel:
                 settings.opt_out_keywords,
                 settings.opt_in_keywords,
                 settings.help_keywords,
-                settings.hand_over_keywords,
+                settings.hand_over_keywords or "",
             )
         )
     )
@@ -307,12 +358,14 @@ def _credentials(settings: Settings) -> Credentials:
 def _media(settings: Settings) -> MediaLibrary:
     """Build what fetches attachments, where there are credentials, and keeps them, where they are kept."""
     sources: dict[str, MediaSource] = {}
-    if settings.has_twilio_credentials:
+    if settings.dashboard_try_it or settings.has_twilio_credentials:
         from .channels.twilio.media import TwilioMedia  # noqa: PLC0415  slow to import
 
+        # What the phone of the page "Try it" sends is at this Recado's own API, and asks for no password.
+        is_played = settings.dashboard_try_it
         sources["twilio"] = TwilioMedia(
-            _credentials(settings).of,
-            api_base_url=settings.twilio_api_base_url,
+            (lambda account: (account, "")) if is_played else _credentials(settings).of,
+            api_base_url=settings.local_url if is_played else settings.twilio_api_base_url,
             max_bytes=settings.media_max_bytes,
         )
     folder = None

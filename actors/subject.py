@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .channels import InvalidMessage
+from .events.event import text_of
 from .keys import ConversationKey
 from .services import UnknownChannel, services
 
@@ -47,6 +48,8 @@ def _subject(  # noqa: PLR0911  a case each
             return _status(*args, **kwargs)
         case "say_by_hand":
             return Subject(ConversationKey.read(args[0]).contact, args[2])
+        case "deliver_event":
+            return Subject(args[1]["contact"], text_of(args[1]))
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,6 +14,8 @@ from fastapi import FastAPI, Response
 from fastapi.responses import RedirectResponse
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client.registry import Collector
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from actors.exposition import machine
 from actors.services import Services, boot
@@ -23,11 +26,12 @@ from brokers.spool import SpooledBackend
 from brokers.sqlite import SQLiteBackend
 from ops.foundation.credentials import without_credentials
 from ops.foundation.metrics import Machine
-from ops.foundation.settings import Settings
+from ops.foundation.settings import Settings, check_for_the_api
 
 from .alarms import Alarms, Watched
 from .audit_log import AuditLog
 from .dashboard import Dashboard, dashboard
+from .dashboard.try_it.pictures import picture_routes
 from .health import health_routes
 from .opening import FIRST_TRY_S, Opening
 from .refusals import Refusals
@@ -120,12 +124,29 @@ def create_app(*, supervisor: Supervisor | None = None, another_serves: bool = F
         app.include_router(webhooks, prefix=prefix)
     page = _machine(parts, counts, checks, spool, supervisor)
     app.include_router(health_routes(parts.broker.backend, page, checks, opening, spool))
-    app.mount(PREFIX, programs.app)
+    app.router.routes.append(_Mount(PREFIX, programs.app))
     if pages is not None:
-        app.mount("/dashboard", pages.app)
-        app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)
-        app.state.drain = pages.drain
+        _mount(app, pages)
     return app
+
+
+def _mount(app: FastAPI, pages: Dashboard) -> None:
+    if pages.context.played is not None:
+        app.include_router(picture_routes())
+    app.router.routes.append(_Mount("/dashboard", pages.app))
+    app.add_api_route("/dashboard", _to_the_dashboard, include_in_schema=False)
+    app.state.drain = pages.drain
+
+
+class _Mount(Mount):
+    """Hands every address below a path to an application, also one with a line's end in it.
+
+    Starlette's own leaves those to the application that it is in, which would answer for the one below.
+    """
+
+    def __init__(self, path: str, app: ASGIApp) -> None:
+        super().__init__(path, app)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
 
 
 def _spoken(parts: Services, address: str) -> str:
@@ -226,7 +247,7 @@ def _spool(parts: Services) -> SpooledBackend | None:
 
 
 def _signature_check(parts: Services) -> SignatureCheck | None:
-    settings = parts.settings.for_the_api()
+    settings = check_for_the_api(parts.settings)
     if not settings.twilio_validate_signatures:
         logger.warning(
             "SIGNATURES ARE NOT CHECKED: anyone can send messages in anyone's name. "

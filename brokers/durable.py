@@ -214,7 +214,7 @@ class DurableBroker(Broker):
                 message = under_another_id(message)
         self.emit_before("enqueue", message, delay)
         if comes_back is None:
-            age_ms = waited_ms(message, in_hand)
+            age_ms = 0 if in_hand is None else waited_ms(message, in_hand)
             return EnqueuePlan(message, delay, to_store(message, delay, self.actors, waited_ms=age_ms))
         if beside is None:
             return EnqueuePlan(message, delay, None, comes_back)

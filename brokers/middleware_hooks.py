@@ -59,9 +59,15 @@ for _name in ("pop", "remove", "clear", "sort", "reverse"):
 
 #: The signals of every message that is done. Whether a hook of theirs was patched is looked at when messages
 #: are claimed, because for each message it would cost a tenth of a no-op job.
-_OF_EACH_MESSAGE = frozenset({"before_process_message", "after_process_message", "before_ack", "after_ack"})
+_OF_EACH_MESSAGE = ("before_process_message", "after_process_message", "before_ack", "after_ack")
 
+#: Each gets what a class has for a signal. That of `before_enqueue` looks after `after_enqueue` too.
 _getters: dict[str, Callable[[Any], Any]] = {signal: attrgetter(signal) for signal in EMPTY}
+_getters["before_enqueue"] = attrgetter("before_enqueue", "after_enqueue")
+_getter_of_each_message = attrgetter(*_OF_EACH_MESSAGE)
+
+#: Signals whose hooks are not looked at each time, because that is done at another moment.
+_LOOKED_AFTER = frozenset({*_OF_EACH_MESSAGE, "after_enqueue"})
 
 
 class _Seen(NamedTuple):
@@ -78,6 +84,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._seen_of_each_message: tuple[list[Any], int] | None = None
 
     def at(self, signal: str, middleware: MiddlewareList) -> list[Callable[..., Any]]:
         """The hooks of a name that do something, in the middleware's order.
@@ -90,16 +97,23 @@ class Hooks:
         if (
             seen is not None
             and seen.changes == middleware.changes
-            and (signal in _OF_EACH_MESSAGE or _is_unpatched(signal, seen, middleware))
+            and (signal in _LOOKED_AFTER or _is_unpatched(signal, seen, middleware))
         ):
             return seen.hooks
+        if signal == "before_enqueue":
+            self._seen.pop("after_enqueue", None)
         return self._look(signal, middleware)
 
     def forget_patched(self, middleware: MiddlewareList) -> None:
         """Notice that a hook of each message was patched; to be called when messages are claimed."""
-        for signal in _OF_EACH_MESSAGE:
-            seen = self._seen.get(signal)
-            if seen is not None and not _is_unpatched(signal, seen, middleware):
+        try:
+            found = [*map(_getter_of_each_message, middleware.kinds)]
+        except AttributeError:  # a class that lacks one of the hooks
+            found = []
+        now = found, sum(map(len, middleware.attributes))
+        if now != self._seen_of_each_message or not found:
+            self._seen_of_each_message = now
+            for signal in _OF_EACH_MESSAGE:
                 self._seen.pop(signal, None)
 
     def _look(self, signal: str, middleware: MiddlewareList) -> list[Callable[..., Any]]:

@@ -24,7 +24,7 @@ class EnqueuePlan(NamedTuple):
       message: the message; a copy under a new id where its own id is taken.
       delay: milliseconds before it may run.
       to_store: what is to be stored now.
-      comes_back: the message in hand, if `message` is to take its place.
+      comes_back: the message in hand, if `message` is to take its place once all else was stored.
     """
 
     message: Any
@@ -73,13 +73,11 @@ def under_another_id(message: Any) -> Message[Any]:
     return copy
 
 
-def waited_ms(message: Any, in_hand: DurableMessage | None) -> int:
+def waited_ms(message: Any, in_hand: DurableMessage) -> int:
     """How old a message is already: as old as the one in hand, if that one carried it from the beginning.
 
     The next of a pipeline and what follows a group were made together with the first, and age with it.
     """
-    if in_hand is None:
-        return 0
     carried = [in_hand.options.get("pipe_target"), *(in_hand.options.get("group_callbacks") or ())]
     ids = [each.get("message_id") for each in carried if isinstance(each, dict)]
     return in_hand.age_ms if message.message_id in ids else 0

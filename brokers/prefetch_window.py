@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 
@@ -11,9 +12,6 @@ from .records import Delivery, Lease
 #: Hold as many messages as would be run in this time, in seconds: long enough to make claims rare,
 #: short enough that what waits here is never missed by an idle process elsewhere.
 HORIZON_S = 0.05
-
-#: Messages that take longer than this, in seconds, are worth a claim each.
-SLOW_S = HORIZON_S / 5
 
 #: No process holds more of one queue than this, however fast it is.
 MAX_HELD = 1_000
@@ -27,7 +25,8 @@ class PrefetchWindow:
 
     A fast queue is claimed in large batches, because a commit costs as much as dozens of fast jobs. A slow
     one is claimed message by message, so that no process hoards what an idle one could run. Which it is, is
-    told by how many messages were done, and by how long each took: eight slow ones may end together.
+    told by how many messages were done, and by how many its threads can do when each takes as long as the
+    last ones: eight slow ones may end together.
 
     One consumer claims; many worker threads settle, and do so without a lock: appending to a deque is
     atomic, and a lock that every message takes is where eight threads queue up behind each other.
@@ -160,5 +159,7 @@ class PrefetchWindow:
             took_s = self._took_since_s / self._ran_since
             self._took_s += SMOOTHING * (took_s - self._took_s) if self._took_s else took_s
         self._ran_since, self._took_since_s, self._measured_at = 0, 0.0, now
-        is_fast = self._took_s < SLOW_S
-        self.extra = min(int(self._rate * HORIZON_S), MAX_HELD - self.floor) if is_fast else 0
+        most = self.floor / self._took_s if self._took_s else math.inf  # a second (Little's law)
+        is_slow = self._took_s > HORIZON_S
+        ahead = 0 if is_slow else int(min(self._rate, most) * HORIZON_S)
+        self.extra = min(ahead, MAX_HELD - self.floor)

@@ -39,6 +39,10 @@ IDLE_S = 1.0
 KNOWN_FOR_MS = 3_600_000
 
 
+#: What the unique key begins with by which it is known. The rest of it is its id.
+SPOOLED = "spooled:"
+
+
 class SpoolDepth(NamedTuple):
     """What waits to be forwarded.
 
@@ -229,7 +233,7 @@ class SpooledBackend(Delegate):
 def _known_for_a_while(message: QueueMessage) -> QueueMessage:
     if message.unique_key is not None:
         return message
-    return message._replace(unique_key=f"spooled:{message.message_id}", unique_for_ms=KNOWN_FOR_MS)
+    return message._replace(unique_key=SPOOLED + message.message_id, unique_for_ms=KNOWN_FOR_MS)
 
 
 def _packed(message: QueueMessage) -> QueueMessage:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import conversations, dead, plan, privacy, profiles, queues, tokens
+from .commands import conversations, dead, plan, privacy, profiles, queues, tokens, usage, users
 from .commands.console import out
 from .foundation.settings import SettingsError
 
@@ -133,7 +133,7 @@ def send(
             settings, text, sender=sender, to=to or f"{channel}+15005550006", message_sid=sid
         )
     except httpx.HTTPError as error:
-        where = f"http://{settings.api_host}:{settings.api_port}"
+        where = settings.local_url
         out.print(f"No answer from the API at {where}: {error}. Is `recado api` running?", markup=False)
         raise typer.Exit(1) from error
     out.print(f"{response.status_code} {response.text.strip()}", markup=False)
@@ -166,6 +166,8 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(queues.app, name="queues")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(users.app, name="users")
+app.command()(usage.usage)
 app.command()(plan.plan)
 app.command()(privacy.forget)
 app.command("export")(privacy.export_)

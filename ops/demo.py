@@ -1,6 +1,7 @@
 """`make demo`: twelve messages, a repeat, a forgery, and a worker that is killed in the middle.
 
-`make run` starts the same system and keeps it running. `make demo AI=local` has a local model answer.
+`make run` starts a system like it and keeps it running, with the page "Try it". `make demo AI=local` has a
+local model answer.
 """
 
 from __future__ import annotations
@@ -62,9 +63,11 @@ class Demo:
 
     Attributes:
       patience_s: how long each step may take, in seconds.
+      log: of which process the log is shown when a step takes longer.
     """
 
     patience_s = PATIENCE_S
+    log = "api"
 
     def __init__(self, processes: Processes, port: int, auth_token: str) -> None:
         self.processes = processes
@@ -83,7 +86,7 @@ class Demo:
                     f"{ended[0]} ended while waiting until {what}", self.processes.log_of(ended[0])
                 )
             if time.monotonic() > deadline:
-                raise DemoFailed(f"Not within {self.patience_s:g} s: {what}", self.processes.log_of("api"))
+                raise DemoFailed(f"Not within {self.patience_s:g} s: {what}", self.processes.log_of(self.log))
             time.sleep(0.02)
         return result
 
@@ -307,22 +310,33 @@ def _explain(failure: DemoFailed) -> int:
 
 
 def keep_running() -> int:
-    """The same system on ./data, until Ctrl-C or SIGTERM. Returns the exit code."""
+    """`recado up` on ./data, until Ctrl-C or SIGTERM. Returns the exit code."""
     directory = Path("data").absolute()
     directory.mkdir(exist_ok=True)
     auth_token = "recado-development"  # noqa: S105  known to all, for a server on loopback
-    settings = {**_settings(8000, auth_token), "PUBLIC_BASE_URL": "http://127.0.0.1:8000"}
+    settings = {
+        **_settings(8000, auth_token),
+        "DASHBOARD_TRY_IT": "true",
+        "ECHO_DELAY_S": "2",  # about as long as a model, and long enough to watch
+        "HEARTBEAT_INTERVAL_S": "0.25",  # so that the page sees at once which worker is at work
+        "PUBLIC_BASE_URL": "http://127.0.0.1:8000",
+        "WORKERS": "2",
+    }
     with Processes(directory, settings) as processes:
         try:
-            demo = _start(processes, 8000, auth_token)
+            processes.start("up", "up")
+            demo = Demo(processes, 8000, auth_token)
+            demo.log = "up"
+            demo.wait_until("the API is ready", demo.is_ready)
         except DemoFailed as failure:
             return _explain(failure)
         out.print(
-            "Recado runs at http://127.0.0.1:8000, and its dashboard at http://127.0.0.1:8000/dashboard.\n"
-            "Write to it from another terminal:\n\n"
+            "Recado runs. Play a customer, watch the message, and kill its worker at\n\n"
+            "  http://127.0.0.1:8000/dashboard/try-it\n\n"
+            "or write to it from another terminal:\n\n"
             "  TWILIO_AUTH_TOKEN=recado-development PUBLIC_BASE_URL=http://127.0.0.1:8000 \\\n"
             '    .venv/bin/recado send "Olá" --from whatsapp:+5511900000001\n\n'
-            "Replies appear here; logs are in ./data. Ctrl-C stops.",
+            "Replies appear here; the log is ./data/up.log. Ctrl-C stops.",
             highlight=False,
         )
         return _show_replies(demo)

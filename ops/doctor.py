@@ -117,7 +117,7 @@ def _conversations(settings: Settings) -> Iterator[Finding]:
 
 
 def _api(settings: Settings) -> Iterator[Finding]:
-    local = f"http://{settings.api_host}:{settings.api_port}"
+    local = settings.local_url
     yield _ready(local)
     if not settings.twilio_validate_signatures:
         yield Finding(

@@ -1,54 +1,12 @@
-"""Webhooks as Twilio sends them: what `recado send`, the demo and the tests have in common."""
+"""Posts webhooks as Twilio sends them: what `recado send`, the demo and the tests have in common."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from urllib.parse import urlencode
-
 import httpx
-from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
 
-from .foundation.settings import Settings
+from actors.channels.twilio.webhook import DEMO_ACCOUNT, MESSAGES_PATH, message_parameters, signed
 
-MESSAGES_PATH = "/webhooks/twilio/messages"
-
-#: Stands for the account where none is configured.
-DEMO_ACCOUNT = "AC" + "0" * 32
-
-
-def message_parameters(
-    text: str, *, sender: str, to: str, message_sid: str | None = None, account_sid: str = DEMO_ACCOUNT
-) -> dict[str, str]:
-    """The parameters of an inbound message, those of WhatsApp included when it is one."""
-    sid = message_sid or "SM" + secrets.token_hex(16)
-    parameters = {
-        "AccountSid": account_sid,
-        "ApiVersion": "2010-04-01",
-        "Body": text,
-        "From": sender,
-        "MessageSid": sid,
-        "NumMedia": "0",
-        "NumSegments": "1",
-        "SmsMessageSid": sid,
-        "SmsSid": sid,
-        "SmsStatus": "received",
-        "To": to,
-    }
-    if sender.startswith("whatsapp:"):
-        parameters |= {
-            "MessageType": "text",
-            "ProfileName": "A contact",
-            "WaId": sender.removeprefix("whatsapp:+"),
-        }
-    return parameters
-
-
-def signed(url: str, parameters: Mapping[str, str], *, auth_token: str) -> tuple[bytes, dict[str, str]]:
-    """The body and headers of a signed form."""
-    signature = RequestValidator(auth_token).compute_signature(url, dict(parameters))
-    headers = {"Content-Type": "application/x-www-form-urlencoded", SIGNATURE_HEADER: signature}
-    return urlencode(parameters).encode(), headers
+from .foundation.settings import Settings, check_for_the_api
 
 
 def post_message(
@@ -60,10 +18,13 @@ def post_message(
       SettingsError: there is nothing to sign with.
       httpx.HTTPError: the API cannot be reached.
     """
-    settings = settings.for_the_api()
-    local = f"http://{settings.api_host}:{settings.api_port}{MESSAGES_PATH}"
+    settings = check_for_the_api(settings)
+    local = settings.local_url + MESSAGES_PATH
     public = (settings.public_base_url or "") + MESSAGES_PATH
     account = settings.twilio_account_sid or DEMO_ACCOUNT
     parameters = message_parameters(text, sender=sender, to=to, message_sid=message_sid, account_sid=account)
     body, headers = signed(public, parameters, auth_token=next(iter(settings.auth_tokens), "unchecked"))
     return httpx.post(local, content=body, headers=headers, timeout=15.0)
+
+
+__all__ = ["DEMO_ACCOUNT", "MESSAGES_PATH", "message_parameters", "post_message", "signed"]

@@ -36,6 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=others)
 
 
+#: How many tests run side by side for each core. Most of the time those of the full tier wait: for a process
+#: that begins, for the disk, for a time limit.
+FULL_TIER_PER_CORE = 2
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    cores = os.cpu_count() or 1
+    return cores if config.getoption("--tier") == "fast" else FULL_TIER_PER_CORE * cores
+
+
 _guard = Guard()
 
 

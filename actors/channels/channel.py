@@ -44,6 +44,8 @@ class InboundMessage:
       is_answered_by_channel: the channel answers it itself, and refuses any answer of ours.
       takes_no_answer: its sender cannot be answered, such as a short code: it is recorded, and no more.
       service: the set of addresses of ours that it came in through, where the channel has such sets.
+      known_as: the address under which the conversation with the contact is kept, where that is another one
+        than the contact writes from now.
       media, button, location, reply_to, payload: as of `Message`.
     """
 
@@ -62,6 +64,7 @@ class InboundMessage:
     is_answered_by_channel: bool = False
     takes_no_answer: bool = False
     service: str | None = None
+    known_as: str | None = None
 
     @property
     def message_id(self) -> str:
@@ -71,7 +74,7 @@ class InboundMessage:
     @property
     def conversation(self) -> str:
         """The key of the conversation it belongs to."""
-        return str(ConversationKey(self.account, self.address, self.contact.address))
+        return str(ConversationKey(self.account, self.address, self.known_as or self.contact.address))
 
     def as_message(self, *, at_ms: int, text: str) -> Message:
         """Make a message of the conversation of it.
@@ -106,6 +109,7 @@ class DeliveryStatus(NamedTuple):
       contact: the customer's address.
       is_opt_out: the contact wants no messages.
       again_after_ms: a failure that passes: when the reply may be sent again, in milliseconds from now.
+      is_final: the channel tells no more of the delivery, or nothing that would matter.
     """
 
     external_id: str
@@ -116,6 +120,7 @@ class DeliveryStatus(NamedTuple):
     contact: str
     is_opt_out: bool = False
     again_after_ms: int | None = None
+    is_final: bool = False
 
 
 class SendError(Exception):
@@ -152,8 +157,38 @@ class OptedOut(NotSentEver):
     """Certainly not sent: the contact wants no messages."""
 
 
+class Gone(NotSentEver):
+    """The channel has no such message, or none any more."""
+
+
 class PerhapsSent(SendError):
     """It cannot be told whether the reply was sent: sending it again could mean sending it twice."""
+
+
+class TypingNotShown(Exception):
+    """A contact was not shown that an answer is being written.
+
+    Parameters:
+      message: what happened.
+      is_refusal: the channel said no. Else it gave no answer, or had trouble of its own.
+      pause_s: for how long the channel is not to be asked under the same account again, in seconds.
+    """
+
+    def __init__(self, message: str, *, is_refusal: bool = False, pause_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.is_refusal = is_refusal
+        self.pause_s = pause_s
+
+
+class OtherReply(NamedTuple):
+    """Another reply of the same conversation."""
+
+    text: str
+    in_flight: bool  # it is being sent, so that the channel may have it, under an id that is not known yet
+
+
+#: Returns the other replies of a conversation.
+Others = Callable[[], Sequence[OtherReply]]
 
 
 class Channel(Protocol):
@@ -191,12 +226,15 @@ class Channel(Protocol):
         """
         ...
 
-    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool], others: Others = tuple) -> str | None:
         """Look in the channel for a reply that was perhaps sent; return its id there, or None.
 
         Parameters:
           reply: what to look for.
           is_known: whether an id belongs to another reply already.
+          others: the other replies of the conversation, whose messages must not be taken for this one's.
+            It is to be called after the channel was asked, and before `is_known`: a reply that was being sent
+            when the channel was asked is then either in flight, or known.
 
         Raises:
           NotSentYet: it could not be looked up now.
@@ -220,4 +258,41 @@ class Paced(Protocol):
 
     def pause_after_ms(self, reply: Reply) -> float:
         """Return how long a reply's sender has to pause after it, in milliseconds; 0 for not at all."""
+        ...
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """A channel whose contacts can see that an answer is being written does this too."""
+
+    def can_show_typing(self, message: InboundMessage) -> bool:
+        """Tell whether the contact of a message can be shown that it is being answered."""
+        ...
+
+    def show_typing(self, message: InboundMessage) -> None:
+        """Show the contact of a message that it is being answered. It is called beside the answering.
+
+        Raises:
+          TypingNotShown: that is as good as done: nothing depends on it.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsStatus(Protocol):
+    """A channel that can be asked how a delivery goes on does this too.
+
+    What it tells by itself may be lost.
+    """
+
+    def status_of(self, reply: Reply) -> Payload | None:
+        """Ask how the delivery of a reply goes on.
+
+        Returns the payload that `read_status` takes; None where nothing is new.
+
+        Raises:
+          NotSentYet: it cannot be asked now, about any reply.
+          Gone: it knows the reply no more.
+          NotSentEver: it does not tell.
+        """
         ...

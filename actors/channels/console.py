@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -14,7 +15,7 @@ from brokers.clock import now_ms
 from ops.foundation.private_files import private
 
 from ..reply import Reply
-from .channel import DeliveryStatus, InboundMessage, Payload
+from .channel import DeliveryStatus, InboundMessage, Others, Payload
 from .twilio import delivery, inbound
 
 logger = structlog.get_logger(__name__)
@@ -43,7 +44,7 @@ class ConsoleChannel:
         return delivery.read_status(payload)
 
     def send(self, reply: Reply) -> str:
-        sid = f"console-{reply.reply_id}"
+        sid = _sid(reply.reply_id)
         line = {
             "sid": sid,
             "reply_id": reply.reply_id,
@@ -63,7 +64,13 @@ class ConsoleChannel:
         logger.info("reply written to the console's outbox", sid=sid)
         return sid
 
-    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:  # noqa: ARG002
+    def find(
+        self,
+        reply: Reply,
+        *,
+        is_known: Callable[[str], bool],  # noqa: ARG002
+        others: Others = tuple,  # noqa: ARG002
+    ) -> str | None:
         if not self._outbox.exists():
             return None
         for line in self._outbox.read_text().splitlines():
@@ -71,3 +78,8 @@ class ConsoleChannel:
             if written.get("reply_id") == reply.reply_id:  # a line that was erased has none
                 return str(written["sid"])
         return None
+
+
+def _sid(reply_id: str) -> str:
+    """Make an id of the form of Twilio's, so that a status callback can name it."""
+    return "SM" + hashlib.blake2b(reply_id.encode(), digest_size=16).hexdigest()

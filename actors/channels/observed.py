@@ -12,13 +12,17 @@ from ..spans import calling, note
 from .channel import (
     Channel,
     DeliveryStatus,
+    Gone,
     InboundMessage,
     NotSentEver,
     NotSentYet,
+    Others,
     Paced,
     Payload,
     PerhapsSent,
     SendError,
+    ShowsTyping,
+    TellsStatus,
 )
 
 #: What the metrics call what became of a call.
@@ -62,11 +66,30 @@ class ObservedTwilio:
     def pause_after_ms(self, reply: Reply) -> float:
         return self._channel.pause_after_ms(reply) if isinstance(self._channel, Paced) else 0.0
 
-    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool], others: Others = tuple) -> str | None:
         with self._calling("find", reply):
-            sid = self._channel.find(reply, is_known=is_known)
+            sid = self._channel.find(reply, is_known=is_known, others=others)
             note({"twilio.message_sid": sid})
         return sid
+
+    def can_show_typing(self, message: InboundMessage) -> bool:
+        return isinstance(self._channel, ShowsTyping) and self._channel.can_show_typing(message)
+
+    def show_typing(self, message: InboundMessage) -> None:
+        """Counted by its caller, which alone knows of those that were left out."""
+        if isinstance(self._channel, ShowsTyping):
+            self._channel.show_typing(message)
+
+    def status_of(self, reply: Reply) -> Payload | None:
+        if not isinstance(self._channel, TellsStatus):
+            return None
+        gone: Gone | None = None
+        with self._calling("status", reply):
+            try:
+                return self._channel.status_of(reply)
+            except Gone as error:  # an answer like others, and no trouble of Twilio's
+                gone = error
+        raise gone
 
     @contextmanager
     def _calling(self, operation: str, reply: Reply) -> Iterator[None]:

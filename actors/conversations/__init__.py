@@ -7,9 +7,10 @@ from ops.foundation.deprecation import moved
 from .keeper import ConversationKeeper, Deleted, KeptConversation, KeptMessage, KeptReply
 from .reader import ConversationReader, Summary, ThreadEntry
 from .sqlite import SQLiteConversationStore
-from .store import ConversationStore, Hold, HoldLost, Turn, Utterance
+from .store import Answered, ConversationStore, Hold, HoldLost, Rest, Turn, Utterance
 
 __all__ = [
+    "Answered",
     "ConversationKeeper",
     "ConversationReader",
     "ConversationStore",
@@ -19,6 +20,7 @@ __all__ = [
     "KeptConversation",
     "KeptMessage",
     "KeptReply",
+    "Rest",
     "SQLiteConversationStore",
     "Summary",
     "ThreadEntry",

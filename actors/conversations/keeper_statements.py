@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from ..reply import OWED
-from .statements import listed
+from .schema import listed
+from .usage import Sums
 
 # -- what is kept of a contact ---------------------------------------------------------------------------
 
-KEYS = "SELECT key FROM conversation WHERE instr(contact, ?) ORDER BY last_at DESC, key"
+KEYS = """
+SELECT key FROM conversation
+WHERE instr(contact, :text) OR instr(writes_from, :text) OR instr(contact_id, :text)
+ORDER BY last_at DESC, key
+"""
+
+OTHER_NAMES = "SELECT writes_from, contact_id FROM conversation WHERE key = ?"
 
 CONVERSATION = """
 SELECT key, account_sid, address, contact, channel, mode, coalesce(mode_reason, ''), mode_at, created_at,
-       last_at, metadata, name
+       last_at, metadata, name, contact_id, writes_from
 FROM conversation WHERE key = ?
 """
 
@@ -23,23 +30,37 @@ FROM inbound_message WHERE conversation = ? ORDER BY received_at, id
 
 REPLIES = """
 SELECT reply_id, body, kind, state, tokens, received_at, written_at, sending_at, sent_at, sid,
-       delivery_status, error, written_by, content, model
-FROM reply WHERE conversation = ? ORDER BY id
+       delivery_status, error, written_by, content, model, input_tokens, segments, cost, took_ms,
+       nullif(prompt, ''), nullif(tool_calls, '')
+FROM reply LEFT JOIN model_call USING (reply_id) WHERE conversation = ? ORDER BY id
+"""
+
+#: What was used in it, from a day on.
+USED = f"""
+SELECT day, {", ".join(Sums._fields)} FROM contact_usage WHERE conversation = ? AND day >= ? ORDER BY day
 """
 
 # -- erasing it ------------------------------------------------------------------------------------------
 
 ERASE_MESSAGES = """
 DELETE FROM inbound_message WHERE id IN (SELECT id FROM inbound_message WHERE conversation = ? LIMIT ?)
+RETURNING id, body
 """
 
-ERASE_REPLIES = "DELETE FROM reply WHERE id IN (SELECT id FROM reply WHERE conversation = ? LIMIT ?)"
+ERASE_REPLIES = """
+DELETE FROM reply WHERE id IN (SELECT id FROM reply WHERE conversation = ? LIMIT ?) RETURNING id, body
+"""
+
+ERASE_NOTES = "DELETE FROM note WHERE conversation = ?"
 
 #: Remember an opt-out, without whose it is.
 REMEMBER_OPT_OUT = """
 INSERT INTO opt_out SELECT :digest, :now FROM conversation WHERE key = :key AND mode = 'nobody'
 ON CONFLICT (digest) DO NOTHING
 """
+
+#: The same of a contact of whom nothing is kept here.
+NOTE_OPT_OUT = "INSERT INTO opt_out VALUES (:digest, :now) ON CONFLICT (digest) DO NOTHING"
 
 ERASE_CONVERSATION = "DELETE FROM conversation WHERE key = ?"
 
@@ -68,6 +89,7 @@ SELECT id, received_at, {_MESSAGE_IS_OLD} FROM inbound_message WHERE id > :after
 #: Delete them. That they are old and at rest is asked again: one may have been restored meanwhile.
 DELETE_OLD_MESSAGES = f"""
 DELETE FROM inbound_message WHERE id IN (SELECT value FROM json_each(:ids)) AND {_MESSAGE_IS_OLD}
+RETURNING id, body
 """
 
 _REPLY_IS_OLD = f"""
@@ -77,7 +99,9 @@ AND NOT EXISTS (SELECT 1 FROM conversation c WHERE c.key = reply.conversation AN
 
 OLD_REPLIES = f"SELECT id, written_at, {_REPLY_IS_OLD} FROM reply WHERE id > :after ORDER BY id LIMIT :limit"
 
-DELETE_OLD_REPLIES = f"DELETE FROM reply WHERE id IN (SELECT value FROM json_each(:ids)) AND {_REPLY_IS_OLD}"
+DELETE_OLD_REPLIES = f"""
+DELETE FROM reply WHERE id IN (SELECT value FROM json_each(:ids)) AND {_REPLY_IS_OLD} RETURNING id, body
+"""
 
 _IS_EMPTY = """
 NOT EXISTS (SELECT 1 FROM inbound_message m WHERE m.conversation = conversation.key)
@@ -89,6 +113,15 @@ SILENT_CONVERSATIONS = """
 SELECT last_at, key FROM conversation
 WHERE last_at >= :last_at AND (last_at > :last_at OR key > :key) AND last_at < :before
 ORDER BY last_at, key LIMIT :limit
+"""
+
+#: Of those of them that are empty, what operators noted.
+DELETE_NOTES_OF_EMPTY = f"""
+DELETE FROM note WHERE conversation IN (
+    SELECT key FROM conversation
+    WHERE key IN (SELECT value FROM json_each(:keys)) AND last_at < :before AND mode <> 'person'
+    AND {_IS_EMPTY}
+)
 """
 
 #: Delete those of them that are empty. That the contact opted out is remembered: that row stays.

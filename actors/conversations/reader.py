@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
+from ..answer import ToolCall
 from ..conversation import Author, Mode
 from ..reply import Content, ReplyState
+
+#: Lists of conversations beside those by who answers: the contact wrote last where a person answers; no
+#: operator has seen what the contact wrote; a reply did not get through.
+Listed = Literal["waiting", "unread", "undelivered"]
 
 
 class ThreadEntry(NamedTuple):
@@ -23,6 +28,7 @@ class ThreadEntry(NamedTuple):
     error: str | None
     written_by: str | None  # the person who wrote a reply, if one did
     content: Content  # what a reply carries beside its text
+    model: str | None  # that wrote a reply, if one did
     in_quarantine: bool  # it could not be answered, and a person has its dead letter
 
 
@@ -45,6 +51,26 @@ class Summary(NamedTuple):
     mode_reason: str | None  # why it is not the assistant
     channel: str  # its name
     name: str | None  # the contact's, as they gave it to the channel
+    is_unread: bool  # no operator has seen what the contact wrote
+
+
+class Note(NamedTuple):
+    """What an operator noted down about a contact."""
+
+    note_id: str
+    text: str
+    written_by: str
+    written_at: int  # in milliseconds since the epoch
+
+
+class ContactFacts(NamedTuple):
+    """What is known of a contact beside what was said. Times are milliseconds since the epoch."""
+
+    first_at: int  # when the conversation began
+    heard_at: int | None  # when the contact last wrote
+    messages: int  # from the contact
+    replies: int
+    notes: Sequence[Note]  # oldest first
 
 
 class Attention(NamedTuple):
@@ -65,6 +91,27 @@ class Attention(NamedTuple):
     at: int
     state: ReplyState | None
     error: str | None
+
+
+class KeptCall(NamedTuple):
+    """How a reply came about that a model wrote.
+
+    Attributes:
+      model: its name.
+      input_tokens, output_tokens: that the answer took; None where the model does not tell.
+      cost: of these, in millionths of the currency; None where the model had no price.
+      took_ms: from asking to the answer, in milliseconds.
+      prompt: what the model was asked; empty where that is not kept.
+      tool_calls: the tools that an agent called, in order.
+    """
+
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: int | None
+    took_ms: int | None
+    prompt: str
+    tool_calls: Sequence[ToolCall]
 
 
 class OwnAddress(NamedTuple):
@@ -94,6 +141,7 @@ class ConversationReader(Protocol):
         *,
         contact: str | None = None,
         mode: Mode | None = None,
+        listed: Listed | None = None,
         limit: int = 50,
         offset: int = 0,
         after: PageStart | None = None,
@@ -103,6 +151,7 @@ class ConversationReader(Protocol):
         Parameters:
           contact: a part of the contact's address, to the letter; None for all.
           mode: who answers in them; None for all.
+          listed: another list, in place of one by who answers.
           limit, offset: the page.
           after: where the page before ended; None for the first.
         """
@@ -110,6 +159,10 @@ class ConversationReader(Protocol):
 
     def summary(self, conversation: str) -> Summary | None:
         """Return one conversation."""
+        ...
+
+    def facts(self, conversation: str) -> ContactFacts | None:
+        """Return what is known of the contact of a conversation."""
         ...
 
     def conversation_of(self, message_id: str) -> str | None:
@@ -123,6 +176,13 @@ class ConversationReader(Protocol):
     def attention(self, *, limit: int = 50) -> Sequence[Attention]:
         """Return the latest replies that did not get through and messages that could not be answered, without
         what a person dismissed.
+        """
+        ...
+
+    def model_call(self, reply_id: str) -> KeptCall | None:
+        """Return how a reply came about; None where no model wrote it.
+
+        Of an answer in several replies the first one has what it took.
         """
         ...
 

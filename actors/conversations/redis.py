@@ -11,19 +11,27 @@ from brokers.redis.commands import Command
 from brokers.redis.database import Database, base_of
 from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import CHECK, Argument, new_call
+from brokers.redis.shards import agree, namespaces
 
 from ..answer import Usage
 from ..channels.channel import FIRST_CHANNEL, DeliveryStatus, InboundMessage
 from ..conversation import Mode, decoded
-from ..keys import ConversationKey, MessageId, opt_out_digest
+from ..keys import ConversationKey, KnownContact, MessageId, contact_digest, opt_out_digest
+from ..model_call import NO_CALL, ModelCall
 from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import scripts
 from .keeper import OPTED_OUT_BEFORE
 from .redis_calls import Scripts, author, exact, optional, text
+from .redis_delivery_checks import RedisDeliveryChecks
 from .redis_keeper import RedisConversationKeeper
 from .redis_notices import RedisNoticeStore
 from .redis_reader import RedisConversationReader
-from .store import Hold, HoldLost, Turn, Utterance
+from .redis_search import RedisConversationFinder
+from .redis_shared_calls import RedisSharedCalls
+from .redis_usage import RedisUsageReader
+from .search import folded
+from .sharded import ShardedConversationStore
+from .store import Answered, Hold, HoldLost, Rest, Turn, Utterance, answered_with
 
 
 class RedisConversationStore:
@@ -35,6 +43,7 @@ class RedisConversationStore:
       retention_s: for how many seconds to keep what has come to rest. What is owed is kept until it is
         settled: messages without an answer, replies that are not sent. That a contact has opted out is kept.
       clock: milliseconds since the epoch, where that is not the server's time.
+      shard: the number of this store, where it is one of several. It ends the ids of replies.
     """
 
     def __init__(
@@ -44,7 +53,9 @@ class RedisConversationStore:
         namespace: str = "recado-conversations",
         retention_s: float = 30 * 86_400,
         clock: Callable[[], int] | None = None,
+        shard: int | None = None,
     ) -> None:
+        self._shard = shard
         self._database = Database(server, base=base_of(namespace))
         self._scripts = Scripts(self._database, retention_ms=int(retention_s * 1000), clock=clock)
 
@@ -59,21 +70,62 @@ class RedisConversationStore:
         return RedisNoticeStore(self._scripts)
 
     @property
+    def shared_calls(self) -> RedisSharedCalls:
+        """The calls of the model that all workers share."""
+        return RedisSharedCalls(self._scripts)
+
+    @property
+    def delivery_checks(self) -> RedisDeliveryChecks:
+        """The sent replies that the channel is asked about."""
+        return RedisDeliveryChecks(self._scripts, reply=self.reply)
+
+    @property
+    def usage(self) -> RedisUsageReader:
+        """What was used."""
+        return RedisUsageReader(self._scripts)
+
+    @property
     def keeper(self) -> RedisConversationKeeper:
         """Exports, erases, and sees to what is old."""
         return RedisConversationKeeper(self._scripts)
 
+    @property
+    def search(self) -> RedisConversationFinder:
+        """Finds contacts and texts."""
+        return RedisConversationFinder(self._scripts)
+
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
+        is_new, _ = self._append(message, received_at)
+        return is_new
+
+    def append_and_hold(
+        self, message: InboundMessage, *, received_at: int, holder: str
+    ) -> tuple[bool, Hold | None]:
+        is_new, fence = self._append(message, received_at, holder)
+        return is_new, Hold(message.conversation, fence) if isinstance(fence, int) else None
+
+    def _append(self, message: InboundMessage, received_at: int, holder: str = "") -> tuple[bool, Any]:
+        """Append a message, and take the hold for a holder; return whether it is new, and the fence."""
         arguments = (
             *(new_call(), message.message_id, message.conversation),
             *(*ConversationKey.read(message.conversation), message.channel, message.external_id),
             *(message.text, json.dumps(dict(message.payload), ensure_ascii=False), received_at),
             message.contact.name or "",
             *(opt_out_digest(message.conversation), OPTED_OUT_BEFORE),
+            *(folded(message.contact.name or ""), message.contact.address, holder),
         )
-        return self._scripts.change(scripts.APPEND, *arguments, read=bool)
+        is_new, fence = self._scripts.change(scripts.APPEND, *arguments, read=_as_it_is)
+        return bool(is_new), fence
+
+    def known_as(self, message: InboundMessage) -> str:
+        key, contact_id = ConversationKey.read(message.conversation), message.contact.id or ""
+        opt_out = (opt_out_digest(message.conversation), OPTED_OUT_BEFORE)
+        named = (contact_id, contact_digest(key.account, key.address, contact_id))
+        about = (message.conversation, *key, message.channel, *opt_out, *named)
+        # The message is appended next, and that is durable only with all that the server did before.
+        return self._scripts.note(scripts.KNOWN_AS, *about, read=exact)
 
     def begin(self, conversation: str, channel: str) -> None:
         opt_out = (opt_out_digest(conversation), OPTED_OUT_BEFORE)
@@ -117,22 +169,30 @@ class RedisConversationStore:
         kind: ReplyKind,
         content: Content = NOTHING_ELSE,
         usage: Usage | None = None,
+        call: ModelCall = NO_CALL,
         metadata: Mapping[str, Any] | None = None,
         hand_over: str | None = None,
-    ) -> Reply:
+        finish: bool = False,
+    ) -> Answered:
         kept = "" if metadata is None else json.dumps(dict(metadata), ensure_ascii=False)
         replies: list[Argument] = []
         for body in bodies:
-            replies += (uuid.uuid4().hex, body)
+            replies += (self._reply_id(), body)
         arguments = (
-            *(hold.conversation, hold.fence, kind, str(content), *_paid(usage), kept),
-            *(hand_over or "", len(bodies), *replies),
+            *(hold.conversation, hold.fence, kind, str(content), *_paid(usage, call)),
+            *(kept, hand_over or "", int(finish), len(bodies), *replies),
             *(utterance.message_id for utterance in turn.unanswered),
         )
-        reply = self._scripts.change(scripts.ANSWER, *arguments, read=_reply)
-        if reply is None:
+        answered = self._scripts.change(scripts.ANSWER, *arguments, read=_answered)
+        if answered is None:
             raise HoldLost(hold.conversation)
-        return reply
+        return answered
+
+    def _reply_id(self) -> str:
+        return uuid.uuid4().hex if self._shard is None else f"{uuid.uuid4().hex}.{self._shard}"
+
+    def finish(self, hold: Hold) -> Rest:
+        return self._scripts.change(scripts.FINISH, hold.conversation, hold.fence, read=_rest)
 
     def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
         arguments = (conversation, mode, reason, int(opts_in), opt_out_digest(conversation))
@@ -152,8 +212,9 @@ class RedisConversationStore:
         arguments = (conversation, reply_id, text, kind, written_by or "", answers or "", str(content))
         return self._scripts.change(scripts.WRITE, *arguments, read=_reply)
 
-    def hand_back(self, conversation: str, *, silent_since: int) -> bool:
-        return self._scripts.change(scripts.HAND_BACK, conversation, silent_since, read=_is_one)
+    def hand_back(self, conversation: str, *, silent_since: int, reason: str | None = None) -> bool:
+        arguments = (conversation, silent_since, reason or "")
+        return self._scripts.change(scripts.HAND_BACK, *arguments, read=_is_one)
 
     def answers_since(self, conversation: str, since: int) -> tuple[int, int]:
         return self._scripts.ask(scripts.ANSWERS_SINCE, conversation, since, read=_counts)
@@ -161,15 +222,13 @@ class RedisConversationStore:
     def mode(self, conversation: str) -> Mode:
         return self._scripts.ask(scripts.MODE, conversation, read=_mode)
 
-    def release(self, hold: Hold, *, unless_more: bool) -> bool:
-        return self._scripts.change(
-            scripts.RELEASE, hold.conversation, hold.fence, int(unless_more), read=bool
-        )
+    def release(self, hold: Hold) -> None:
+        self._scripts.change(scripts.RELEASE, hold.conversation, hold.fence, read=_nothing)
 
     # -- sending ------------------------------------------------------------------------------------
 
-    def next_to_send(self, conversation: str) -> Reply | None:
-        return self._scripts.ask(scripts.NEXT_TO_SEND, conversation, read=_reply)
+    def next_to_send(self, conversation: str) -> str | None:
+        return self._scripts.ask(scripts.NEXT_TO_SEND, conversation, read=optional)
 
     def begin_sending(
         self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
@@ -177,9 +236,11 @@ class RedisConversationStore:
         named = "" if attempt is None else attempt
         return self._scripts.change(scripts.BEGIN_SENDING, new_call(), reply_id, named, *void, read=_reply)
 
-    def record_sent(self, reply_id: str, external_id: str, *, segments: int | None = None) -> None:
-        arguments = (reply_id, external_id, "" if segments is None else segments)
-        self._scripts.change(scripts.RECORD_SENT, *arguments, read=_nothing)
+    def record_sent(
+        self, reply_id: str, external_id: str, *, segments: int | None = None, cost: int = 0
+    ) -> str | None:
+        arguments = (reply_id, external_id, "" if segments is None else segments, cost)
+        return self._scripts.change(scripts.RECORD_SENT, *arguments, read=optional)
 
     def record_not_sent(self, reply_id: str, error: str, *, final: bool) -> None:
         self._record(reply_id, "failed" if final else "pending", error)
@@ -201,6 +262,7 @@ class RedisConversationStore:
             status.status,
             status.rank,
             int(status.is_failure),
+            int(status.is_final),
         )
         errors = () if status.error is None else (status.error,)
         return self._scripts.change(scripts.RECORD_DELIVERY, *arguments, *errors, read=_is_one)
@@ -210,6 +272,15 @@ class RedisConversationStore:
 
     def dismiss(self, entry_id: str, *, by: str) -> bool:
         return self._scripts.change(scripts.DISMISS, new_call(), entry_id, by, read=_is_one)
+
+    def see(self, conversation: str) -> None:
+        self._scripts.change(scripts.SEE, conversation, read=_nothing)
+
+    def add_note(self, conversation: str, note_id: str, text: str, *, by: str) -> bool:
+        return self._scripts.change(scripts.ADD_NOTE, conversation, note_id, text, by, read=bool)
+
+    def delete_note(self, conversation: str, note_id: str) -> bool:
+        return self._scripts.change(scripts.DELETE_NOTE, new_call(), conversation, note_id, read=_is_one)
 
     def pace(self, sender: str, *, interval_ms: float) -> int:
         return self._scripts.change(scripts.PACE, sender, str(interval_ms), read=int)
@@ -224,16 +295,55 @@ class RedisConversationStore:
         name = str(MessageId(account, external_id))
         return self._scripts.ask(scripts.TEXT_OF, account, external_id, name, read=optional)
 
+    @staticmethod
+    def agree(stores: Sequence[RedisConversationStore], *, is_sure: bool) -> None:
+        """See that all processes spread conversations over these stores; see `brokers.redis.shards.agree`."""
+        agree([store._database for store in stores], is_sure=is_sure)
+
+    def claim_contact(self, contact: KnownContact, conversation: str) -> str:
+        """Return the key of the conversation with a contact: this one, where none is noted yet.
+
+        It may be in another store: this one notes it for all of them.
+        """
+        return self._scripts.note(scripts.CLAIM_CONTACT, *contact, conversation, read=exact)
+
+    def disclaim_contact(self, contact: KnownContact, conversation: str) -> None:
+        """Forget that it is the conversation with a contact."""
+        self._scripts.change(scripts.DISCLAIM_CONTACT, *contact, conversation, read=_nothing)
+
     def check(self, *, timeout_s: float) -> None:
+        if self._shard is None:
+            agree([self._database])
         self._database.check(Command(CHECK, read=_nothing), timeout_s=timeout_s)
 
     def close(self) -> None:
         self._database.close()
 
 
-def _paid(usage: Usage | None) -> Sequence[Argument]:
+def redis_conversation_store(
+    server: RedisOptions | str, *, namespace: str, shards: int = 1, **options: Any
+) -> RedisConversationStore | ShardedConversationStore:
+    """Make the store of a namespace.
+
+    Parameters:
+      server, namespace, options: as of `RedisConversationStore`.
+      shards: over how many namespaces the conversations are spread.
+    """
+    if shards == 1:
+        return RedisConversationStore(server, namespace=namespace, **options)
+    stores = [
+        RedisConversationStore(server, namespace=name, shard=number, **options)
+        for number, name in enumerate(namespaces(namespace, shards))
+    ]
+    return ShardedConversationStore(stores)
+
+
+def _paid(usage: Usage | None, call: ModelCall) -> Sequence[Argument]:
     paid = (None, None, None) if usage is None else (usage.model, usage.input_tokens, usage.tokens)
-    return ["" if each is None else each for each in paid]
+    took = (None, None) if usage is None else (call.cost, call.took_ms)
+    counted = (0, 0) if usage is None else (usage.output_tokens or 0, answered_with(usage, call).unpriced)
+    given = (*paid, *took, call.kept_prompt, call.kept_tool_calls, *counted)
+    return ["" if each is None else each for each in given]
 
 
 def _as_it_is(answer: Any) -> Any:
@@ -260,13 +370,14 @@ def _mode(value: bytes) -> Mode:
 def _turn(answer: list[Any] | None) -> Turn | None:
     if answer is None:
         return None
-    channel, metadata, mode, unanswered, history = answer
+    channel, metadata, mode, unanswered, history, paused_ms = answer
     return Turn(
         channel=text(channel) or FIRST_CHANNEL,
         history=_utterances(reversed(history)),
         unanswered=_utterances(unanswered),
         metadata=decoded(text(metadata) or None),
         mode=_mode(mode),
+        calls_paused_ms=int(paused_ms),
     )
 
 
@@ -275,8 +386,9 @@ def _utterances(answer: Iterable[list[Any]]) -> list[Utterance]:
         Utterance(
             *(author(by), text(said), int(at), exact(message_id)),
             payload=None if payload is None else exact(payload),
+            state=cast(ReplyState, text(state[0])) if state else None,
         )
-        for by, said, at, message_id, payload in answer
+        for by, said, at, message_id, payload, *state in answer
     ]
 
 
@@ -294,6 +406,18 @@ def _reply(answer: list[Any] | None) -> Reply | None:
             *(Content.read(optional(content)), int(times_sent_again or 0), _number(heard_at)),
         )
     )
+
+
+def _answered(answer: list[Any] | None) -> Answered | None:
+    if answer is None:
+        return None
+    shown, rest = answer
+    return Answered(cast(Reply, _reply(shown)), None if rest is None else _rest(rest))
+
+
+def _rest(answer: list[Any]) -> Rest:
+    is_done, to_send = answer
+    return Rest(bool(is_done), optional(to_send))
 
 
 def _number(value: bytes | None) -> int | None:

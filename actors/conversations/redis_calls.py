@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from brokers.redis.database import Database
 from brokers.redis.scripts import Argument, Script
 
 from ..conversation import Author
+from .reader import Note
 
 T = TypeVar("T")
 
@@ -35,6 +37,10 @@ class Scripts:
     def change(self, script: Script, *arguments: Argument, read: Callable[[Any], T]) -> T:
         """Call a script; return when what it changed is durable."""
         return self._database.store(Command(script, self._complete(arguments), read=read))
+
+    def note(self, script: Script, *arguments: Argument, read: Callable[[Any], T]) -> T:
+        """Call a script whose changes need not survive the death of the server."""
+        return self._database.ask(Command(script, self._complete(arguments), read=read))
 
     def _complete(self, arguments: Iterable[Argument]) -> Sequence[Argument]:
         """Add the time and the retention. Half a surrogate pair, which is in no encoding, is kept."""
@@ -63,3 +69,12 @@ def optional(value: bytes | None) -> str | None:
 def author(value: bytes) -> Author:
     """Read an author."""
     return "us" if value == b"us" else "contact"
+
+
+def notes(fields: Sequence[bytes]) -> list[Note]:
+    """Read the notes of operators, as ids and JSON in turns; the oldest comes first."""
+    found = [
+        (int(about["seq"]), Note(text(note_id), about["text"], about["written_by"], int(about["written_at"])))
+        for note_id, about in zip(fields[::2], map(json.loads, map(text, fields[1::2])), strict=True)
+    ]
+    return [note for _, note in sorted(found)]

@@ -6,16 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from brokers.redis.scripts import Script
+
 from ..channels.channel import FIRST_CHANNEL
 from ..conversation import Mode
-from ..keys import MessageId
+from ..keys import ConversationKey, MessageId
+from ..model_call import read_tool_calls
 from ..reply import Content
 from . import scripts
-from .reader import Attention, OwnAddress, PageStart, Summary, ThreadEntry
-from .redis_calls import Scripts, author, exact, optional, text
+from .reader import Attention, ContactFacts, KeptCall, Listed, OwnAddress, PageStart, Summary, ThreadEntry
+from .redis_calls import Scripts, author, exact, notes, optional, text
 
 #: Looking at so many conversations holds up the server for a millisecond or two.
 FIND_PAGE = 1_000
+
+#: Among so many of the latest replies that did not get through, their conversations are looked for.
+ATTENTION_LIMIT = 1_000
 
 
 class RedisConversationReader:
@@ -36,22 +42,32 @@ class RedisConversationReader:
         *,
         contact: str | None = None,
         mode: Mode | None = None,
+        listed: Listed | None = None,
         limit: int = 50,
         offset: int = 0,
         after: PageStart | None = None,
     ) -> Sequence[Summary]:
-        found = self._found(contact or "", mode or "", after)
-        page, summaries = list(islice(found, offset, offset + limit)), list[Summary]()
-        while page:
-            summaries += self._scripts.ask(scripts.SUMMARIES, *page, read=_summaries)
-            page = list(
-                islice(found, limit - len(summaries))
-            )  # in place of those whose messages are all gone
-        return summaries
+        if listed == "undelivered":
+            found = self._undelivered(contact or "", after)
+        else:
+            among = "unread" if listed == "unread" else ""
+            found = self._found(contact or "", "person" if listed == "waiting" else mode or "", after, among)
+        summaries = self.summaries_of(found, at_once=limit)
+        if listed == "waiting":
+            summaries = (each for each in summaries if each.author == "contact")
+        return list(islice(summaries, offset, offset + limit))
+
+    def summaries_of(self, keys: Iterator[bytes], *, at_once: int) -> Iterator[Summary]:
+        """Read conversations, so many together. Those whose messages are all gone are left out."""
+        while page := list(islice(keys, at_once)):
+            yield from self._scripts.ask(scripts.SUMMARIES, *page, read=_summaries)
 
     def summary(self, conversation: str) -> Summary | None:
         found = self._scripts.ask(scripts.SUMMARIES, conversation, read=_summaries)
         return found[0] if found else None
+
+    def facts(self, conversation: str) -> ContactFacts | None:
+        return self._scripts.ask(scripts.FACTS, conversation, read=_facts)
 
     def conversation_of(self, message_id: str) -> str | None:
         named = MessageId.read(message_id)
@@ -60,6 +76,9 @@ class RedisConversationReader:
 
     def attention(self, *, limit: int = 50) -> Sequence[Attention]:
         return self._scripts.ask(scripts.ATTENTION, limit, read=_attention)
+
+    def model_call(self, reply_id: str) -> KeptCall | None:
+        return self._scripts.ask(scripts.MODEL_CALL, reply_id, read=_model_call)
 
     def addresses(self) -> Sequence[OwnAddress]:
         return self._scripts.ask(scripts.ADDRESSES, read=_addresses)
@@ -74,14 +93,27 @@ class RedisConversationReader:
             if payload is not None
         }
 
-    def _found(self, contact: str, mode: str, after: PageStart | None) -> Iterator[bytes]:
+    def found_by(self, name: str, numbers: Sequence[str], after: PageStart | None) -> Iterator[bytes]:
+        """Yield the keys of conversations with contacts like that, latest first."""
+        return self._pages(scripts.FIND_CONTACTS, (name, *numbers), after)
+
+    def _found(self, contact: str, mode: str, after: PageStart | None, among: str) -> Iterator[bytes]:
         """Yield the keys of conversations with contacts and a mode like that, latest first."""
+        return self._pages(scripts.FIND_CONVERSATIONS, (contact, mode, among), after)
+
+    def _undelivered(self, contact: str, after: PageStart | None) -> Iterator[bytes]:
+        """Yield the keys of conversations with a reply that did not get through, latest first."""
+        found = self._scripts.ask(scripts.ATTENTION_CONVERSATIONS, ATTENTION_LIMIT, read=list)
+        for key, last_at in sorted(found, key=lambda each: (int(each[1]), each[0]), reverse=True):
+            is_after = after is None or (int(last_at), key) < (after.last_at, after.conversation.encode())
+            if is_after and contact in ConversationKey.read(text(key)).contact:
+                yield key
+
+    def _pages(self, script: Script, criteria: Sequence[str], after: PageStart | None) -> Iterator[bytes]:
         until = "+inf" if after is None else after.last_at
         offset = 0
         while True:
-            looked_at, *found = self._scripts.ask(
-                scripts.FIND_CONVERSATIONS, until, offset, FIND_PAGE, contact, mode, read=list
-            )
+            looked_at, *found = self._scripts.ask(script, until, offset, FIND_PAGE, *criteria, read=list)
             for key, last_at in zip(found[::2], found[1::2], strict=True):
                 if after is None or (int(last_at), key) < (after.last_at, after.conversation.encode()):
                     yield key
@@ -102,6 +134,16 @@ def _attention(answer: list[list[Any]]) -> list[Attention]:
     ]
 
 
+def _model_call(answer: list[Any] | None) -> KeptCall | None:
+    if answer is None:
+        return None
+    model, *numbers, prompt, tool_calls = answer
+    input_tokens, tokens, cost, took_ms = (None if each is None else int(each) for each in numbers)
+    output_tokens = None if tokens is None or input_tokens is None else tokens - input_tokens
+    kept = (text(prompt or b""), read_tool_calls(optional(tool_calls)))
+    return KeptCall(text(model), input_tokens, output_tokens, cost, took_ms, *kept)
+
+
 def _thread(answer: list[list[Any]]) -> list[ThreadEntry]:
     return [
         ThreadEntry._make(
@@ -111,10 +153,11 @@ def _thread(answer: list[list[Any]]) -> list[ThreadEntry]:
                 int(at),
                 *map(optional, others),
                 Content.read(optional(content)),
+                optional(model),
                 aside == b"1",
             )
         )
-        for by, said, at, *others, content, aside in answer
+        for by, said, at, *others, content, model, aside in answer
     ]
 
 
@@ -123,11 +166,21 @@ def _summaries(answer: list[list[Any]]) -> list[Summary]:
 
 
 def _summary(fields: list[Any]) -> Summary:
-    key, contact, address, last_at, message_id, by, said, unanswered, *of_reply, channel, name = fields
+    key, contact, address, last_at, message_id, by, said, unanswered, *of_reply, channel, name, unread = (
+        fields
+    )
     return Summary._make(
         (
             *(text(key), text(contact), text(address), int(last_at), text(message_id)),
             *(author(by), text(said), unanswered, *map(optional, of_reply)),
-            *(text(channel) or FIRST_CHANNEL, optional(name)),
+            *(text(channel) or FIRST_CHANNEL, optional(name), unread == 1),
         )
     )
+
+
+def _facts(answer: list[Any] | None) -> ContactFacts | None:
+    if answer is None:
+        return None
+    first_at, heard_at, messages, replies, noted = answer
+    heard = None if heard_at is None else int(heard_at)
+    return ContactFacts(int(first_at), heard, messages, replies, notes(noted))

@@ -7,7 +7,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 
@@ -15,22 +15,30 @@ from brokers.clock import now_ms
 from brokers.sqlite.storage import Database
 
 from ..answer import Usage
-from ..channels.channel import DeliveryStatus, InboundMessage
+from ..channels.channel import InboundMessage
 from ..conversation import Mode, decoded
-from ..keys import ConversationKey, MessageId, opt_out_digest
-from ..reply import ACCEPTED, NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
-from . import statements
+from ..keys import ConversationKey, MessageId, contact_digest, opt_out_digest
+from ..model_call import NO_CALL, ModelCall
+from ..reply import NOTHING_ELSE, Content, Reply, ReplyKind, ReplyState
+from . import reply_statements, schema, sqlite_usage, statements, words
 from .keeper import OPTED_OUT_BEFORE
+from .search import folded
+from .shared_calls import paused_ms
+from .sqlite_delivery_checks import SQLiteDeliveryChecks
 from .sqlite_keeper import SQLiteConversationKeeper
 from .sqlite_notices import SQLiteNoticeStore
 from .sqlite_reader import SQLiteConversationReader
-from .store import Hold, HoldLost, Turn, Utterance
+from .sqlite_replies import SQLiteReplies, next_to_send, reply_of
+from .sqlite_search import SQLiteConversationFinder
+from .sqlite_shared_calls import SQLiteSharedCalls
+from .sqlite_usage import SQLiteUsageReader
+from .store import Answered, Hold, HoldLost, Rest, Turn, Utterance, answered_with
 
 #: Which share of the disk's reserve is kept free of what contacts write: the queue needs it to settle that.
 RESERVE_SHARE = 0.5
 
 
-class SQLiteConversationStore:
+class SQLiteConversationStore(SQLiteReplies):
     """A `ConversationStore` in one SQLite file, shared by any number of processes of one machine.
 
     Parameters:
@@ -46,7 +54,7 @@ class SQLiteConversationStore:
         retention_s: float = 30 * 86_400,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        self._database = Database(path, statements.SCHEMA)
+        self._database = Database(path, schema.SCHEMA)
         self._retention_ms = int(retention_s * 1000)
         self._clock = clock
 
@@ -66,13 +74,42 @@ class SQLiteConversationStore:
         return SQLiteNoticeStore(self._database)
 
     @property
+    def usage(self) -> SQLiteUsageReader:
+        """What was used."""
+        return SQLiteUsageReader(self._database, retention_ms=self._retention_ms, clock=self._clock)
+
+    @property
+    def shared_calls(self) -> SQLiteSharedCalls:
+        """The calls of the model that all workers share."""
+        return SQLiteSharedCalls(self._database, self._clock)
+
+    @property
+    def delivery_checks(self) -> SQLiteDeliveryChecks:
+        """The sent replies that the channel is asked about."""
+        return SQLiteDeliveryChecks(self._database, self._clock, reply=self.reply)
+
+    @property
     def keeper(self) -> SQLiteConversationKeeper:
         """Exports, erases, and deletes what is old."""
         return SQLiteConversationKeeper(self._database, retention_ms=self._retention_ms, clock=self._clock)
 
+    @property
+    def search(self) -> SQLiteConversationFinder:
+        """Finds contacts and texts."""
+        return SQLiteConversationFinder(self._database)
+
     # -- what comes in ------------------------------------------------------------------------------
 
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
+        return self._database.write(self._appending(message, received_at))
+
+    def append_and_hold(
+        self, message: InboundMessage, *, received_at: int, holder: str
+    ) -> tuple[bool, Hold | None]:
+        append = self._appending(message, received_at)
+        return self._database.write(lambda c: (append(c), _hold(c, message.conversation, holder)))
+
+    def _appending(self, message: InboundMessage, received_at: int) -> Callable[[apsw.Connection], bool]:
         self._database.disk_space.refuse_if_short(share=RESERVE_SHARE)
         now = self._clock()
 
@@ -90,7 +127,9 @@ class SQLiteConversationStore:
             "key": key,
             "now": now,
             "received_at": received_at,
+            "sender": message.contact.address,
             "name": message.contact.name,
+            "called": None if message.contact.name is None else folded(message.contact.name),
         }
 
         def apply(connection: apsw.Connection) -> bool:
@@ -100,6 +139,26 @@ class SQLiteConversationStore:
                 return False
             connection.execute(statements.HEARD, heard)
             return True
+
+        return apply
+
+    def known_as(self, message: InboundMessage) -> str:
+        contact = message.contact
+        named = (message.account, message.address, contact.id or "")
+        row = self._read_one(statements.KNOWN_AS, named)
+        if row is not None:
+            return str(row[0])
+
+        def apply(connection: apsw.Connection) -> str:
+            known: Any = connection.execute(statements.KNOWN_AS, named).fetchone()
+            if known is not None:
+                return str(known[0])
+            key = message.conversation
+            self._know(connection, key, message.channel)
+            connection.execute(statements.IDENTIFY, (contact.id, key))
+            if connection.changes():
+                self._heed_opt_out(connection, key, contact_digest(*named))
+            return contact.address
 
         return self._database.write(apply)
 
@@ -112,8 +171,11 @@ class SQLiteConversationStore:
         about = {"key": key, "channel": channel, "now": now, **ConversationKey.read(key)._asdict()}
         connection.execute(statements.KNOW_CONVERSATION, about)
         if connection.changes():
-            opt_out = {"key": key, "digest": opt_out_digest(key), "reason": OPTED_OUT_BEFORE, "now": now}
-            connection.execute(statements.HEED_OPT_OUT, opt_out)
+            self._heed_opt_out(connection, key, opt_out_digest(key))
+
+    def _heed_opt_out(self, connection: apsw.Connection, key: str, digest: str) -> None:
+        opt_out = {"key": key, "digest": digest, "reason": OPTED_OUT_BEFORE, "now": self._clock()}
+        connection.execute(statements.HEED_OPT_OUT, opt_out)
 
     def quarantine(self, message: InboundMessage) -> None:
         self._mark(message, in_quarantine=1)
@@ -122,8 +184,15 @@ class SQLiteConversationStore:
         self._mark(message, in_quarantine=0)
 
     def describe(self, message_id: str, text: str) -> None:
-        bindings = (text, *MessageId.read(message_id))
-        self._database.write(lambda c: _run(c, statements.DESCRIBE, bindings))
+        named = MessageId.read(message_id)
+
+        def apply(connection: apsw.Connection) -> None:
+            before: Any = connection.execute(statements.DESCRIBED, named).fetchall()
+            words.forget(connection, "messages", before)
+            connection.execute(statements.DESCRIBE, (text, *named))
+            words.add(connection, "messages", [(number, text) for number, _ in before])
+
+        self._database.write(apply)
 
     def unanswered(self, conversation: str) -> Sequence[Utterance]:
         return _utterances(self._database.read(lambda c: _unanswered(c, conversation)))
@@ -136,8 +205,7 @@ class SQLiteConversationStore:
 
     def hold(self, conversation: str, holder: str, *, is_live: Callable[[str], bool]) -> Hold | None:
         def take(void: str | None) -> Hold | None:
-            row = self._write_one(statements.HOLD, {"key": conversation, "holder": holder, "void": void})
-            return None if row is None else Hold(conversation, row[0])
+            return self._database.write(lambda c: _hold(c, conversation, holder, void=void))
 
         hold = take(None)
         if hold is None:
@@ -148,6 +216,8 @@ class SQLiteConversationStore:
         return hold
 
     def turn(self, hold: Hold, *, history_limit: int) -> Turn:
+        now = self._clock()
+
         def apply(connection: apsw.Connection) -> Turn:
             rows = _unanswered(connection, hold.conversation)
             about: Any = connection.execute(statements.ABOUT, (hold.conversation,)).fetchone()
@@ -162,6 +232,7 @@ class SQLiteConversationStore:
                 unanswered=_utterances(rows),
                 metadata=decoded(about[1]),
                 mode=about[2],
+                calls_paused_ms=paused_ms(about[3], now),
             )
 
         return self._database.read(apply)
@@ -174,16 +245,20 @@ class SQLiteConversationStore:
         kind: ReplyKind,
         content: Content = NOTHING_ELSE,
         usage: Usage | None = None,
+        call: ModelCall = NO_CALL,
         metadata: Mapping[str, Any] | None = None,
         hand_over: str | None = None,
-    ) -> Reply:
+        finish: bool = False,
+    ) -> Answered:
         now, key = self._clock(), hold.conversation
         state: ReplyState = "cancelled" if kind == "silence" else "pending"
         replies = [(uuid.uuid4().hex, body) for body in bodies]
         shown = {utterance.message_id for utterance in turn.unanswered}
         kept = None if metadata is None else json.dumps(dict(metadata), ensure_ascii=False)
+        prompt, tool_calls = call.kept_prompt, call.kept_tool_calls
+        model = None if usage is None else usage.model
 
-        def apply(connection: apsw.Connection) -> Reply:
+        def apply(connection: apsw.Connection) -> Answered:
             fence: Any = connection.execute(statements.FENCE, (key,)).fetchone()
             if fence is None or fence[0] != hold.fence:
                 raise HoldLost(key)
@@ -192,24 +267,37 @@ class SQLiteConversationStore:
             received_at = min((row[2] for row in answered), default=now)
             for reply_id, body in replies:
                 connection.execute(
-                    statements.WRITE_REPLY, (reply_id, key, body, kind, state, received_at, now)
+                    reply_statements.WRITE_REPLY, (reply_id, key, body, kind, state, received_at, now, model)
                 )
             first = replies[0][0]
             if content != NOTHING_ELSE or usage is not None:
-                paid = (
-                    (None, None, None) if usage is None else (usage.model, usage.input_tokens, usage.tokens)
-                )
-                connection.execute(statements.COMPLETE_REPLY, (str(content) or None, *paid, first))
-            connection.execute(statements.MARK_ANSWERED, (first, json.dumps([row[0] for row in answered])))
+                paid = (None, None) if usage is None else (usage.input_tokens, usage.tokens)
+                took = (*paid, call.cost, call.took_ms)
+                connection.execute(reply_statements.COMPLETE_REPLY, (str(content) or None, *took, first))
+            if prompt or tool_calls:
+                connection.execute(reply_statements.KEEP_MODEL_CALL, (first, prompt, tool_calls))
+            if usage is not None:
+                used = answered_with(usage, call)
+                sqlite_usage.count(connection, key, usage.model, used, now=now)
+            connection.execute(
+                reply_statements.MARK_ANSWERED, (first, json.dumps([row[0] for row in answered]))
+            )
             connection.execute(statements.TOUCH, (now, key))
             if kept is not None:
                 connection.execute(statements.SET_METADATA, (kept, key))
             if hand_over is not None:
                 to_person = {"mode": "person", "reason": hand_over, "now": now, "key": key, "opts_in": False}
                 connection.execute(statements.SET_MODE, to_person)
-            return _reply(connection, first)  # type: ignore[return-value]  # it was just written
+            reply = cast(Reply, reply_of(connection, first))  # it was just written
+            return Answered(reply, _finish(connection, hold) if finish else None)
 
         return self._database.write(apply)
+
+    def finish(self, hold: Hold) -> Rest:
+        return self._database.write(lambda c: _finish(c, hold))
+
+    def release(self, hold: Hold) -> None:
+        self._database.write(lambda c: _run(c, statements.RELEASE, (hold.conversation, hold.fence)))
 
     def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
         bindings = {"mode": mode, "reason": reason, "key": conversation, "opts_in": opts_in}
@@ -219,6 +307,8 @@ class SQLiteConversationStore:
             is_changed = bool(connection.changes())
             if opts_in:
                 connection.execute(statements.FORGET_OPT_OUT, (opt_out_digest(conversation),))
+                for named in connection.execute(statements.CONTACT_ID, (conversation,)).fetchall():
+                    connection.execute(statements.FORGET_OPT_OUT, (contact_digest(*map(str, named)),))
             return is_changed
 
         return self._database.write(apply)
@@ -250,19 +340,21 @@ class SQLiteConversationStore:
         }
 
         def apply(connection: apsw.Connection) -> Reply | None:
-            connection.execute(statements.WRITE, bindings)
+            connection.execute(reply_statements.WRITE, bindings)
             if connection.changes():
-                connection.execute(statements.ANSWERED_BY, (reply_id, *answered))
+                connection.execute(reply_statements.ANSWERED_BY, (reply_id, *answered))
                 connection.execute(statements.TOUCH, (now, conversation))
                 if written_by is not None:
                     connection.execute(statements.TAKE_PART, (now, conversation))
-            return _reply(connection, reply_id)
+            return reply_of(connection, reply_id)
 
         return self._database.write(apply)
 
-    def hand_back(self, conversation: str, *, silent_since: int) -> bool:
+    def hand_back(self, conversation: str, *, silent_since: int, reason: str | None = None) -> bool:
+        bindings = {"key": conversation, "since": silent_since, "reason": reason}
+
         def apply(connection: apsw.Connection) -> bool:
-            connection.execute(statements.HAND_BACK, (conversation, silent_since))
+            connection.execute(statements.HAND_BACK, bindings)
             return bool(connection.changes())
 
         return self._database.write(apply)
@@ -276,85 +368,7 @@ class SQLiteConversationStore:
         mode: Mode = "assistant" if row is None else row[0]
         return mode
 
-    def release(self, hold: Hold, *, unless_more: bool) -> bool:
-        def apply(connection: apsw.Connection) -> bool:
-            if unless_more:
-                held: Any = connection.execute(statements.FENCE, (hold.conversation,)).fetchone()
-                more = connection.execute(statements.UNANSWERED, (hold.conversation,)).fetchone()
-                if more is not None and held is not None and held[0] == hold.fence:
-                    return False
-            connection.execute(statements.RELEASE, (hold.conversation, hold.fence))
-            return True
-
-        return self._database.write(apply)
-
-    # -- sending ------------------------------------------------------------------------------------
-
-    def next_to_send(self, conversation: str) -> Reply | None:
-        row = self._read_one(statements.NEXT_TO_SEND, (conversation,))
-        reply = None if row is None else _to_reply(row)
-        return reply if reply is not None and reply.state == "pending" else None
-
-    def begin_sending(
-        self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
-    ) -> Reply | None:
-        began_at = self._clock() if attempt is None else attempt
-
-        def apply(connection: apsw.Connection) -> Reply | None:
-            connection.execute(statements.BEGIN_SENDING, (began_at, reply_id, json.dumps(list(void))))
-            return _reply(connection, reply_id) if connection.changes() else None
-
-        return self._database.write(apply)
-
-    def record_sent(self, reply_id: str, external_id: str, *, segments: int | None = None) -> None:
-        sent = {"reply_id": reply_id, "sid": external_id, "now": self._clock(), "segments": segments}
-        self._database.write(lambda c: _run(c, statements.SENT, sent))
-
-    def record_not_sent(self, reply_id: str, error: str, *, final: bool) -> None:
-        self._record(reply_id, "failed" if final else "pending", error)
-
-    def record_unknown(self, reply_id: str, error: str) -> None:
-        self._record(reply_id, "unknown", error)
-
-    def _record(self, reply_id: str, state: ReplyState, error: str) -> None:
-        self._database.write(lambda c: _run(c, statements.NOT_SENT[state], (error, reply_id)))
-
-    def record_cancelled(self, reply_id: str, why: str) -> None:
-        self._record(reply_id, "cancelled", why)
-
-    def record_delivery(self, reply_id: str, status: DeliveryStatus) -> bool:
-        sent = {"reply_id": reply_id, "sid": status.external_id, "now": self._clock(), "segments": None}
-
-        def apply(connection: apsw.Connection) -> bool:
-            row: Any = connection.execute(statements.DELIVERY_STATE, (reply_id,)).fetchone()
-            if row is None:
-                return False
-            state, sid, rank, times_sent_again = row
-            if times_sent_again and sid is not None and (sid == status.external_id) != (state in ACCEPTED):
-                return False  # of the sending before, which is of no interest any more
-            if state not in ACCEPTED:
-                # A callback names the reply, so the reply was sent, whatever its state says.
-                connection.execute(statements.SENT, sent)
-                rank = None
-            if rank is not None and status.rank <= rank:
-                return False
-            if status.is_failure:
-                connection.execute(statements.UNDELIVERED, (reply_id,))
-            elif state == "undelivered":  # it did arrive, after all
-                connection.execute(statements.SENT, sent)
-            connection.execute(statements.DELIVERY, (status.status, status.rank, status.error, reply_id))
-            return True
-
-        return self._database.write(apply)
-
-    def decide(self, reply_id: str, state: DecidedState, *, by: str) -> Reply | None:
-        bindings = {"reply_id": reply_id, "by": by, "now": self._clock()}
-
-        def apply(connection: apsw.Connection) -> Reply | None:
-            connection.execute(statements.DECIDED[state], bindings)
-            return _reply(connection, reply_id) if connection.changes() else None
-
-        return self._database.write(apply)
+    # -- what people do ------------------------------------------------------------------------------
 
     def dismiss(self, entry_id: str, *, by: str) -> bool:
         def apply(connection: apsw.Connection) -> bool:
@@ -365,17 +379,29 @@ class SQLiteConversationStore:
 
         return self._database.write(apply)
 
+    def see(self, conversation: str) -> None:
+        self._database.write(lambda c: _run(c, statements.SEE, (conversation,)))
+
+    def add_note(self, conversation: str, note_id: str, text: str, *, by: str) -> bool:
+        note = {"note_id": note_id, "text": text, "by": by, "now": self._clock(), "key": conversation}
+
+        def apply(connection: apsw.Connection) -> bool:
+            connection.execute(statements.ADD_NOTE, note)
+            return connection.execute(statements.MODE, (conversation,)).fetchone() is not None
+
+        return self._database.write(apply)
+
+    def delete_note(self, conversation: str, note_id: str) -> bool:
+        def apply(connection: apsw.Connection) -> bool:
+            connection.execute(statements.DELETE_NOTE, (conversation, note_id))
+            return bool(connection.changes())
+
+        return self._database.write(apply)
+
     def pace(self, sender: str, *, interval_ms: float) -> int:
         turn = {"sender": sender, "interval": interval_ms, "now": self._clock()}
         wait_ms: float = self._write_one(statements.PACE, turn)[0]
         return math.ceil(wait_ms)
-
-    def reply(self, reply_id: str) -> Reply | None:
-        row = self._read_one(statements.REPLY, (reply_id,))
-        return None if row is None else _to_reply(row)
-
-    def is_known(self, external_id: str) -> bool:
-        return self._read_one(statements.IS_KNOWN, (external_id,)) is not None
 
     def text_of(self, account: str, external_id: str) -> str | None:
         row = self._read_one(statements.TEXT_OF, {"account": account, "id": external_id})
@@ -387,11 +413,27 @@ class SQLiteConversationStore:
     def close(self) -> None:
         self._database.close()
 
-    def _read_one(self, statement: str, bindings: Any) -> Any:
-        return self._database.read(lambda c: c.execute(statement, bindings).fetchone())
-
     def _write_one(self, statement: str, bindings: Any) -> Any:
         return self._database.write(lambda c: c.execute(statement, bindings).fetchone())
+
+
+def _hold(
+    connection: apsw.Connection, conversation: str, holder: str, *, void: str | None = None
+) -> Hold | None:
+    """Take a conversation that nobody holds, or this holder, or a void one; return None when another does."""
+    bindings = {"key": conversation, "holder": holder, "void": void}
+    row: Any = connection.execute(statements.HOLD, bindings).fetchone()
+    return None if row is None else Hold(conversation, row[0])
+
+
+def _finish(connection: apsw.Connection, hold: Hold) -> Rest:
+    key = hold.conversation
+    fence: Any = connection.execute(statements.FENCE, (key,)).fetchone()
+    is_held = fence is not None and fence[0] == hold.fence
+    goes_on = is_held and connection.execute(statements.UNANSWERED, (key,)).fetchone() is not None
+    if is_held and not goes_on:
+        connection.execute(statements.RELEASE, hold)
+    return Rest(not goes_on, next_to_send(connection, key))
 
 
 def _unanswered(connection: apsw.Connection, conversation: str) -> Any:
@@ -400,16 +442,6 @@ def _unanswered(connection: apsw.Connection, conversation: str) -> Any:
 
 def _utterances(rows: Sequence[Any]) -> Sequence[Utterance]:
     return [Utterance("contact", *row[1:]) for row in rows]
-
-
-def _reply(connection: apsw.Connection, reply_id: str) -> Reply | None:
-    row: Any = connection.execute(statements.REPLY, (reply_id,)).fetchone()
-    return None if row is None else _to_reply(row)
-
-
-def _to_reply(row: tuple[Any, ...]) -> Reply:
-    *fields, content, times_sent_again, heard_at = row
-    return Reply._make((*fields, Content.read(content), times_sent_again, heard_at))
 
 
 def _run(connection: apsw.Connection, statement: str, bindings: Any) -> None:

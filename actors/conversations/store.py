@@ -14,10 +14,15 @@ from typing import Any, NamedTuple, Protocol
 from ..answer import Usage
 from ..channels.channel import DeliveryStatus, InboundMessage
 from ..conversation import Author, Mode
-from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind
+from ..model_call import NO_CALL, ModelCall
+from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
+from .delivery_checks import DeliveryChecks
 from .keeper import ConversationKeeper
 from .notices import NoticeStore
 from .reader import ConversationReader
+from .search import ConversationFinder
+from .shared_calls import SharedCalls
+from .usage import Sums, UsageReader
 
 
 class Utterance(NamedTuple):
@@ -28,6 +33,7 @@ class Utterance(NamedTuple):
     at_ms: int  # received or written, in milliseconds since the epoch
     message_id: str  # of an inbound message, or a reply's id
     payload: str | None  # all that the channel sent, as JSON; None for replies
+    state: ReplyState | None = None  # of a reply
 
 
 class Hold(NamedTuple):
@@ -35,6 +41,20 @@ class Hold(NamedTuple):
 
     conversation: str
     fence: int  # what is done under an older one changes nothing
+
+
+class Rest(NamedTuple):
+    """What is left to be done when a holder has finished."""
+
+    is_done: bool  # the conversation was let go of; else something came in meanwhile, and the hold goes on
+    to_send: str | None  # the id of the conversation's next reply to send, as of `next_to_send`
+
+
+class Answered(NamedTuple):
+    """What came of an answer."""
+
+    reply: Reply  # the first of those written
+    rest: Rest | None  # where the holder has finished with it
 
 
 class Turn(NamedTuple):
@@ -45,10 +65,21 @@ class Turn(NamedTuple):
     unanswered: Sequence[Utterance]
     metadata: Mapping[str, Any]  # what the responder keeps with the conversation
     mode: Mode = "assistant"  # who answers
+    calls_paused_ms: int = 0  # for how long the model takes no call, as some worker heard; 0 for none
 
 
 class HoldLost(Exception):
     """Another holder has the conversation now; what was to be written under the old hold was not."""
+
+
+def answered_with(usage: Usage, call: ModelCall) -> Sums:
+    """Return what an answer adds to the sums of the day on which it is written."""
+    return Sums(
+        input_tokens=usage.input_tokens or 0,
+        output_tokens=usage.output_tokens or 0,
+        model_cost=call.cost or 0,
+        unpriced=int(call.cost is None and bool(usage.tokens)),
+    )
 
 
 class ConversationStore(Protocol):
@@ -58,6 +89,8 @@ class ConversationStore(Protocol):
       reader: what people look at.
       notices: the events that people are told of.
       keeper: exports, erases, and deletes what is old.
+      search: finds contacts and texts.
+      usage: what was used.
     """
 
     @property
@@ -69,6 +102,12 @@ class ConversationStore(Protocol):
     @property
     def keeper(self) -> ConversationKeeper: ...
 
+    @property
+    def search(self) -> ConversationFinder: ...
+
+    @property
+    def usage(self) -> UsageReader: ...
+
     def append(self, message: InboundMessage, *, received_at: int) -> bool:
         """Add an inbound message. False, and nothing changed, when (account, MessageSid) is known.
 
@@ -78,6 +117,31 @@ class ConversationStore(Protocol):
           message: the message.
           received_at: when its webhook came in, in milliseconds since the epoch. Messages are answered in
             that order, in whatever order workers get to them.
+        """
+        ...
+
+    def append_and_hold(
+        self, message: InboundMessage, *, received_at: int, holder: str
+    ) -> tuple[bool, Hold | None]:
+        """Do what `append` does, and take the right to answer if nobody else has it; in one transaction.
+
+        Parameters:
+          message, received_at: as of `append`.
+          holder: as of `hold`.
+
+        Returns whether the message is new, and the hold. Where another holder has it, `hold` can tell whether
+        that one is live.
+        """
+        ...
+
+    def known_as(self, message: InboundMessage) -> str:
+        """Return the address under which the conversation with a message's contact is kept.
+
+        It is the one that the contact wrote from first, as far as the channel tells by an id whose that was.
+        Where there is no conversation yet, one is begun.
+
+        Parameters:
+          message: one whose contact has such an id.
         """
         ...
 
@@ -137,10 +201,12 @@ class ConversationStore(Protocol):
         kind: ReplyKind,
         content: Content = NOTHING_ELSE,
         usage: Usage | None = None,
+        call: ModelCall = NO_CALL,
         metadata: Mapping[str, Any] | None = None,
         hand_over: str | None = None,
-    ) -> Reply:
-        """Write the replies to a turn and mark what they answer, in one. Returns the first of them.
+        finish: bool = False,
+    ) -> Answered:
+        """Write the replies to a turn and mark what they answer, in one transaction.
 
         Parameters:
           hold: the right to do so.
@@ -149,14 +215,20 @@ class ConversationStore(Protocol):
             its reply is cancelled from the beginning.
           kind: what they are.
           content: what the first of them carries beside its text.
-          usage: what all of it cost.
+          usage: the tokens that all of it took. They are counted for the day.
+          call: how it came about, kept with the first of them.
           metadata: what to keep with the conversation from now on; None leaves it as it is.
           hand_over: why a person answers from now on; None leaves the mode as it is, and so does a contact
             who has opted out meanwhile.
+          finish: then do what `finish` does, in the same transaction.
 
         Raises:
           HoldLost: and nothing was written.
         """
+        ...
+
+    def finish(self, hold: Hold) -> Rest:
+        """Let go, unless something is unanswered. A hold that was lost meanwhile is let go of already."""
         ...
 
     def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
@@ -198,12 +270,13 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def hand_back(self, conversation: str, *, silent_since: int) -> bool:
+    def hand_back(self, conversation: str, *, silent_since: int, reason: str | None = None) -> bool:
         """Let the assistant answer again, if a person was to and took no part since then; else return False.
 
         Parameters:
           conversation: its key.
           silent_since: in milliseconds since the epoch. A person takes part by taking over and by writing.
+          reason: only where the person answers for this reason; None for any.
         """
         ...
 
@@ -220,15 +293,12 @@ class ConversationStore(Protocol):
         """Return who answers in a conversation."""
         ...
 
-    def release(self, hold: Hold, *, unless_more: bool) -> bool:
-        """Let go. With `unless_more`, not while something is unanswered: then False, and the hold goes on.
-
-        A hold that was lost meanwhile is let go of already: True.
-        """
+    def release(self, hold: Hold) -> None:
+        """Let go, whatever is unanswered. For a holder that failed."""
         ...
 
-    def next_to_send(self, conversation: str) -> Reply | None:
-        """Return the oldest reply not yet sent, if nothing stands before it that is just being sent."""
+    def next_to_send(self, conversation: str) -> str | None:
+        """Return the id of the oldest reply not yet sent, if nothing before it is just being sent."""
         ...
 
     def begin_sending(
@@ -244,13 +314,21 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def record_sent(self, reply_id: str, external_id: str, *, segments: int | None = None) -> None:
-        """Bring a reply into `sent`.
+    def record_sent(
+        self, reply_id: str, external_id: str, *, segments: int | None = None, cost: int = 0
+    ) -> str | None:
+        """Bring a reply into `sent`, and count it for the day, once for each of the channel's ids of it.
+
+        Returns the id of the conversation's next reply to send, as of `next_to_send`.
+
+        A callback may have done so before. Then the segments are counted, and nothing else changes: the
+        channel may have told by then that the reply did not arrive.
 
         Parameters:
           reply_id: the reply.
           external_id: the channel's id of it.
           segments: how many messages it is to the channel, where it counts them so.
+          cost: what these cost, in millionths of the currency.
         """
         ...
 
@@ -293,6 +371,35 @@ class ConversationStore(Protocol):
           entry_id: as of `Attention`.
           by: the person who has seen it, for others.
         """
+        ...
+
+    def see(self, conversation: str) -> None:
+        """Note that operators have seen all that the contact of a conversation wrote so far."""
+        ...
+
+    def add_note(self, conversation: str, note_id: str, text: str, *, by: str) -> bool:
+        """Note down something about a contact; a second time changes nothing. False without a conversation.
+
+        Parameters:
+          conversation: its key.
+          note_id: chosen by the caller, so that repeating the call is harmless.
+          text: what operators are to know. Neither the contact nor a model is told.
+          by: the operator.
+        """
+        ...
+
+    def delete_note(self, conversation: str, note_id: str) -> bool:
+        """Delete what an operator noted down; False when there is no such note of this conversation."""
+        ...
+
+    @property
+    def shared_calls(self) -> SharedCalls:
+        """The calls of the model that all workers share."""
+        ...
+
+    @property
+    def delivery_checks(self) -> DeliveryChecks:
+        """The sent replies that the channel is asked about."""
         ...
 
     def pace(self, sender: str, *, interval_ms: float) -> int:

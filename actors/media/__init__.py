@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cards import read_cards
 from .folder import MediaFolder
-from .housekeeping import MediaHousekeeping
+from .housekeeping import sweep
 from .library import TEMPORARY, Attachments, MediaLibrary, MediaSource
 from .understanding import Transcriber, Understanding
 
@@ -12,10 +12,10 @@ __all__ = [
     "TEMPORARY",
     "Attachments",
     "MediaFolder",
-    "MediaHousekeeping",
     "MediaLibrary",
     "MediaSource",
     "Transcriber",
     "Understanding",
     "read_cards",
+    "sweep",
 ]

@@ -16,6 +16,8 @@ EventName = Literal[
     "reply_failed",
     "reply_unknown",
     "reply_undelivered",
+    "budget_nearly_used",
+    "budget_used_up",
 ]
 
 
@@ -45,6 +47,14 @@ EVENTS: Mapping[EventName, EventRule] = {
         "What customers write does not come in. If the signature is wrong, somebody tries, or "
         "TWILIO_AUTH_TOKEN or PUBLIC_BASE_URL is not Twilio's.",
         waits=False,
+    ),
+    "budget_used_up": EventRule(
+        "The budget of the day is used up",
+        "The assistant is silent until tomorrow, in UTC: those who write wait for a person.",
+        waits=False,
+    ),
+    "budget_nearly_used": EventRule(
+        "The budget of the day is nearly used up", "Then the assistant is silent until tomorrow, in UTC."
     ),
     "person_asked_for": EventRule("A customer asks for a person", "The assistant is silent there."),
     "handed_over": EventRule("The assistant hands over to a person", "The assistant is silent there."),

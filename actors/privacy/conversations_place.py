@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..conversations import ConversationStore, KeptConversation
+from ..conversations import ConversationKeeper, ConversationStore, KeptConversation
+from ..conversations.usage import DAY_MS
 from ..keys import ConversationKey
 from .person import Person
 from .place import Erased
-from .times import with_times
+from .times import iso, with_times
 
 
 class ConversationsPlace:
@@ -36,6 +37,10 @@ class ConversationsPlace:
                 counts[what] += count
         return Erased(counts, left=self._keeper.leave_no_trace())
 
+    def other_names(self, person: Person) -> list[str]:
+        """Return by what else the conversations know a person: an address of later, the channel's id."""
+        return [name for key in self._keys(person) for name in self._keeper.other_names(key)]
+
     def contacts_like(self, person: Person) -> list[str]:
         """Return contacts whose numbers end like a person's: other people, or other forms of the number."""
         if not person.is_number:
@@ -44,9 +49,16 @@ class ConversationsPlace:
         return sorted(each for each in contacts if each.endswith(person.end) and not person.has(each))
 
     def _keys(self, person: Person) -> list[str]:
-        return [
-            key for key in self._keeper.keys(person.name) if person.has(ConversationKey.read(key).contact)
-        ]
+        return keys_of(self._keeper, person)
+
+
+def keys_of(keeper: ConversationKeeper, person: Person) -> list[str]:
+    """Return the keys of the conversations with a person, by whatever name of theirs."""
+    return [
+        key
+        for key in keeper.keys(person.name)
+        if person.has(ConversationKey.read(key).contact) or any(map(person.has, keeper.other_names(key)))
+    ]
 
 
 def _exported(kept: KeptConversation) -> dict[str, Any]:
@@ -57,5 +69,9 @@ def _exported(kept: KeptConversation) -> dict[str, Any]:
             {**with_times(message._asdict()), "payload": json.loads(message.payload)}
             for message in kept.messages
         ],
-        "replies": [with_times(reply._asdict()) for reply in kept.replies],
+        "replies": [
+            {**with_times(reply._asdict()), "tool_calls": json.loads(reply.tool_calls or "[]")}
+            for reply in kept.replies
+        ],
+        "usage": [{"day": iso(each.day * DAY_MS), **each.sums._asdict()} for each in kept.usage],
     }

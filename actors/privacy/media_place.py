@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..conversations import ConversationStore
-from ..keys import ConversationKey
 from ..media import MediaFolder
+from .conversations_place import keys_of
 from .person import Person
 from .place import Erased
 
@@ -37,6 +37,6 @@ class MediaPlace:
         return Erased({"files": sum(map(self._folder.delete, self._message_ids(person)))})
 
     def _message_ids(self, person: Person) -> Iterator[str]:
-        for key in self._keeper.keys(person.name):
-            kept = self._keeper.kept(key) if person.has(ConversationKey.read(key).contact) else None
+        for key in keys_of(self._keeper, person):
+            kept = self._keeper.kept(key)
             yield from () if kept is None else (message.message_id for message in kept.messages)

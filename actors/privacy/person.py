@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..masking import masked
@@ -33,9 +34,11 @@ class Person:
 
     Attributes:
       name: a number's digits, or another channel's name of the contact.
+      others: what else they are known by, in the same form.
     """
 
     name: str
+    others: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, address: str) -> Person:
@@ -51,6 +54,11 @@ class Person:
         if not any(each.isalnum() for each in name):
             raise ValueError(f"{address!r} is no number, and no other address of a contact.")
         return cls(_digits(name))
+
+    def known_as(self, addresses: Iterable[str]) -> Person:
+        """Return the person with these as further names."""
+        names = {_digits(_name(address)) for address in addresses}
+        return replace(self, others=self.others | names - {self.name})
 
     @property
     def masked(self) -> str:
@@ -69,7 +77,8 @@ class Person:
 
     def has(self, address: str) -> bool:
         """Tell whether an address is theirs: with or without a channel before the number, or a plus."""
-        return _digits(_name(address)) == self.name
+        name = _digits(_name(address))
+        return name == self.name or name in self.others
 
     def is_meant_by(self, payload: bytes) -> bool:
         """Tell whether a queue message is about them.
@@ -86,17 +95,18 @@ class Person:
             return self.occurs_in(payload.decode(errors="replace"))
 
     def occurs_in(self, text: str) -> bool:
-        """Tell whether the number stands in a text, and not only as a part of a longer one."""
-        return len(self.name) >= _LEAST_FOUND and self._found.search(text) is not None
+        """Tell whether a name of theirs stands in a text, and not only as a part of a longer one."""
+        return any(len(name) >= _LEAST_FOUND and _found(name).search(text) for name in self._names)
 
     def hidden_in(self, text: str, *, by: str) -> str:
-        """Return a text in which something else stands for the number."""
-        return self._found.sub(lambda _: by, text)
+        """Return a text in which something else stands for their names."""
+        for name in self._names:
+            text = _found(name).sub(lambda _: by, text)
+        return text
 
     @property
-    def _found(self) -> re.Pattern[str]:
-        edge = r"\d" if self.is_number else r"\w"
-        return re.compile(rf"(?<!{edge})\+?{re.escape(self.name)}(?!{edge})")
+    def _names(self) -> Iterable[str]:
+        return (self.name, *sorted(self.others))
 
     def _is_named_in(self, value: Any, *, field: str = "") -> bool:
         if isinstance(value, dict):
@@ -104,6 +114,11 @@ class Person:
         if isinstance(value, list):
             return any(self._is_named_in(each, field=field) for each in value)
         return isinstance(value, str) and field.lower() not in _WRITTEN and self.has(value)
+
+
+def _found(name: str) -> re.Pattern[str]:
+    edge = r"\d" if _NUMBER.fullmatch(name) else r"\w"
+    return re.compile(rf"(?<!{edge})\+?{re.escape(name)}(?!{edge})")
 
 
 def _name(address: str) -> str:

@@ -11,6 +11,7 @@ import structlog
 
 from brokers.clock import now_ms
 
+from .conversations_place import ConversationsPlace
 from .person import Person
 from .place import Erased, Place
 from .times import iso
@@ -54,6 +55,7 @@ class Report:
 
 def export(person: Person, places: Sequence[Place]) -> dict[str, Any]:
     """Return all that is kept of a person, as one document made of what JSON is made of."""
+    person = _by_all_names(person, places)
     return {
         "contact": f"+{person.name}" if person.is_number else person.name,
         "exported_at": iso(now_ms()),
@@ -86,8 +88,20 @@ def erase(person: Person, places: Sequence[Place]) -> Report:
     Raises:
       EngineError: a place could not be reached. The places before it are erased; erasing again goes on.
     """
+    person = _by_all_names(person, places)
     report = Report({place.name: place.erase(person) for place in places})
     logger.info(
         "a person's data was erased", contact=person.masked, count=report.count, running=report.running
     )
     return report
+
+
+def _by_all_names(person: Person, places: Sequence[Place]) -> Person:
+    """Return the person with all names that their conversations know: elsewhere only those may stand."""
+    names = [
+        name
+        for place in places
+        if isinstance(place, ConversationsPlace)
+        for name in place.other_names(person)
+    ]
+    return person.known_as(names)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..answer import Answer, ToolCall, Usage
 from ..conversation import Conversation, Message
+from ..model_call import ROLES, prompt_of
 from .responder import ResponderRefused, ResponderUnavailable
 from .window import window
 
@@ -57,15 +58,23 @@ class AgentResponder:
       runner: runs the agent.
       timeout_s: how long a run may take with all its calls of the model and of tools, in seconds.
       history_messages, history_characters: how much of the past the model is shown.
+      keeps_prompts: an answer tells what the agent was asked. Its own instructions are not in there.
     """
 
     def __init__(
-        self, runner: AgentRunner, *, timeout_s: float, history_messages: int, history_characters: int
+        self,
+        runner: AgentRunner,
+        *,
+        timeout_s: float,
+        history_messages: int,
+        history_characters: int,
+        keeps_prompts: bool = False,
     ) -> None:
         self._runner = runner
         self._timeout_s = timeout_s
         self._history_messages = history_messages
         self._history_characters = history_characters
+        self._keeps_prompts = keeps_prompts
 
     async def respond(self, conversation: Conversation) -> Answer:
         history = window(
@@ -86,7 +95,11 @@ class AgentResponder:
             if meaning is None:
                 raise
             raise meaning from None  # its text is in the note
-        return _answer(outcome)
+        answer = _answer(outcome)
+        if not self._keeps_prompts:
+            return answer
+        lines = [*((ROLES[each.author], each.text) for each in history), ("user", prompt)]
+        return replace(answer, prompt=prompt_of(lines))
 
 
 def refused(error: Exception) -> Exception:

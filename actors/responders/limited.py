@@ -56,6 +56,14 @@ class CallLimit:
         """How many may be in flight now; 0 in a pause."""
         return 0 if self._clock() < self._paused_until_s else int(self._limit)
 
+    def pause(self, pause_s: float) -> None:
+        """Hand out no message that needs a call for so long, in seconds: another worker says so."""
+        self._paused_until_s = max(self._paused_until_s, self._clock() + self.bounded(pause_s))
+
+    def bounded(self, pause_s: float) -> float:
+        """Return how much of a pause is kept, in seconds."""
+        return min(pause_s, self._longest_pause_s)
+
     @contextmanager
     def call(self) -> Iterator[None]:
         """While inside, a call is in flight. What it raises tells whether it was one too many."""
@@ -77,8 +85,7 @@ class CallLimit:
         # The others in flight are not refused, or will say so themselves, and then fewer are left.
         self._limit = max(1.0, min(self._limit, LEFT * len(self._calls)))
         self._refused_s = self._clock()
-        pause_s = min((pause_ms or 0) / 1000, self._longest_pause_s)
-        self._paused_until_s = max(self._paused_until_s, self._refused_s + pause_s)
+        self.pause((pause_ms or 0) / 1000)
 
     def _grow(self) -> None:
         if self._limit < self._most:

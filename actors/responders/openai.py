@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,9 +13,10 @@ from openai.types.chat import ChatCompletion
 
 from ..answer import Answer, Usage
 from ..conversation import Conversation
+from ..model_call import ROLES, prompt_of
 from ..retry_after import retry_after_ms
 from .http_status import meaning_of_status
-from .pictures import NOT_SHOWN, Pictures
+from .pictures import NOT_SHOWN, Pictures, as_text
 from .responder import ResponderUnavailable
 from .window import window
 
@@ -50,6 +52,7 @@ class OpenAIResponder:
       extra: more parameters of each request, such as a temperature.
       history_messages, history_characters: how much of the past to send.
       vision_max_bytes: pictures of one request, together; 0 for a model that looks at none.
+      keeps_prompts: an answer tells what the model was asked.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class OpenAIResponder:
         history_messages: int = 20,
         history_characters: int = 12_000,
         vision_max_bytes: int = 0,
+        keeps_prompts: bool = False,
     ) -> None:
         self._client = _client(base_url, api_key, connect_timeout_s, timeout_s)
         self._model = model
@@ -76,21 +80,26 @@ class OpenAIResponder:
         self._history_messages = history_messages
         self._history_characters = history_characters
         self._pictures = _pictures(vision_max_bytes)
+        self._keeps_prompts = keeps_prompts
 
     def respond(self, conversation: Conversation) -> Answer:
         try:
-            completion = self._asked(conversation)
+            completion, prompt = self._asked(conversation)
         except openai.APIStatusError as error:
             raise meaning_of(error) from None  # its text is in the note
         except openai.APIError as error:
             raise meaning_of(error) from error
-        return _read(completion)
+        return replace(_read(completion), prompt=prompt)
 
-    def _asked(self, conversation: Conversation) -> ChatCompletion:
-        """Ask for a completion. A model that refuses the pictures is asked without them."""
+    def _asked(self, conversation: Conversation) -> tuple[ChatCompletion, str]:
+        """Ask for a completion; return it, and what was asked if that is kept.
+
+        A model that refuses the pictures is asked without them.
+        """
         with self._pictures.shown(conversation.unanswered) as contents:
+            prompt = self._prompt(conversation, contents)
             try:
-                return self._complete(self._prompt(conversation, contents))
+                return self._complete(prompt), self._kept(prompt)
             except openai.APIStatusError as error:
                 if error.status_code not in REFUSED_PICTURES or all(
                     isinstance(each, str) for each in contents
@@ -100,15 +109,19 @@ class OpenAIResponder:
                     "the model refused pictures, and is asked without them", status=error.status_code
                 )
         note = NOT_SHOWN.format(why="the model cannot look at it")
-        return self._complete(
-            self._prompt(
-                conversation,
-                [
-                    message.text if isinstance(content, str) else f"{message.text}\n{note}"
-                    for message, content in zip(conversation.unanswered, contents, strict=True)
-                ],
-            )
+        prompt = self._prompt(
+            conversation,
+            [
+                message.text if isinstance(content, str) else f"{message.text}\n{note}"
+                for message, content in zip(conversation.unanswered, contents, strict=True)
+            ],
         )
+        return self._complete(prompt), self._kept(prompt)
+
+    def _kept(self, prompt: Any) -> str:
+        if not self._keeps_prompts:
+            return ""
+        return prompt_of([(each["role"], as_text(each["content"])) for each in prompt])
 
     def _complete(self, messages: Any) -> ChatCompletion:
         """Ask for a completion. An endpoint that refuses the limit's newer name is asked by the older one."""
@@ -130,14 +143,13 @@ class OpenAIResponder:
             max_messages=self._history_messages,
             max_characters=self._history_characters,
         )
-        roles = {"contact": "user", "us": "assistant"}
         system_prompt = self._system_prompt
         if conversation.language is not None:
             system_prompt += "\n" + LANGUAGE_LINE.format(language=conversation.language)
         return [
             {"role": "system", "content": system_prompt},
             *(
-                {"role": roles[each.author], "content": content}
+                {"role": ROLES[each.author], "content": content}
                 for each, content in [
                     *((each, each.text) for each in shown),
                     *zip(conversation.unanswered, contents, strict=True),

@@ -116,6 +116,13 @@ def _content(message: Message, pictures: Sequence[FetchedMedia | str]) -> Any:
     ]
 
 
+def as_text(content: Any) -> str:
+    """Write down for people what an endpoint took as the content of a message."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text", "[the picture]") for part in content)
+
+
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 

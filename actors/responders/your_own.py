@@ -58,6 +58,7 @@ def as_responder(named: Any, settings: Settings) -> Any:
             timeout_s=settings.ai_timeout_s,
             history_messages=settings.ai_history_messages,
             history_characters=settings.ai_history_characters,
+            keeps_prompts=settings.ai_keep_prompts,
         )
     if callable(named) and _takes_a_conversation(named):
         return _Function(named)

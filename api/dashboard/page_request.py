@@ -10,7 +10,9 @@ from starlette.requests import Request
 
 from api.bodies import MOST_DIGITS, BodyTooLarge, BrokenBody, read_body
 
+from .access.permissions import POSTS
 from .access.user import User
+from .language.catalogue import gettext
 
 #: How many messages or entries are on a page. Templates get it as `page_size`.
 PAGE_SIZE = 50
@@ -24,7 +26,7 @@ class NotFound(Exception):
 
 
 class NotAllowed(Exception):
-    """Refuses a viewer something that operators may do."""
+    """Refuses a user something that other roles may do. The text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class PageRequest:
       token: the CSRF token for the forms of the page.
       address: the user's address.
       in_part: htmx asks for a part of a page.
+      method: how the page was asked for.
     """
 
     user: User
@@ -49,6 +52,14 @@ class PageRequest:
     token: str
     address: str
     in_part: bool = False
+    method: str = "GET"
+
+    @property
+    def place(self) -> str:
+        """Return the address of the page; of one that answers a form, that of the page above it."""
+        if self.method != "GET":
+            return self.path.rpartition("/")[0]
+        return f"{self.path}?{self.query}" if self.query else self.path
 
     def get(self, name: str, default: str = "") -> str:
         """Return a field, without the space around it."""
@@ -67,16 +78,23 @@ class PageRequest:
         # Python refuses to read thousands of digits, and no number below `most` has as many.
         return min(int(value), most) if len(value) <= MOST_DIGITS else most
 
+    def may(self, route: str) -> bool:
+        """Tell whether the user may send a form to an address of `POSTS`."""
+        return self.user.may(POSTS[route])
+
     def text(self) -> str:
         """Return what is searched for in the text of messages.
 
         Raises:
-          NotAllowed: a viewer searches for what is masked, and so could find it out.
+          NotAllowed: a reader searches for what is masked, and so could find it out.
         """
         wanted = self.get("text")
-        if not self.user.is_operator and any(each.isdigit() or each == "@" for each in wanted):
+        if not self.user.sees_people and any(each.isdigit() or each == "@" for each in wanted):
             raise NotAllowed(
-                "Viewers cannot search for digits or an @: that would tell them masked numbers and addresses."
+                gettext(
+                    "Readers cannot search for digits or an @: that would tell them masked numbers and "
+                    "addresses."
+                )
             )
         return wanted
 
@@ -89,11 +107,11 @@ async def form_of(request: Request) -> list[tuple[str, str]]:
       ClientGone: the client hung up.
     """
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-        raise BrokenBody("a form has to be application/x-www-form-urlencoded")
+        raise BrokenBody(gettext("a form has to be application/x-www-form-urlencoded"))
     try:
         body = await read_body(request)
         return parse_qsl(body.decode(), keep_blank_values=True)
     except BodyTooLarge as error:
-        raise BrokenBody("the form is too large") from error
+        raise BrokenBody(gettext("the form is too large")) from error
     except ValueError as error:
         raise BrokenBody(str(error)) from error

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from .access.authentication import Authentication
 from .access.csrf import Csrf
+from .access.permissions import GETS, POSTS
 from .access.security_headers import SecurityHeaders
 from .access.sign_in import SignInPage
 from .context import DashboardContext
@@ -27,12 +28,18 @@ from .pages import (
     conversations,
     dead_letter_actions,
     dead_letters,
+    finding,
+    inbox,
     messages,
+    model_calls,
     overview,
     privacy,
     queues,
+    trying,
+    usage,
     writing,
 )
+from .pages.shortcuts import shortcuts
 from .rendering.render import STATIC
 
 
@@ -53,6 +60,7 @@ class Routes:
         csrf: Csrf,
         sign_in_page: SignInPage,
     ) -> None:
+        self._context = context
         self._guard = Guard(context, authentication)
         self._pages = PageEndpoints(context, self._guard, authentication, csrf, sign_in_page)
         self._events = EventEndpoint(context, self._guard, authentication)
@@ -79,8 +87,13 @@ class Routes:
             post("/dead-letters/continue", dead_letter_actions.continue_),
             post("/dead-letters/stop", dead_letter_actions.stop),
             get("/dead-letters/{step}", dead_letter_actions.back_to_list),
-            get("/conversations", conversations.conversations),
+            get("/conversations", inbox.conversations),
+            get("/conversations/search", finding.to_list),
+            post("/conversations/search", finding.search),
             get("/conversations/{message_id}", conversations.conversation),
+            get("/conversations/{message_id}/day", conversations.day),
+            post("/conversations/{message_id}/note", conversations.note),
+            post("/conversations/{message_id}/note/delete", conversations.delete_note),
             post("/conversations/{message_id}/reveal", conversations.reveal),
             post("/conversations/{message_id}/take", answering.take),
             post("/conversations/{message_id}/say", answering.say),
@@ -88,30 +101,40 @@ class Routes:
             get("/attention", attention.attention),
             post("/attention/{entry_id}/dismiss", attention.dismiss),
             get("/replies/{reply_id}", attention.reply),
+            get("/replies/{reply_id}/model-call", model_calls.model_call),
             post("/replies/{reply_id}/again", attention.again),
             post("/replies/{reply_id}/sent", attention.sent),
             get("/write", writing.form),
             post("/write", writing.send),
-            Route(
-                "/media/{message_id}/{number}",
-                self._pages.endpoint(attachments.attachment, fetches=True),
-                methods=["GET"],
-            ),
+            get("/media/{message_id}/{number}", attachments.attachment, fetches=True),
             get("/conversations/{message_id}/erase", privacy.confirm),
             post("/conversations/{message_id}/erase", privacy.erase),
             post("/conversations/{message_id}/export", privacy.export),
+            get("/usage", usage.usage),
             get("/audit", audit.audit),
+            get("/keys", shortcuts),
+            *(self._trying() if self._context.played is not None else ()),
             Route("/login", protect(self._sign_in.login), methods=["GET", "POST"]),
+            Route("/language/{tag}", protect(self._sign_in.choose_language), methods=["GET"]),
             Route("/logout", protect(self._sign_in.logout), methods=["POST"]),
             Mount("/static", _Static(directory=STATIC)),
             Route("/{anything:path}", protect(self._guard.not_found)),
         ]
 
-    def _get(self, path: str, handler: Handler) -> Route:
-        return Route(path, self._pages.endpoint(handler), methods=["GET"])
+    def _trying(self) -> Sequence[BaseRoute]:
+        """Return the pages that are there in development only. What they ask for is answered by this API."""
+        return [
+            self._get("/try-it", trying.try_it),
+            self._post("/try-it/write", trying.write, fetches=True),
+            self._post("/try-it/kill", trying.kill),
+        ]
 
-    def _post(self, path: str, handler: Handler) -> Route:
-        return Route(path, self._pages.endpoint(handler), methods=["POST"])
+    def _get(self, path: str, handler: Handler, *, fetches: bool = False) -> Route:
+        endpoint = self._pages.endpoint(handler, role=GETS.get(path, "reader"), fetches=fetches)
+        return Route(path, endpoint, methods=["GET"])
+
+    def _post(self, path: str, handler: Handler, *, fetches: bool = False) -> Route:
+        return Route(path, self._pages.endpoint(handler, role=POSTS[path], fetches=fetches), methods=["POST"])
 
 
 class _Static(StaticFiles):

@@ -19,11 +19,13 @@ from .conversations import conversation_routes
 from .dead_letters import dead_letter_routes
 from .gate import OPEN, Gate
 from .messages import message_routes
+from .notes import note_routes
 from .problems import Problem, Refused, explain_errors
 from .queues import queue_routes
 from .rate_limit import RateLimit
 from .replies import reply_routes
 from .tokens import TokenFile
+from .usage import usage_routes
 
 #: Where it is mounted.
 PREFIX = "/api/v1"
@@ -55,7 +57,15 @@ def api_v1(services: Services, cached_stats: CachedStats, audit: AuditLog, openi
     """
     settings = services.settings
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recado-api-v1")
-    context = Context(services.broker, services.conversations, cached_stats, audit, threads)
+    context = Context(
+        services.broker,
+        services.conversations,
+        cached_stats,
+        audit,
+        settings.currency,
+        settings.default_region,
+        threads,
+    )
     app = operations(context)
     document = document_of(app)
 
@@ -76,7 +86,7 @@ def operations(context: Context) -> FastAPI:
     """Make the operations, without the gate before them."""
     app = FastAPI(
         title="Recado",
-        summary="Conversations, replies, dead letters and queues for other programs.",
+        summary="Conversations, replies, dead letters, queues and usage for other programs.",
         version="1",
         servers=[{"url": PREFIX}],
         docs_url=None,
@@ -87,7 +97,10 @@ def operations(context: Context) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         dependencies=[Depends(_refuse_unknown_parameters)],
     )
-    for routes in (conversation_routes, message_routes, reply_routes, dead_letter_routes, queue_routes):
+    for routes in (
+        *(conversation_routes, message_routes, note_routes, reply_routes, dead_letter_routes),
+        *(queue_routes, usage_routes),
+    ):
         app.include_router(routes(context))
     explain_errors(app)
     return app

@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import Request, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 
+from ..roles import Role
 from .problems import Refused
-from .tokens import Role, Token
+from .tokens import Token
 
 
 @dataclass(frozen=True, slots=True)

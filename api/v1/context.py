@@ -31,6 +31,8 @@ class Context:
     conversations: ConversationStore
     cached_stats: CachedStats
     audit: AuditLog
+    currency: str  # of all costs
+    default_region: str | None  # of numbers that are searched for without their country's code
     threads: Executor  # where operations wait for the engine, so that nothing else waits for them
 
     async def run(self, function: Callable[[], T]) -> T:

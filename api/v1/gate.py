@@ -8,10 +8,11 @@ from structlog.contextvars import bind_contextvars
 
 from ..bodies import MAX_BODY_BYTES, BodyTooLarge, ClientGone, read_body
 from ..opening import Opening
+from ..record_file import RecordsUnreadable
 from .callers import Caller
 from .problems import Refused, unavailable
 from .rate_limit import RateLimit
-from .tokens import TokenFile, TokensUnreadable
+from .tokens import TokenFile
 
 #: Needs no token: it is the same in every installation.
 OPEN = "/openapi.json"
@@ -63,7 +64,7 @@ class Gate:
             raise _unauthenticated(f"Send a token: Authorization: Bearer recado_... {_MAKE_ONE}")
         try:
             token = self._tokens.find(secret.strip())
-        except TokensUnreadable as error:
+        except RecordsUnreadable as error:
             raise Refused("unavailable", str(error)) from error
         if token is None:
             raise _unauthenticated(f"There is no such token: it is mistyped, or was revoked. {_MAKE_ONE}")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors import people
@@ -17,19 +17,9 @@ from actors.reply import ReplyState
 
 from .callers import Agent, Caller, Reader
 from .context import Context, Time
-from .conversations import find_summary
+from .conversations import IdempotencyKey, find_summary
 from .cursors import USUAL, Cursor, Limit, from_cursor, to_cursor
 from .problems import Refused, documented
-
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="names this text in this conversation: sent again under the same key, it is said once",
-    ),
-]
 
 
 class Message(BaseModel):

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
-import json
-import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any
 
 from brokers.clock import now_ms
-from ops.foundation.private_files import private
 
-#: What a token may do. Each role may do all that those before it may.
-Role = Literal["reader", "agent", "operator", "admin"]
-
-ROLES: tuple[Role, ...] = get_args(Role)
+from ..record_file import RecordFile
+from ..roles import ROLES, Role, includes
 
 #: What each token begins with, so that people and scanners for leaked secrets know it.
 PREFIX = "recado_"
 
 #: How many random bytes a token has. So many cannot be guessed, and need no slow digest.
 SECRET_BYTES = 32
-
-
-class TokensUnreadable(Exception):
-    """The file of tokens cannot be read, so no token is accepted. The text says why."""
 
 
 class TokenExists(Exception):
@@ -56,14 +45,11 @@ class Token:
 
     def may(self, role: Role) -> bool:
         """Tell whether the token may do what a role may."""
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return includes(self.role, role)
 
 
 class TokenFile:
     """Reads and writes the file of tokens. The API and the command line share it.
-
-    The API sees a change with the next request: it compares what `stat` says of the file. The file is
-    replaced as a whole, so that no reader finds half of it.
 
     Parameters:
       path: the file; created with the first token.
@@ -71,37 +57,22 @@ class TokenFile:
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], int] = now_ms) -> None:
-        self._path = path
+        self._file = RecordFile(path, "tokens", _parsed)
         self._clock = clock
-        self._seen: tuple[int, int, int] | None = None
-        self._tokens: Sequence[Token] = ()
 
     def tokens(self) -> Sequence[Token]:
         """Return every token, in the order in which they were made.
 
         Raises:
-          TokensUnreadable: the file is there, and it cannot be read.
+          RecordsUnreadable: the file is there, and it cannot be read.
         """
-        try:
-            stat = self._path.stat()
-            seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-            if seen != self._seen:
-                self._tokens = _parsed(self._path.read_text())
-                self._seen = seen
-        except FileNotFoundError:
-            self._tokens, self._seen = (), None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise TokensUnreadable(
-                f"The tokens in {self._path} cannot be read: {error}. Repair the file, or delete it and make "
-                "the tokens anew."
-            ) from error
-        return self._tokens
+        return self._file.read()
 
     def find(self, secret: str) -> Token | None:
         """Return the token of a secret, expired or not. The time it takes tells nothing about any secret.
 
         Raises:
-          TokensUnreadable: as of `tokens`.
+          RecordsUnreadable: as of `tokens`.
         """
         digest = _digest(secret)
         matches = [each for each in self.tokens() if hmac.compare_digest(each.sha256, digest)]
@@ -121,67 +92,46 @@ class TokenFile:
 
         Raises:
           TokenExists: nothing was changed.
-          TokensUnreadable: nothing was changed.
+          RecordsUnreadable: nothing was changed.
           OSError: the file cannot be written.
         """
-        with self._locked():
+        with self._file.locked():
             tokens = self.tokens()
             if any(each.name == name for each in tokens):
                 raise TokenExists(f"There is a token {name} already: revoke it, or choose another name.")
             secret, now = PREFIX + secrets.token_urlsafe(SECRET_BYTES), self._clock()
             expires_at = None if expires_in_ms is None else now + expires_in_ms
-            self._write([*tokens, Token(name, role, _digest(secret), now, expires_at)])
+            self._file.write([*tokens, Token(name, role, _digest(secret), now, expires_at)])
         return secret
 
     def revoke(self, name: str) -> bool:
         """Delete a token. False when there is none of that name.
 
         Raises:
-          TokensUnreadable, OSError: as of `create`.
+          RecordsUnreadable, OSError: as of `create`.
         """
-        with self._locked():
+        with self._file.locked():
             tokens = self.tokens()
             left = [each for each in tokens if each.name != name]
             if len(left) == len(tokens):
                 return False
-            self._write(left)
+            self._file.write(left)
         return True
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let no other process change the file meanwhile. The directory is locked: the file is replaced."""
-        directory = os.open(self._path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX)
-            yield
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-    def _write(self, tokens: Sequence[Token]) -> None:
-        new = self._path.with_name(f"{self._path.name}.new")
-        new.unlink(missing_ok=True)  # of a process that died: its mode may be anything
-        with open(new, "w", opener=private) as file:
-            json.dump({"tokens": [asdict(each) for each in tokens]}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
 
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
 
 
-def _parsed(text: str) -> Sequence[Token]:
-    """Read the file's text.
+def _parsed(fields: Mapping[str, Any]) -> Token:
+    """Read what the file has of a token.
 
     Raises:
-      ValueError, TypeError, KeyError: it is not what `TokenFile` writes.
+      ValueError, TypeError: it is not what `TokenFile` writes.
     """
-    tokens = [Token(**fields) for fields in json.loads(text)["tokens"]]
-    for token in tokens:
-        if token.role not in ROLES:
-            raise ValueError(f"{token.role!r} is no role; the roles are {', '.join(ROLES)}")
-        if not token.sha256.isascii():
-            raise ValueError(f"the digest of {token.name} is none")
-    return tokens
+    token = Token(**fields)
+    if token.role not in ROLES:
+        raise ValueError(f"{token.role!r} is no role; the roles are {', '.join(ROLES)}")
+    if not token.sha256.isascii():
+        raise ValueError(f"the digest of {token.name} is none")
+    return token

@@ -9,6 +9,7 @@ from dramatiq import Middleware
 from ..durable import DurableBroker
 from .backend import RedisBackend
 from .options import Address, Durability, RedisOptions
+from .sharded import ShardedBackend, redis_backend
 
 
 class RedisBroker(DurableBroker):
@@ -18,6 +19,8 @@ class RedisBroker(DurableBroker):
       url: `redis://`, `rediss://` (TLS) or `unix://`; several, separated by commas, are tried in turn. Of a
         cluster, any node will do.
       namespace: everything of this queue is kept under this name.
+      shards: over how many namespaces the messages are spread, so that a cluster can have them on several
+        nodes. It cannot be changed while anything is kept there.
       middleware: all middleware of this broker; None for `brokers.middleware.default_middleware()`.
       max_deliveries: how many workers may die under a message before it becomes a dead letter.
       max_message_bytes: the largest encoded message to accept.
@@ -41,6 +44,7 @@ class RedisBroker(DurableBroker):
         url: str = "redis://127.0.0.1:6379/0",
         *,
         namespace: str = "recado",
+        shards: int = 1,
         middleware: list[Middleware] | None = None,
         max_deliveries: int = 5,
         max_message_bytes: int = 1024 * 1024,
@@ -51,9 +55,10 @@ class RedisBroker(DurableBroker):
         timeout_s: float = 5.0,
     ) -> None:
         server = RedisOptions(url, durability, tuple(sentinels), sentinel_master, timeout_s)
-        backend = RedisBackend(
+        backend = redis_backend(
             server,
             namespace=namespace,
+            shards=shards,
             max_deliveries=max_deliveries,
             max_message_bytes=max_message_bytes,
             heartbeat_timeout_s=heartbeat_timeout_s,
@@ -61,4 +66,4 @@ class RedisBroker(DurableBroker):
         super().__init__(backend, middleware=middleware)
 
 
-__all__ = ["RedisBackend", "RedisBroker", "RedisOptions"]
+__all__ = ["RedisBackend", "RedisBroker", "RedisOptions", "ShardedBackend", "redis_backend"]

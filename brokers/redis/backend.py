@@ -24,8 +24,15 @@ from .host_processes import this_host
 from .operators import OperatorSide
 from .options import RedisOptions
 from .scripts import Argument, encoded, name_of
+from .shards import agree
 
 logger = logging.getLogger(__name__)
+
+#: What is said when the server does not keep any more what it kept a moment ago.
+EMPTIED = (
+    "Redis has lost all that Recado kept there: it was emptied (FLUSHALL, FLUSHDB), or started without its "
+    "file. Messages that waited are gone, and conversations that were kept there. What comes in now is kept."
+)
 
 #: How often to look for messages without being called, in seconds, should a call have been lost.
 SLOW_POLL_S = 5.0
@@ -39,6 +46,9 @@ LOST_PAYLOAD = (
     "Redis has lost the payload of this message: what it said is gone. Set maxmemory-policy to noeviction, "
     "and see that nothing else changes these keys."
 )
+
+#: The first of one shard.
+ALONE = (0, 1)
 
 #: How many messages one claim takes at most: what a script may do without holding up the server for long.
 CLAIM_LIMIT = 500
@@ -54,6 +64,8 @@ class RedisBackend(OperatorSide):
       max_message_bytes: the largest payload to accept.
       heartbeat_timeout_s: after how many seconds of silence a process is dead.
       clock: milliseconds since the epoch, where that is not the server's time.
+      shard: which of several backends this is that share the messages, and how many they are. What it hands
+        out has a token that tells: divided by their number, it leaves this one.
     """
 
     capabilities = Capabilities(is_remote=True, lookup_page=250)
@@ -67,20 +79,25 @@ class RedisBackend(OperatorSide):
         max_message_bytes: int = 1024 * 1024,
         heartbeat_timeout_s: float = 15.0,
         clock: Callable[[], int] | None = None,
+        shard: tuple[int, int] = ALONE,
     ) -> None:
+        self._shard = shard
+        self._rung, self._has_own_bell = threading.Condition(), True
         self._database = Database(server, base=base_of(namespace))
         self.max_deliveries = max_deliveries
         self._max_message_bytes = max_message_bytes
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._clock = clock
         self._not_left: list[ConsumerSession] = []  # the server was away when they were closed
+        self._kept_since: str | None = None
         self._start_anew()
         abandon_in_children(self)
 
     def _start_anew(self) -> None:
         self._arriving = threading.Lock()
         self._current_session: ConsumerSession | None = None
-        self._tokens = itertools.count(secrets.randbits(62))
+        number, of = self._shard
+        self._tokens = itertools.count(secrets.randbits(62) // of * of + number, of)
         self._acks = AckBuffer(self._start_ack_batch)
 
     # -- in -----------------------------------------------------------------------------------------
@@ -100,27 +117,51 @@ class RedisBackend(OperatorSide):
 
     def dequeue(self, queue: str, *, limit: int, timeout_s: float, room: Room = BOUNDLESS) -> list[Delivery]:
         session = self._session()
-        poll_state = session.poll_state(queue)
         deadline = time.monotonic() + timeout_s
         while True:
             heard = session.wakeups.heard(queue)
             # A caller that does not wait asks the server all the same: a wake-up may just be on its way.
-            if timeout_s <= 0 or not poll_state.is_empty(heard, self._now_s()):
-                count = room.take(min(limit, CLAIM_LIMIT))
-                deliveries: list[Delivery] = []
-                try:
-                    if count:
-                        deliveries = self._claim(session, poll_state, queue, count, heard)
-                finally:
-                    room.give_back(count - len(deliveries))
-                if deliveries or not count:
-                    return deliveries
+            deliveries = self.look(queue, limit=limit, room=room, insist=timeout_s <= 0)
+            if deliveries or deliveries is None:
+                return deliveries or []
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 return []  # a ring that comes from here on is heard by the next call
-            session.wakeups.wait(
-                queue, heard, max(0.0, min(remaining_s, poll_state.look_at_s - self._now_s()))
-            )
+            session.wakeups.wait(queue, heard, min(remaining_s, self.idle_s(queue)))
+
+    def share_bell(self, rung: threading.Condition) -> None:
+        """Have a condition told of each wake-up, which others tell, too. In a fork the caller renews it."""
+        self._rung, self._has_own_bell = rung, False
+
+    def heard(self, queue: str) -> int:
+        """Return how often this process was woken so far for a queue: never, before it first looked."""
+        session = self._current_session
+        return 0 if session is None else session.wakeups.heard(queue)
+
+    def look(self, queue: str, *, limit: int, room: Room, insist: bool) -> list[Delivery] | None:
+        """Claim up to `limit` messages, and wait for none. None: there is no room.
+
+        Parameters:
+          insist: ask the server also where nothing has come since it had none.
+        """
+        session = self._session()
+        poll_state, heard = session.poll_state(queue), session.wakeups.heard(queue)
+        if not insist and poll_state.is_empty(heard, self._now_s()):
+            return []
+        count = room.take(min(limit, CLAIM_LIMIT))
+        if not count:
+            return None
+        deliveries: list[Delivery] = []
+        try:
+            deliveries = self._claim(session, poll_state, queue, count, heard)
+        finally:
+            room.give_back(count - len(deliveries))
+        return deliveries
+
+    def idle_s(self, queue: str) -> float:
+        """Return in how many seconds a queue is worth another look, should no wake-up come."""
+        session = self._current_session
+        return 0.0 if session is None else max(0.0, session.poll_state(queue).look_at_s - self._now_s())
 
     def _claim(
         self, session: ConsumerSession, poll_state: PollState, queue: str, limit: int, heard: int
@@ -192,9 +233,13 @@ class RedisBackend(OperatorSide):
     def retry(
         self, delivery: Delivery, *, queue: str, payload: bytes, delay_ms: int, error: str | None
     ) -> None:
-        MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
+        self.refuse_too_large(payload, queue)
         arguments = (self._now(), *self._lease(delivery), queue, payload, delay_ms, error or "")
         self._settle(delivery, Command(scripts.RETRY, arguments, read=_nothing))
+
+    def refuse_too_large(self, payload: bytes, queue: str) -> None:
+        """Raise `MessageTooLarge` if a payload is over the limit."""
+        MessageTooLarge.refuse(payload, queue=queue, limit=self._max_message_bytes)
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
         arguments: list[Argument] = [self._now(), self._session().owner, delay_ms]
@@ -223,8 +268,19 @@ class RedisBackend(OperatorSide):
         arguments = (this_host(), pid, self.max_deliveries, DIED)
         self._database.ask(Command(scripts.REPORT_DEATH, arguments, read=_nothing))
 
+    @staticmethod
+    def agree(shards: Sequence[RedisBackend], *, is_sure: bool) -> None:
+        """See that all processes spread messages over these shards; see `shards.agree`."""
+        agree([shard._database for shard in shards], is_sure=is_sure)
+
     def check(self, *, timeout_s: float) -> None:
-        self._database.check(Command(scripts.CHECK, read=_nothing), timeout_s=timeout_s)
+        if self._shard == ALONE:
+            agree([self._database])
+        kept_since = self._database.check(Command(scripts.CHECK, read=_text), timeout_s=timeout_s)
+        before, self._kept_since = self._kept_since, kept_since
+        if before not in {None, kept_since}:  # told once: what comes in from now on is kept
+            logger.error("Redis has lost all that Recado kept there. What comes in from now on is kept")
+            raise EngineError(EMPTIED)
 
     def close(self) -> None:
         with self._arriving:
@@ -245,6 +301,8 @@ class RedisBackend(OperatorSide):
     def abandon(self) -> None:
         """In a forked child: it is another process, with a name of its own when it consumes."""
         self._not_left = []
+        if self._has_own_bell:
+            self._rung = threading.Condition()
         self._start_anew()
 
     def _now(self) -> Argument:
@@ -261,6 +319,8 @@ class RedisBackend(OperatorSide):
         with self._arriving:
             if self._current_session is None:
                 self._database.look_at_server()
+                if self._shard == ALONE:
+                    agree([self._database])
                 while self._not_left:  # while this process lives, no other gives back what it held
                     self._not_left[-1].leave()
                     self._not_left.pop()
@@ -269,6 +329,7 @@ class RedisBackend(OperatorSide):
                     self._database.base,
                     timeout_s=self._heartbeat_timeout_s,
                     max_deliveries=self.max_deliveries,
+                    rung=self._rung,
                 )
             return self._current_session
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import threading
 from contextlib import ExitStack
 
 import redis
@@ -26,6 +27,7 @@ class ConsumerSession:
       base: what every key begins with.
       timeout_s: after how many seconds of silence this process is dead.
       max_deliveries: how many workers may die under a message before it is set aside.
+      rung: told of each wake-up.
 
     Attributes:
       owner: this process's name in leases, random and never used twice.
@@ -34,13 +36,21 @@ class ConsumerSession:
       EngineError: the server is away.
     """
 
-    def __init__(self, client: RedisClient, base: str, *, timeout_s: float, max_deliveries: int) -> None:
+    def __init__(
+        self,
+        client: RedisClient,
+        base: str,
+        *,
+        timeout_s: float,
+        max_deliveries: int,
+        rung: threading.Condition,
+    ) -> None:
         self._client = client
         self.owner = secrets.token_hex(8)
         self.host, self.pid = this_host(), os.getpid()
         self.poll_states: dict[str, PollState] = {}
         self.started = StartedMarkers(client, f"{base}:started:{self.owner}")
-        self.wakeups = Wakeups(client, f"{base}:bell:{self.owner}")
+        self.wakeups = Wakeups(client, f"{base}:bell:{self.owner}", rung)
         self.heartbeat = Heartbeat(
             client,
             (self.owner, self.host, self.pid, started_at(self.pid)),

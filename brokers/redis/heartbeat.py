@@ -65,6 +65,7 @@ class Heartbeat:
         self._arguments = (*process, timeout_ms * ELSEWHERE, MISSED_BEATS * interval_ms, *self._sentence)
         self._look: Sequence[Argument] = ("", LOOK_AT, interval_ms, timeout_ms)
         self._timeout_s = timeout_s
+        self._kept_since: bytes | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recado-heart", daemon=True)
 
@@ -87,15 +88,18 @@ class Heartbeat:
         Raises:
           EngineError: the server is away.
         """
-        (known, dead, silent), orphans = self._answers(
-            Call(scripts.BEAT, self._arguments), Call(scripts.ORPHANS, self._look)
-        )
+        [answer] = self._answers(Call(scripts.BEAT, self._arguments))
+        known, dead, silent, kept_since, may_look = answer
+        [orphans] = self._answers(Call(scripts.ORPHANS, self._look)) if may_look else [0]
         dead += self._judge(silent)
-        if not known and not first:
+        if self._kept_since not in {None, kept_since}:
+            logger.error("Redis has lost all that Recado kept there. What comes in from now on is kept")
+        elif not known and not first:
             logger.warning(
                 "This process was silent for more than %g s and counted as dead: its messages run elsewhere",
                 self._timeout_s,
             )
+        self._kept_since = kept_since
         for owner, count in zip(dead[::2], dead[1::2], strict=True):
             logger.warning(
                 "Process %s fell silent holding %d message(s): they are back", name_of(owner), count

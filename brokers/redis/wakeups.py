@@ -31,15 +31,16 @@ class Wakeups:
     """This process's bell.
 
     Parameters:
-      server: who rings it.
+      client: the way to the server that rings it.
       channel: what the server calls it.
+      changed: told of each ring. One that waits for several bells gives them the same.
     """
 
-    def __init__(self, client: RedisClient, channel: str) -> None:
+    def __init__(self, client: RedisClient, channel: str, changed: threading.Condition) -> None:
         self._client = client
         self._channel = channel
         self._counts: Counter[str] = Counter()
-        self._changed = threading.Condition()
+        self._changed = changed
         self._stopping = threading.Event()
         self._line: Any = None
         self._thread = threading.Thread(target=self._run, name="recado-bell", daemon=True)

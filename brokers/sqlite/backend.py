@@ -24,7 +24,7 @@ from .claims import Claim, Claimed, ClaimOfOne
 from .consumer_session import ConsumerSession, start_session
 from .damaged_rows import has_its_types, set_aside
 from .enqueue import Enqueue, MessageWriter, unique_key_holder
-from .liveness.wakeups import WakeupSender
+from .liveness.wakeups import ANY, WakeupSender
 from .operators import OperatorSide
 from .settlement import AckBatch, move_to_dead_letters, release, retry_in_place
 from .storage.connection import Connection
@@ -68,7 +68,7 @@ class SQLiteBackend(OperatorSide):
         self._max_message_bytes = max_message_bytes
         self._clock = clock
         self._wakeups = WakeupSender(self._database.run_directory)
-        self._has_ready = False  # used only in a commit or just after it, by one thread at a time
+        self._ready: set[str] = set()  # used only in a commit or just after it, by one thread at a time
         self._tokens = itertools.count(secrets.randbits(62))
         self._message_writer = MessageWriter(clock, self._note_ready)
         self._starting = threading.Lock()
@@ -114,17 +114,17 @@ class SQLiteBackend(OperatorSide):
         with session.waiting(queue):
             if queue in session.emptied_queues:
                 session.emptied_queues.discard(queue)
-                session.receiver.wait(session.receiver.count(), min(PAUSE_S, timeout_s))
+                session.receiver.wait(queue, session.receiver.count(queue), min(PAUSE_S, timeout_s))
             while True:
-                wakeups = session.receiver.count()
+                wakeups = session.receiver.count(queue)
                 deliveries, next_due_at, is_full = self._claim_within(room, session, queue, limit)
                 remaining_s = deadline - time.monotonic()
                 if deliveries or is_full or remaining_s <= 0:
                     return deliveries
                 if next_due_at is not None:
                     remaining_s = min(remaining_s, max(0, next_due_at - self._clock()) / 1000)
-                session.receiver.wait(wakeups, remaining_s)
-                if time.monotonic() >= deadline and session.receiver.count() == wakeups:
+                session.receiver.wait(queue, wakeups, remaining_s)
+                if time.monotonic() >= deadline and session.receiver.count(queue) == wakeups:
                     return []
 
     def _claim_within(
@@ -195,7 +195,7 @@ class SQLiteBackend(OperatorSide):
 
         def apply(connection: Connection) -> None:
             connection.execute(statements.RELEASE_CLAIM, (owner, token))
-            self._has_ready = True
+            self._note_ready()
 
         self._database.submit(Change(apply, durable=False, lazy=True))
 
@@ -232,14 +232,15 @@ class SQLiteBackend(OperatorSide):
             if retry_in_place(
                 connection, delivery, queue=queue, payload=payload, delay_ms=delay_ms, error=error, now_ms=now
             ):
-                self._has_ready = True
+                self._note_ready(queue)
 
         self._settle([delivery], apply)
 
     def release(self, deliveries: Sequence[Delivery], *, delay_ms: int = 0) -> None:
         def apply(connection: Connection) -> None:
             release(connection, deliveries, delay_ms=delay_ms, now_ms=self._clock())
-            self._has_ready = True
+            for delivery in deliveries:
+                self._note_ready(delivery.queue)
 
         self._settle(deliveries, apply)
 
@@ -303,18 +304,18 @@ class SQLiteBackend(OperatorSide):
                     raise EngineError(f"Cannot use {self._database.run_directory}: {error}") from error
             return self._session
 
-    def _note_ready(self) -> None:
-        self._has_ready = True
+    def _note_ready(self, queue: str = ANY) -> None:
+        self._ready.add(queue)
 
     def _notify(self) -> None:
         """Wake waiting consumers just after a commit that made a message ready. See the race in `dequeue`."""
-        if not self._has_ready:
+        if not self._ready:
             return
-        self._has_ready = False
+        queues, self._ready = self._ready, set()
         session = self._session
-        self._wakeups.notify_waiting(session.entry.owner if session else None)
+        self._wakeups.notify_waiting(queues, session.entry.owner if session else None)
         if session is not None:
-            session.receiver.notify()
+            session.receiver.notify(queues)
 
 
 def _body(key: int, connection: Connection) -> bytes | None:

@@ -96,6 +96,7 @@ class ClaimOfOne(Claim):
     """
 
     is_one_statement = True
+    is_checked_later = True  # with the message's acknowledgement, or by the `Claim` that follows
 
     def apply(self, connection: Connection) -> Claimed:
         now = self._clock()

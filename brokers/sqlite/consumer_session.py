@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from .liveness.process_registry import ProcessEntry
 from .liveness.wakeups import WakeupReceiver
+from .maintenance.clock_watch import ClockWatch
 from .maintenance.recovery import Recovery
 from .maintenance.scheduler import Maintenance
 from .storage.database import Database
@@ -54,7 +55,7 @@ def start_session(
 
     Parameters:
       database: the queue's database. Its run directory exists.
-      max_deliveries, clock, on_recovered: as of `Recovery`.
+      max_deliveries, clock, on_recovered: as of `Recovery`; `on_recovered` of `ClockWatch`, too.
 
     Raises:
       EngineError, OSError: SQLite could not, or the file system.
@@ -65,7 +66,8 @@ def start_session(
         recovery = Recovery(
             database, entry, max_deliveries=max_deliveries, clock=clock, on_recovered=on_recovered
         )
-        maintenance = Maintenance(database, receiver, recovery)
+        clock_watch = ClockWatch(database, clock, on_mended=on_recovered)
+        maintenance = Maintenance(database, receiver, recovery, clock_watch)
         maintenance.start()
         on_failure.pop_all()
     return ConsumerSession(entry, receiver, maintenance)

@@ -23,10 +23,10 @@ class MessageWriter:
 
     Parameters:
       clock: milliseconds since the epoch.
-      on_stored: called in the transaction that stores a message.
+      on_stored: called in the transaction that stores a message, with the message's queue.
     """
 
-    def __init__(self, clock: Callable[[], int], on_stored: Callable[[], None]) -> None:
+    def __init__(self, clock: Callable[[], int], on_stored: Callable[[str], None]) -> None:
         self._clock = clock
         self._on_stored = on_stored
 
@@ -64,7 +64,7 @@ class MessageWriter:
             connection.execute(
                 statements.STORE_UNIQUE_KEY, (message.unique_key, message.message_id, expires_at)
             )
-        self._on_stored()
+        self._on_stored(message.queue)
         return True
 
     def store_all(self, connection: Connection, messages: Sequence[QueueMessage]) -> Sequence[bool]:
@@ -80,7 +80,8 @@ class MessageWriter:
         connection.kept_cursor.execute(statements.ENQUEUE_ALL, (payloads, json.dumps(heads)))
         count = connection.changes()
         if count:
-            self._on_stored()
+            for queue in {m.queue for m in messages}:
+                self._on_stored(queue)
         return [True] * count if count == len(messages) else _which_are_new(connection, messages, count)
 
 

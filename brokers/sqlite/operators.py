@@ -21,7 +21,7 @@ class OperatorSide:
 
     _database: Database
     _message_writer: MessageWriter
-    _note_ready: Callable[[], None]
+    _note_ready: Callable[[str], None]
     _clock: Callable[[], int]
 
     def stats(self) -> Sequence[QueueStats]:
@@ -83,7 +83,7 @@ class OperatorSide:
             return 0
         if beside_row is not None:
             connection.execute(statements.STORE_BODY, (connection.last_insert_rowid(), beside_row))
-        self._note_ready()
+        self._note_ready(m.queue)
         return 1
 
     def remove(self, messages: Sequence[StoredMessage]) -> None:
@@ -108,7 +108,7 @@ class OperatorSide:
     def resume(self, queue: str) -> None:
         def apply(connection: Connection) -> None:
             connection.execute(operator_statements.SET_PAUSED, (queue, 0))
-            self._note_ready()
+            self._note_ready(queue)
 
         self._database.write(apply)
 

@@ -57,6 +57,20 @@ UPDATE message_queue SET state = 'ready' WHERE id IN (
 )
 """
 
+#: Find a delayed message that was enqueued later than it can have been: the clock was set back since.
+DELAYED_BY_A_LATER_CLOCK = """
+SELECT 1 FROM message_queue WHERE state = 'delayed' AND enqueued_at > :now LIMIT 1
+"""
+
+#: Have such messages wait from now on for as long as they were to wait when they were enqueued. One whose
+#: delay was set since, by the clock of now, keeps it.
+BEGIN_DELAYS_ANEW = """
+UPDATE message_queue SET
+    due_at = CASE WHEN due_at < enqueued_at THEN due_at ELSE :now + due_at - enqueued_at END,
+    enqueued_at = :now
+WHERE state = 'delayed' AND enqueued_at > :now + :tolerance
+"""
+
 #: Read the next messages to run: one walk along the head of the index of ready messages. The result is a
 #: single row, with the fields as JSON and the payloads end to end: for every row more this process's writer
 #: would have to win the GIL back from busy worker threads (150 rows: 15 ms instead of 2). The row also says

@@ -59,6 +59,41 @@ def show(contact: Contact, limit: int = 50, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def search(
+    wanted: Annotated[str, typer.Argument(help="A name, a number in any form, or words that were said.")],
+    limit: int = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Find contacts by name and number, and texts by their words."""
+    from actors.phone_numbers import contact_query, region_of
+
+    from .tables import conversation_table, text_table
+
+    services = installed(conversations=True)
+    find, addresses = services.conversations.search, services.conversations.reader.addresses()
+    region = services.settings.default_region or region_of(own.address for own in addresses)
+    contacts = find.contacts(contact_query(wanted, region=region), limit=limit)
+    found = find.texts(wanted, limit=limit)
+    if as_json:
+        print_json(
+            {
+                "contacts": [summary._asdict() for summary in contacts],
+                "texts": [each._asdict() for each in found.texts],
+                "bounds": found.bounds or None,
+            }
+        )
+        return
+    if contacts:
+        out.print(conversation_table(contacts))
+    if found.texts:
+        out.print(text_table(found.texts))
+    if not contacts and not found.texts:
+        out.print("No contact is like that, and nobody said that.")
+    if found.bounds:
+        out.print(found.bounds, markup=False)
+
+
+@app.command()
 def take(contact: Contact, by: By = None) -> None:
     """Answer by hand from now on: the assistant is silent in this conversation."""
     from actors import people

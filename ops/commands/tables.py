@@ -11,10 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from actors.conversations.reader import Attention, Summary, ThreadEntry
+from actors.conversations.search import FoundText
+from actors.conversations.usage import Sums
 from actors.keys import ConversationKey
+from actors.prices import MICRO
 from actors.profiles import Profile
 from actors.reply import REPLY_STATES
 from actors.subject import Subject
+from actors.usage_report import UsageLine
+from api.users import KeptUser
 from api.v1.tokens import Token
 from brokers.records import QueueStats, StoredMessage
 
@@ -122,6 +127,16 @@ def thread_table(summary: Summary, thread: Sequence[ThreadEntry]) -> Table:
     return table
 
 
+def text_table(texts: Iterable[FoundText]) -> Table:
+    """Texts that were found, a line each."""
+    table = Table("when (UTC)", "contact", "who", "said", title="What was said")
+    for each in texts:
+        contact = f"{each.name} {each.contact}" if each.name else each.contact
+        who = "contact" if each.author == "contact" else "shop"
+        table.add_row(*map(escape, (_utc(each.at), contact, who, each.text)))
+    return table
+
+
 def profile_facts(profile: Profile, *, at_ms: int) -> dict[str, Any]:
     """What is told of a profile. `open` is None for one without hours."""
     settings, hours = profile.settings, profile.hours
@@ -156,6 +171,27 @@ def token_table(tokens: Sequence[tuple[Token, bool]]) -> Table:
         table.add_row(
             token.name, token.role, _utc(token.created_at), ends + (" (over)" if has_expired else "")
         )
+    return table
+
+
+def user_table(users: Sequence[KeptUser]) -> Table:
+    """Users of the dashboard, a line each."""
+    table = Table("name", "role", "made (UTC)", title="Users")
+    for user in users:
+        table.add_row(escape(user.name), user.role, _utc(user.created_at))
+    return table
+
+
+def usage_table(lines: Sequence[UsageLine], *, by: str, currency: str) -> Table:
+    """What was used, a line each, and all together."""
+    table = Table(by, title="Usage")
+    for heading in ("replies", "segments", "tokens in", "tokens out", f"cost ({currency})"):
+        table.add_column(heading, justify="right")
+    total = Sums.of(line.sums for line in lines)
+    for name, sums in [*((line.name or "no model", line.sums) for line in lines), ("all", total)]:
+        counts = (sums.replies, sums.segments, sums.input_tokens, sums.output_tokens)
+        cost = "" if sums.known_cost is None else f"{sums.known_cost / MICRO:,.6f}"
+        table.add_row(escape(name), *(f"{count:,}" for count in counts), cost)
     return table
 
 

@@ -43,7 +43,8 @@ def create(
     ] = None,
 ) -> None:
     """Make a token, and show it this once. Only its digest is kept."""
-    from api.v1.tokens import TokenExists, TokensUnreadable
+    from api.record_file import RecordsUnreadable
+    from api.v1.tokens import TokenExists
     from ops.foundation.settings import load_settings
 
     if not NAME.fullmatch(name):
@@ -52,7 +53,7 @@ def create(
     try:
         with recorded(f"create token ({role})", name):
             secret = _file().create(name, role, expires_in_ms=expires_in_ms)
-    except (TokenExists, TokensUnreadable, OSError) as error:
+    except (TokenExists, RecordsUnreadable, OSError) as error:
         raise failed(str(error)) from error
     typer.echo(secret)
     where = load_settings().api_tokens_path.absolute()
@@ -66,14 +67,14 @@ def create(
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the tokens: their names and roles, and until when they are good."""
-    from api.v1.tokens import TokensUnreadable
+    from api.record_file import RecordsUnreadable
 
     from .tables import token_table
 
     try:
         file = _file()
         found = [(token, file.has_expired(token)) for token in file.tokens()]
-    except TokensUnreadable as error:
+    except RecordsUnreadable as error:
         raise failed(str(error)) from error
     if as_json:
         print_json(
@@ -95,7 +96,7 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def revoke(name: Annotated[str, typer.Argument(help="The token's name.")]) -> None:
     """Delete a token. The API refuses it from the next request on."""
-    from api.v1.tokens import TokensUnreadable
+    from api.record_file import RecordsUnreadable
 
     file = _file()
     try:
@@ -104,7 +105,7 @@ def revoke(name: Annotated[str, typer.Argument(help="The token's name.")]) -> No
             raise failed(f"There is no token {name}. The tokens are {', '.join(known) or 'none'}.")
         with recorded("revoke token", name):
             file.revoke(name)
-    except (TokensUnreadable, OSError) as error:
+    except (RecordsUnreadable, OSError) as error:
         raise failed(str(error)) from error
     out.print(f"{name} is revoked.", markup=False)
 

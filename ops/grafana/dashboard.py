@@ -58,6 +58,7 @@ def build() -> models.Dashboard:
         ("Twilio", _twilio()),
         ("The engine", _engine()),
         ("The front door", _front_door()),
+        ("Budget and other systems", _budget_and_others()),
     ):
         page.with_row(dashboard.Row(title))
         for panel in panels:
@@ -497,4 +498,23 @@ def _front_door() -> Iterable[Panel]:
             )
         ],
         words=("bad_signature", "unavailable"),
+    )
+
+
+def _budget_and_others() -> Iterable[Panel]:
+    yield lines(
+        "The day's budget",
+        "How much of it is used (UTC), where there is one. At the upper line no model is asked any more, and "
+        "contacts who write wait for a person.",
+        [Query(f"max(recado_budget_used_ratio{{{_ON}}})", "used")],
+        unit="percentunit",
+        width=HALF,
+        limits={0.8: "orange", 1: "red"},
+    )
+    yield bars(
+        "Events to other systems",
+        "By the receiver's place in EVENTS_URL. Refused: kept, and tried again. Lost: a dead letter.",
+        [Query(_new("recado_events_total", "receiver, outcome", _ON), "{{receiver}} {{outcome}}")],
+        width=HALF,
+        words=("delivered", "refused", "lost"),
     )

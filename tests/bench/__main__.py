@@ -23,6 +23,7 @@ from . import (
     dashboard,
     disk,
     enqueue,
+    inbox,
     pickup,
     process,
     recovery,
@@ -51,6 +52,7 @@ THEMES: Mapping[str, ModuleType] = {
     "soak": soak,
     "supervisor": supervisor,
     "dashboard": dashboard,
+    "inbox": inbox,
 }
 
 #: Exit codes.

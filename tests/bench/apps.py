@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import parse_qsl
 
-import aiohttp
-import openai
-import uvicorn
 from fastapi import APIRouter, BackgroundTasks, FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from twilio.request_validator import SIGNATURE_HEADER, RequestValidator
 
 from brokers.clock import now_ms
 from ops.foundation.settings import Settings
@@ -109,8 +103,8 @@ def _background_tasks() -> FastAPI:
     It is spared what makes Recado's replies safe: no queue, no mark before sending, no record after.
     """
     from actors.channels.twilio.inbound import read
-    from actors.replies import as_conversation
     from actors.services import boot
+    from actors.stored_conversation import as_conversation
 
     parts = boot()
     made: ContextVar[Any] = ContextVar("the message that the request became")
@@ -123,8 +117,8 @@ def _background_tasks() -> FastAPI:
             turn = parts.conversations.turn(hold, history_limit=parts.settings.ai_history_messages)
             channel = parts.channel(turn.channel)
             with parts.media.opened() as attachments:
-                answer = parts.responder.respond(as_conversation(hold, turn, channel, attachments))
-            channel.send(parts.conversations.answer(hold, turn, *answer.texts, kind="answer"))
+                answer = parts.responder.respond(as_conversation(hold, turn, channel, attachments, inbound))
+            channel.send(parts.conversations.answer(hold, turn, *answer.texts, kind="answer").reply)
 
     answer = next(route for route in _routes(made).routes if getattr(route, "path", "") == MESSAGES_PATH)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -167,46 +161,3 @@ def outside_settings(port: int) -> dict[str, str]:
         "AI_API_KEY": "bench",
         "AI_MODEL": "bench",
     }
-
-
-def serve_plain(channel: Connection, directory: Path, outside_port: int) -> None:
-    """Run the application that people write first, on a free port, which is told through the channel.
-
-    It checks the signature, answers Twilio, and then awaits the model and the send in the same process. It
-    stores nothing: neither the message, nor what was said before, nor whether the answer was sent.
-    """
-    configure(directory, log="api.log")
-    validator = RequestValidator(AUTH_TOKEN)
-    settings = outside_settings(outside_port)
-    twilio: aiohttp.ClientSession  # what Twilio's own asynchronous client sends with
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        nonlocal twilio
-        async with aiohttp.ClientSession(settings["TWILIO_API_BASE_URL"], raise_for_status=True) as twilio:
-            yield
-
-    app = FastAPI(lifespan=lifespan)
-    model = openai.AsyncOpenAI(base_url=settings["AI_BASE_URL"], api_key=settings["AI_API_KEY"])
-
-    async def answer(contact: str, address: str, text: str) -> None:
-        completion = await model.chat.completions.create(
-            model=settings["AI_MODEL"], messages=[{"role": "user", "content": text}]
-        )
-        message = {"To": contact, "From": address, "Body": completion.choices[0].message.content}
-        path = f"/2010-04-01/Accounts/{DEMO_ACCOUNT}/Messages.json"
-        async with twilio.post(path, data=message, auth=aiohttp.BasicAuth(DEMO_ACCOUNT, AUTH_TOKEN)):
-            pass
-
-    @app.post(MESSAGES_PATH)
-    async def messages(request: Request, tasks: BackgroundTasks) -> Response:
-        form = dict(parse_qsl((await request.body()).decode()))
-        signature = request.headers.get(SIGNATURE_HEADER, "")
-        if not validator.validate(PUBLIC_URL + MESSAGES_PATH, form, signature):
-            return Response(status_code=403)
-        tasks.add_task(answer, form["From"], form["To"], form["Body"])
-        return Response("<Response/>", media_type="text/xml")
-
-    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    channel.send(listener.getsockname()[1])
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])

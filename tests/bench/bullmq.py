@@ -6,11 +6,14 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
+from brokers import BullMQBroker
 from tests.support.bullmq_node import Node, NoNode
+from tests.support.bullmq_sharing import Shared, share
 
 from .contenders import BODY, QUEUE, THREADS
 from .figures import Figure, figure, percentile
@@ -24,6 +27,9 @@ T = TypeVar("T")
 TITLE = "BullMQ: Recado beside BullMQ's own workers, on the same server"
 
 SUBJECT = "Recado on BullMQ"
+
+#: How long a worker may be silent in the queue that is shared, and how long all of it may take, in seconds.
+SHARED_LOCK_S, SHARED_WITHIN_S = 3, 300.0
 
 OURS, PYTHON, NODE = "Recado on BullMQ", "bullmq (Python)", "BullMQ (Node)"
 
@@ -46,7 +52,8 @@ def measure(bench: Bench) -> list[Figure]:
             waits[NODE] = lambda url: _waits_in_node(node, url, often)
         processed = bench.interleaved({f"{name}, processing": _on(rates[name]) for name in rates})
         waited = bench.interleaved({f"{name}, pick-up": _on(waits[name]) for name in waits})
-    figures = []
+        shared = None if node is None else _shared(node, directory, bench)
+    figures = [] if shared is None else _of_the_shared(shared)
     for peer in [name for name in rates if name != OURS]:
         figures += _beside(peer, processed, waited)
     return figures
@@ -75,6 +82,34 @@ def _on(measure: Callable[[str], T]) -> Callable[[Path], T]:
             return measure(url)
 
     return contend
+
+
+# -- together ------------------------------------------------------------------------------------------
+
+
+def _shared(node: Node, directory: Path, bench: Bench) -> Shared:
+    """Have a worker in Node and one of Recado share a queue for a minute, while both are killed."""
+    bench.say("a queue that Node and Recado share")
+    jobs, every = bench.size(10_000, 400), bench.size(500, 100)
+    # A server that syncs once a second keeps a sender waiting for as long, one message after the other.
+    with valkey(directory, aof="always") as url, closing(BullMQBroker(url, lock_s=SHARED_LOCK_S)) as broker:
+        return share(
+            *(node, url, broker, QUEUE),
+            lock_s=SHARED_LOCK_S,
+            jobs=jobs,
+            lethal_every=every,
+            within_s=SHARED_WITHIN_S,
+        )
+
+
+def _of_the_shared(shared: Shared) -> list[Figure]:
+    counts = shared.done.values()
+    what = f"a queue shared with Node for {shared.took_s:.0f} s, {shared.deaths} workers killed: jobs done"
+    return [
+        figure(f"{what} once", "jobs", [sum(count == 1 for count in counts)]),
+        figure(f"{what} more than once", "jobs", [sum(count > 1 for count in counts)]),
+        figure(f"{what} in Node", "jobs", [shared.by_node]),
+    ]
 
 
 # -- BullMQ's package for Python -----------------------------------------------------------------------

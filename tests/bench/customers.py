@@ -17,7 +17,7 @@ from ops.processes import Processes
 from ops.supervisor.errors import Unreachable
 from ops.supervisor.status.status_client import fetch_status
 
-from . import apps, outside, stamps
+from . import apps, outside, plain_apps, stamps
 from .figures import Bar, Figure, figure, percentile
 from .harness import Bench, BenchError, Child, in_child
 from .load import press
@@ -71,10 +71,11 @@ def measure(bench: Bench) -> list[Figure]:
                 "Recado": partial(recado, contacts=count, model_s=seconds),
                 "Recado, a worker killed": partial(recado, contacts=count, model_s=seconds, kills=True),
                 "BackgroundTasks": partial(background_tasks, contacts=count, model_s=seconds),
+                "dbos": partial(dbos, contacts=count, model_s=seconds),
             }
         )
         what, peer = f"{contacts:,} contacts, a model of {model_s:g} s", "async BackgroundTasks"
-        ours, killed, theirs = runs.values()
+        ours, killed, theirs, durable = runs.values()
         figures += [
             figure(
                 f"{what}: answered within, 50 %",
@@ -91,6 +92,13 @@ def measure(bench: Bench) -> list[Figure]:
                 theirs=[run.p95_s for run in theirs],
                 bar=Bar("at most", most),
             ),
+            figure(
+                f"{what}: answered within, 95 %",
+                "s",
+                [run.p95_s for run in ours],
+                peer="dbos",
+                theirs=[run.p95_s for run in durable],
+            ),
             figure(f"{what}: the same, a worker killed meanwhile", "s", [run.p95_s for run in killed]),
             figure(
                 f"{what}: memory of all processes",
@@ -102,7 +110,24 @@ def measure(bench: Bench) -> list[Figure]:
             ),
             figure(f"{what}: calls in flight, at most", "", [run.most_calls for run in ours]),
         ]
-    return [*figures, *_pickups(bench), *_busy_model(bench)]
+    return [*figures, *_at_once(bench), *_pickups(bench), *_busy_model(bench)]
+
+
+def _at_once(bench: Bench) -> list[Figure]:
+    contacts = bench.size(1_000, 40)
+    runs = bench.interleaved(
+        {
+            "Recado, model at once": partial(recado, contacts=contacts, model_s=0.0),
+            "BackgroundTasks, model at once": partial(background_tasks, contacts=contacts, model_s=0.0),
+            "dbos, model at once": partial(dbos, contacts=contacts, model_s=0.0),
+        }
+    )
+    ours, forgetful, durable = ([run.per_second for run in each] for each in runs.values())
+    what = f"{contacts:,} contacts, a model that answers at once: answers/s"
+    return [
+        figure(what, "/s", ours, peer="async BackgroundTasks", theirs=forgetful),
+        figure(what, "/s", ours, peer="dbos", theirs=durable, bar=Bar("at least", 3)),
+    ]
 
 
 def _pickups(bench: Bench) -> list[Figure]:
@@ -205,9 +230,18 @@ def _up(directory: Path, settings: Mapping[str, str], *arguments: str) -> Iterat
 
 def background_tasks(directory: Path, contacts: int, model_s: float) -> Felt:
     """Have them write to the FastAPI application that people write first."""
+    return _plain(plain_apps.serve_background_tasks, directory, contacts, model_s)
+
+
+def dbos(directory: Path, contacts: int, model_s: float) -> Felt:
+    """Have them write to the same application on dbos, which stores what it is to do."""
+    return _plain(plain_apps.serve_dbos, directory, contacts, model_s)
+
+
+def _plain(serve: Callable[..., None], directory: Path, contacts: int, model_s: float) -> Felt:
     with ExitStack() as stack:
         port = stack.enter_context(Child(outside.serve, model_s)).result()
-        app = stack.enter_context(Child(apps.serve_plain, directory, port))
+        app = stack.enter_context(Child(serve, directory, port))
         return _felt(app.result(), port, contacts, app.pid)
 
 

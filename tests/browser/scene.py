@@ -33,6 +33,10 @@ def scene(directory: Path, twilio: FakeTwilio, **settings: str) -> Stage:
     metrics.mkdir()
     defaults = {
         "AI_PROVIDER": "tests.browser.attendant:attendant",
+        "AI_KEEP_PROMPTS": "true",
+        "AI_PRICES": '{"attendant": {"input": 25.0, "output": 200.0}}',
+        "SEGMENT_PRICES": '{"whatsapp": 0.005}',
+        "BUDGET_PER_DAY": "20",
         "HEARTBEAT_INTERVAL_S": "0.25",
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "WORKERS": "2",

@@ -184,6 +184,7 @@ def test_a_number_is_revealed_once_and_that_is_written_down(stage: Stage, browse
     letter = next(each for each in stage.dead_letters() if each.actor == "send_receipt")
     with visitor(browser, stage.url) as somebody:
         somebody.open(f"conversations/{talk.message_id}")
+        somebody.page.locator("#about > summary").click()
         somebody.press("Reveal the number")
         somebody.sees(MARIA.removeprefix("whatsapp:"))
         somebody.examine()

@@ -52,7 +52,7 @@ def test_a_customer_is_taken_over_answered_and_handed_back(
         eventually(
             lambda: conversation_with(stage, customer).text == "Obrigado" and is_answered(stage, customer)
         )
-        somebody.open("conversations?mode=person")
+        somebody.open("conversations?which=person")
         somebody.page.locator(".people a").first.wait_for()
         somebody.open(page_of(stage, customer))
         somebody.sees("Aqui é uma pessoa. Temos vaga às 15h!")

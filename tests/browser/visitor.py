@@ -49,7 +49,10 @@ class Visitor:
 
     def sees(self, text: str | re.Pattern[str]) -> None:
         """Wait until the page shows it."""
-        expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE_S * 1000)
+        # On a phone one of two panes is hidden, and may have the same words.
+        expect(self.page.get_by_text(text).filter(visible=True).first).to_be_visible(
+            timeout=PATIENCE_S * 1000
+        )
 
     def examine(self) -> None:
         """Look for what keeps people from using the page."""

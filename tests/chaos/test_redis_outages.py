@@ -1,6 +1,6 @@
 """Redis goes away under load: every webhook is taken in time, and answered once when it is back.
 
-`make chaos` runs this with 200 webhooks a second and a minute of each outage; other runs are shorter.
+`make chaos LONG=1` runs this with 200 webhooks a second and a minute of each outage; other runs are shorter.
 """
 
 from __future__ import annotations

@@ -135,6 +135,7 @@ def test_pages_and_counts_go_together_however_they_are_narrowed(open_backend: Op
                 assert [letter.message_id for letter in page] == expected[offset : offset + 2]
 
 
+@pytest.mark.needs("in_due_order")
 def test_what_runs_is_listed_in_the_order_it_came(backend: QueueBackend) -> None:
     ids = [stored(backend) for _ in range(4)]
     elsewhere = stored(backend, queue="elsewhere")

@@ -52,7 +52,7 @@ def test_what_enqueue_took_survives_kill_9(spawn: Spawn, open_backend: OpenBacke
         child.backend.enqueue(message)
     child.kill()
 
-    assert claimable(open_backend()) == [message.message_id for message in messages]
+    assert sorted(claimable(open_backend())) == sorted(message.message_id for message in messages)
 
 
 def enqueue_concurrently(backend: QueueBackend, messages: Sequence[QueueMessage]) -> list[bool]:

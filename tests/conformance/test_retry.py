@@ -33,6 +33,7 @@ def test_without_delay_it_can_be_claimed_at_once(backend: QueueBackend) -> None:
     assert (again.message_id, again.payload, again.deliveries) == (message_id, b"again", 2)
 
 
+@pytest.mark.needs("in_due_order")
 def test_it_queues_behind_what_was_due_before(open_backend: OpenBackend) -> None:
     now = 1_000
     backend = open_backend(clock=lambda: now)

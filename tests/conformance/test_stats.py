@@ -87,7 +87,7 @@ def test_done_is_remembered_over_a_restart(open_backend: OpenBackend) -> None:
     assert stats_of(after).running == 0
 
 
-@pytest.mark.needs("exact")
+@pytest.mark.needs("exact", "priorities")
 def test_the_oldest_is_found_behind_any_priority(open_backend: OpenBackend) -> None:
     now = 1_000
     backend = open_backend(clock=lambda: now)

@@ -10,11 +10,11 @@ import signal
 from unittest.mock import patch
 
 import actors  # noqa: F401  declares the actors
-from actors import replies
+from actors import answering
 
 
-def _die(_conversation: str) -> None:
+def _die(_reply_id: str | None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-patch.object(replies, "send_next_reply", _die).start()
+patch.object(answering, "enqueue_sending", _die).start()

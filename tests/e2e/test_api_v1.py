@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import secrets
 import shlex
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +18,10 @@ import httpx
 import pytest
 
 from api.audit_log import AuditEntry, AuditLog
-from api.v1.tokens import Role
+from api.roles import Role
 from tests.fakes.twilio import FakeTwilio
 from tests.support.redis_server import RedisServer
-from tests.support.system import PATIENCE_S, System
+from tests.support.system import ADDRESS, PATIENCE_S, System
 from tests.support.waiting import eventually
 
 from .conftest import Settings
@@ -32,16 +34,22 @@ Operation = tuple[str, str, dict[str, Any] | None, Role]
 OPERATIONS: list[Operation] = [
     ("GET", "/conversations", None, "reader"),
     ("POST", "/conversations/search", {"contact": "5511"}, "reader"),
+    ("POST", "/conversations/search-texts", {"text": "vaga"}, "reader"),
     ("GET", "/conversations/{message}", None, "reader"),
     ("GET", "/conversations/{message}/messages", None, "reader"),
     ("POST", "/conversations/{message}/messages", {"text": "Oi"}, "agent"),
     ("POST", "/conversations/{message}/take", None, "agent"),
     ("POST", "/conversations/{message}/hand-back", None, "agent"),
+    ("GET", "/conversations/{message}/notes", None, "reader"),
+    ("POST", "/conversations/{message}/notes", {"text": "prefers the morning"}, "agent"),
+    ("DELETE", "/conversations/{message}/notes/{note}", None, "agent"),
     ("GET", "/replies/{reply}", None, "reader"),
     ("GET", "/dead-letters", None, "reader"),
     ("GET", "/dead-letters/{dead}", None, "reader"),
     ("POST", "/dead-letters/{dead}/replay", None, "operator"),
     ("DELETE", "/dead-letters/{dead}", None, "operator"),
+    ("GET", "/replies/{reply}/model-call", None, "operator"),
+    ("GET", "/usage", None, "reader"),
     ("GET", "/queues", None, "reader"),
     ("POST", "/queues/attic/pause", None, "operator"),
     ("POST", "/queues/attic/resume", None, "operator"),
@@ -152,6 +160,15 @@ def dead_letter(system: System, text: str = "Oi", *, contact: str = "whatsapp:+5
     return message_id
 
 
+def noted(system: System, message: str) -> str:
+    """Note something down about a contact; return the note's id."""
+    conversation = system.conversations.reader.conversation_of(message)
+    assert conversation is not None
+    note_id = f"note-{secrets.token_hex(8)}"
+    assert system.conversations.add_note(conversation, note_id, "asked for João", by="Ana")
+    return note_id
+
+
 def empty_the_attic(system: System) -> None:
     """Leave no message in the queue that no worker consumes."""
     system.queue.resume("attic")
@@ -180,7 +197,7 @@ def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
 def test_without_a_valid_token_nothing_is_told(system: System) -> None:
     with httpx.Client(base_url=f"{system.url}/api/v1") as http:
         for header in ("", "Bearer", "Basic YTpi", "Bearer recado_wrong", "recado_wrong"):
-            for path in ("/conversations", "/queues", "/nothing", "/conversations/x"):
+            for path in ("/conversations", "/queues", "/nothing", "/conversations/x", "/conversations/x%0Ay"):
                 answer = http.get(path, headers={"Authorization": header} if header else {})
                 body = problem(answer, 401, "unauthenticated")
                 assert "recado tokens create" in body["detail"]
@@ -203,7 +220,7 @@ def test_each_role_may_do_what_it_may_and_no_more(
     _, message = written(system)
     dead = dead_letter(system)
     reply = programs["admin"].get(f"/conversations/{message}/messages")["items"][0]["reply_id"]
-    path = path.format(message=message, reply=reply, dead=dead)
+    path = path.format(message=message, reply=reply, dead=dead, note=noted(system, message))
 
     for role in ROLES:
         answer = programs[role].http.request(method, path, json=body, headers={"Idempotency-Key": role})
@@ -212,9 +229,9 @@ def test_each_role_may_do_what_it_may_and_no_more(
             assert f"needs {needed}" in detail
             assert f"--role {needed}" in detail
         elif role == needed:
-            assert answer.status_code in {200, 202, 204}, answer.text
+            assert answer.status_code in {200, 201, 202, 204}, answer.text
         else:  # what was replayed or discarded is no dead letter any more
-            assert answer.status_code in {200, 202, 204, 404}, answer.text
+            assert answer.status_code in {200, 201, 202, 204, 404}, answer.text
     empty_the_attic(system)
     system.settle()
 
@@ -268,6 +285,35 @@ def test_the_command_line_keeps_tokens(system: System) -> None:
 
 
 # -- conversations ---------------------------------------------------------------------------------------
+
+
+def test_what_was_said_is_found_by_its_words_until_its_contact_is_forgotten(
+    system: System, programs: dict[str, Program]
+) -> None:
+    contact, _ = written(system, "Tem pão de açafrão hoje?")
+    other, _ = written(system, "Tem pão francês?")
+
+    def found(text: str) -> list[tuple[str, str]]:
+        items = programs["reader"].post("/conversations/search-texts", {"text": text}).json()["items"]
+        return [(each["contact"], each["author"]) for each in items]
+
+    assert found("PAO acafrao") == [(contact, "us"), (contact, "contact")], "the echo says it too"
+    assert {name for name, _ in found("pão")} == {contact, other}
+    assert found("açafrão brioche") == [], "all words have to be there"
+
+    ended = system.run("conversations", "search", "acafrao", "--json")
+    assert ended.returncode == 0, ended.stderr
+    said = json.loads(ended.stdout)
+    assert [each["contact"] for each in said["texts"]] == [contact, contact]
+    assert said["contacts"] == []
+    national = contact.removeprefix("whatsapp:+55")
+    by_number = system.run("conversations", "search", f"({national[:2]}) {national[2:]}", "--json")
+    [alike] = json.loads(by_number.stdout)["contacts"]
+    assert alike["contact"] == contact
+    assert "nobody said that" in system.run("conversations", "search", "brioche").stdout
+
+    assert system.run("forget", contact, "--yes").returncode == 0
+    assert found("açafrão") == []
 
 
 def test_conversations_are_listed_found_and_read(system: System, programs: dict[str, Program]) -> None:
@@ -417,6 +463,89 @@ def test_requests_at_the_same_time_say_one_text(system: System, admin: Program, 
         system.run("dead", "discard", letter.message_id)
 
 
+# -- notes -----------------------------------------------------------------------------------------------
+
+
+def test_notes_are_added_listed_and_deleted(system: System, programs: dict[str, Program]) -> None:
+    agent = programs["agent"]
+    _, message = written(system)
+    path = f"/conversations/{message}/notes"
+    assert agent.get(path) == {"items": [], "next_cursor": None}
+
+    made = [
+        agent.http.post(
+            path, json={"text": f"note {number}", **more}, headers={"Idempotency-Key": f"{number}"}
+        )
+        for number, more in enumerate(({}, {"written_by": "Ana"}, {}))
+    ]
+
+    assert [each.status_code for each in made] == [201] * 3
+    first, second, third = (each.json() for each in made)
+    assert (second["text"], second["written_by"]) == ("note 1", "Ana (a-agent)")
+    assert first["written_by"] == "a-agent"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["at"])
+    assert made[0].headers["location"] == f"/api/v1{path}/{first['note_id']}"
+    assert agent.get(path)["items"] == [third, second, first], "newest first"
+    assert list(agent.pages(path, limit=1)) == [[third], [second], [first]]
+
+    again = agent.http.post(path, json={"text": "note 0"}, headers={"Idempotency-Key": "0"})
+    assert (again.status_code, again.json()) == (201, first), "it is noted once"
+    other = agent.http.post(path, json={"text": "another"}, headers={"Idempotency-Key": "0"})
+    problem(other, 409, "key-taken")
+    _, elsewhere = written(system)
+    same_key = agent.http.post(
+        f"/conversations/{elsewhere}/notes", json={"text": "of another"}, headers={"Idempotency-Key": "0"}
+    )
+    assert same_key.status_code == 201, "a key is of a conversation"
+
+    assert agent.http.delete(f"{path}/{second['note_id']}").status_code == 204
+    problem(agent.http.delete(f"{path}/{second['note_id']}"), 404, "not-found")
+    problem(agent.http.delete(f"{path}/{same_key.json()['note_id']}"), 404, "not-found")
+    assert agent.get(path)["items"] == [third, first]
+    [kept] = agent.get(f"/conversations/{elsewhere}/notes")["items"]
+    assert kept == same_key.json()
+    actions = [(entry.who, entry.action, entry.outcome) for entry in audited(system)]
+    assert ("a-agent", "delete note", "done") in actions
+    assert not any("note 0" in f"{entry.target} {entry.details}" for entry in audited(system))
+
+
+def test_a_cursor_of_a_note_that_was_deleted_hides_none(system: System, programs: dict[str, Program]) -> None:
+    agent = programs["agent"]
+    _, message = written(system)
+    path = f"/conversations/{message}/notes"
+    for number in range(3):
+        agent.http.post(path, json={"text": f"note {number}"}, headers={"Idempotency-Key": f"{number}"})
+    first = agent.get(path, limit=2)
+    last_shown = first["items"][-1]
+    assert agent.http.delete(f"{path}/{last_shown['note_id']}").status_code == 204
+
+    rest = agent.get(path, limit=2, cursor=first["next_cursor"])["items"]
+
+    assert rest[-1]["text"] == "note 0"
+
+
+@pytest.mark.parametrize(
+    ("body", "key", "status"),
+    [
+        ({"text": ""}, "a", 422),
+        ({"text": "  "}, "a", 422),
+        ({"text": "x" * 2_001}, "a", 422),
+        ({"text": "x", "more": 1}, "a", 422),
+        ({"text": "x"}, "", 422),
+        ({"text": "x", "written_by": ""}, "a", 422),
+    ],
+)
+def test_a_note_that_is_none_is_refused(
+    system: System, programs: dict[str, Program], body: dict[str, Any], key: str, status: int
+) -> None:
+    agent = programs["agent"]
+    _, message = written(system)
+    path = f"/conversations/{message}/notes"
+    headers = {"Idempotency-Key": key} if key else {}
+    problem(agent.http.post(path, json=body, headers=headers), status, "invalid")
+    assert agent.get(path)["items"] == []
+
+
 # -- dead letters and queues -----------------------------------------------------------------------------
 
 
@@ -560,6 +689,7 @@ def test_what_is_wrong_is_told(system: System, admin: Program) -> None:
     problem(admin.http.get("/"), 404, "not-found")
     problem(admin.http.get("/conversations/"), 404, "not-found")
     problem(admin.http.get("/conversations/nothing"), 404, "not-found")
+    problem(admin.http.get("/conversations/no%0Athing"), 404, "not-found")
     problem(admin.http.get("/conversations/%00%ff"), 404, "not-found")
     problem(admin.http.get("/replies/nothing"), 404, "not-found")
     refused = admin.http.delete("/queues")
@@ -718,6 +848,46 @@ def test_an_api_that_has_not_opened_its_queue_says_so(tmp_path: Path, twilio: Fa
             problem(answer, 503, "unavailable")
 
 
+# -- usage -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_used_is_told_by_what_a_program_asks_for(system: System, admin: Program) -> None:
+    contact, _ = written(system)
+
+    [today] = admin.get("/usage")["items"]
+    assert today["replies"] >= today["segments"] >= 1
+    assert (today["cost"], today["unpriced_answers"], today["address"]) == (0, 0, None)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", today["name"])
+    models = {item["name"]: item for item in admin.get("/usage", by="model")["items"]}
+    assert models["echo"]["replies"] >= 1
+    contacts = [item for page in admin.pages("/usage", by="contact", limit=1) for item in page]
+    [own] = [item for item in contacts if item["name"] == contact]
+    assert (own["replies"], own["address"]) == (1, ADDRESS)
+    assert admin.get("/usage", since="2020-01-01", until="2020-01-31")["items"] == []
+    page = admin.get("/usage", by="contact", limit=1)
+    assert (
+        contact.removeprefix("whatsapp:+")
+        not in base64.urlsafe_b64decode((page["next_cursor"] or "") + "==").decode()
+    )
+    for wrong in ({"since": "yesterday"}, {"until": "20260101"}, {"by": "week"}, {"since": "0"}):
+        problem(admin.http.get("/usage", params=wrong), 422, "invalid")
+
+
+def test_what_a_model_was_asked_is_told_of_replies_that_a_model_wrote(system: System, admin: Program) -> None:
+    contact, message = written(system)
+    [ours, _] = admin.get(f"/conversations/{message}/messages")["items"]
+
+    call = admin.get(f"/replies/{ours['reply_id']}/model-call")
+
+    assert (call["model"], call["cost"], call["prompt"], call["tool_calls"]) == ("echo", None, None, [])
+    assert call["seconds"] >= 0
+    said = admin.say(message, "Oi", key="by-hand").json()["reply_id"]
+    system.settle()
+    problem(admin.http.get(f"/replies/{said}/model-call"), 404, "not-found")
+    problem(admin.http.get("/replies/nothing/model-call"), 404, "not-found")
+    assert contact
+
+
 # -- the page's examples ---------------------------------------------------------------------------------
 
 
@@ -731,7 +901,12 @@ def commands(page: str) -> list[list[str]]:
 def test_the_examples_of_the_page_do_what_it_says(system: System, tokens: dict[str, str]) -> None:
     _, message = written(system)
     first, second = dead_letter(system), dead_letter(system)
+    conversation = system.conversations.reader.conversation_of(message)
+    assert conversation is not None
+    answer_id = system.conversations.reader.thread(conversation)[-1].reply_id
+    assert answer_id is not None
     values = {
+        "$ANSWER_ID": answer_id,
         "$RECADO": system.url,
         "$TOKEN": tokens["operator"],
         "$MESSAGE_ID": message,
@@ -742,7 +917,9 @@ def test_the_examples_of_the_page_do_what_it_says(system: System, tokens: dict[s
     assert len(examples) >= 15
     for words in examples:
         answer = run_curl([_filled(word, values) for word in words])
-        assert answer.status_code in {200, 202, 204}, (words, answer.text)
+        assert answer.status_code in {200, 201, 202, 204}, (words, answer.text)
+        if answer.status_code == 201:
+            values["$NOTE_ID"] = answer.json()["note_id"]
         if answer.status_code == 202:
             values["$REPLY_ID"] = answer.json()["reply_id"]
     empty_the_attic(system)

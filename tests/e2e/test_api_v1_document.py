@@ -50,8 +50,9 @@ def names(system: System) -> Mapping[str, Mapping[str, str]]:
     [summary] = system.conversations.reader.conversations(contact=contact)
     reply_id = system.conversations.reader.thread(summary.conversation)[-1].reply_id
     assert reply_id is not None
+    assert system.conversations.add_note(summary.conversation, "note", "likes it", by="Ana")
     return {
-        "conversations": {"message_id": message},
+        "conversations": {"message_id": message, "note_id": "note"},
         "replies": {"reply_id": reply_id},
         "dead-letters": {"message_id": dead_letter(system)},
         "queues": {"queue": "attic"},

@@ -227,6 +227,33 @@ def test_dead_letters_can_be_seen_replayed_and_discarded(front: System) -> None:
     assert front.dead_letters() == []
 
 
+def test_what_was_used_is_shown_by_what_one_asks_for(make_system: MakeSystem) -> None:
+    system = make_system(
+        AI_PROVIDER="tests.browser.attendant:attendant",
+        AI_PRICES='{"attendant": {"input": 25.0, "output": 200.0}}',
+        SEGMENT_PRICES='{"whatsapp": 0.005}',
+        CURRENCY="BRL",
+    )
+    system.api()
+    system.worker()
+    contact = system.contact()
+    system.write("Vocês abrem no domingo?", sender=contact)
+    system.settle()
+
+    [day] = (told := json.loads(system.run("usage", "--json").stdout))["lines"]
+    assert told["currency"] == "BRL"
+    assert (day["replies"], day["segments"], day["channel_cost"]) == (1, 1, 0.005)
+    tokens = 25 * day["input_tokens"] + 200 * day["output_tokens"]
+    assert day["model_cost"] == pytest.approx(tokens / 1e6)
+    for by, name in (("number", ADDRESS), ("model", "attendant"), ("contact", contact)):
+        [line] = json.loads(system.run("usage", "--by", by, "--days", "30", "--json").stdout)["lines"]
+        assert (line["name"], line["cost"]) == (name, day["cost"])
+    table = system.run("usage", "--by", "model").stdout
+    assert "attendant" in table
+    assert "cost (BRL)" in table
+    assert system.run("usage", "--days", "0").returncode == 2
+
+
 def test_a_paused_queue_keeps_its_messages_until_it_is_resumed(front: System) -> None:
     contact = front.contact()
     assert front.run("queues", "pause", "messages").returncode == 0
@@ -287,6 +314,7 @@ def test_a_queue_that_is_not_there_is_not_made_by_pausing_it(front: System) -> N
         ("dead", "list"),
         ("dead", "discard", "--all", "--yes"),
         ("conversations", "list"),
+        ("usage",),
         ("export", "+5511900001234"),
         ("forget", "+5511900001234", "--yes"),
     ],

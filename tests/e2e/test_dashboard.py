@@ -215,10 +215,34 @@ def test_a_viewer_changes_nothing_and_finds_out_no_number(system: System) -> Non
             refused = viewer.post(f"/dashboard/{path}", every="1")
             assert refused.status_code == 403, path
             assert "+5511900001234" not in refused.text
-        for search in ("queues/attic?text=5511", "dead-letters?text=%2B55", "conversations?contact=34"):
+        for search in ("queues/attic?text=5511", "dead-letters?text=%2B55"):
             assert viewer.get(f"/dashboard/{search}").status_code == 403, search
+        assert viewer.post("/dashboard/conversations/search", text="1234").status_code == 403
         assert viewer.get("/dashboard/audit").text.count("<tr>") == 2, "the heading, and who signed in"
     assert not any(stats.paused for stats in system.queue.stats())
+
+
+def test_a_viewer_sees_what_was_used_and_not_what_a_model_was_asked(system: System) -> None:
+    system.settings |= PASSWORDS
+    system.api()
+    system.worker()
+    contact = system.contact()
+    system.write("Oi", sender=contact)
+    system.settle()
+    [summary] = system.conversations.reader.conversations()
+    reply_id = system.conversations.reader.thread(summary.conversation)[-1].reply_id
+    with browser(system) as viewer, browser(system) as operator:
+        viewer.sign_in(PASSWORDS["DASHBOARD_READONLY_PASSWORD"])
+        operator.sign_in(PASSWORDS["DASHBOARD_PASSWORD"])
+        pages = [viewer.get(f"/dashboard/usage?by={by}") for by in ("day", "number", "model", "contact", "x")]
+        assert [page.status_code for page in pages] == [200] * 5
+        assert not any(contact.removeprefix("whatsapp:") in page.text for page in pages)
+        asked = f"/dashboard/replies/{reply_id}/model-call"
+        assert asked not in viewer.get(f"/dashboard/conversations/{summary.message_id}").text
+        assert viewer.get(asked).status_code == 403
+        assert asked in operator.get(f"/dashboard/conversations/{summary.message_id}").text
+        assert "echo" in operator.get(asked).text
+        assert operator.get("/dashboard/replies/nothing/model-call").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -338,7 +362,7 @@ def test_an_operator_erases_and_exports_a_person_and_a_viewer_does_not(system: S
         assert exported.headers["content-disposition"].startswith("attachment")
         assert exported.json()["conversations"][0]["contact"] == contact
         assert len(system.conversations.reader.conversations()) == 1, "looking erases nothing"
-        assert "1 conversations" in operator.post(page + "/erase").text
+        assert "1 conversation" in operator.post(page + "/erase").text
         assert operator.post(page + "/erase").status_code == 404, "again"
         audit = operator.get("/dashboard/audit").text
     assert list(system.conversations.reader.conversations()) == []

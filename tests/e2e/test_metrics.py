@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 from llmock.pytest_plugin import LLMock
 
+from tests.fakes.endpoint import SECRET
 from tests.support.metrics import documented, shown
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -14,11 +15,14 @@ from .conftest import MakeSystem, Settings
 #: There only under `recado up`, or with one of the engines.
 ELSEWHERE = ("recado_supervisor_", "recado_spool_", "recado_sqlite_")
 
+#: Events of which none happens, so that what is counted of them begins at 0.
+EVENTS = {"EVENTS_URL": "http://127.0.0.1:9/", "EVENTS_SECRET": SECRET, "EVENTS": "conversation.opted_in"}
+
 
 def test_what_is_shown_is_documented_and_what_is_documented_is_shown(
     make_system: MakeSystem, model_settings: Settings, llmock: LLMock
 ) -> None:
-    system = make_system(**model_settings, MESSAGE_MAX_RETRIES="1")
+    system = make_system(**model_settings, MESSAGE_MAX_RETRIES="1", BUDGET_TOKENS_PER_DAY="1000000", **EVENTS)
     system.api()
     system.worker()
     llmock.reply("Olá!")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 from dramatiq import Message
 
+from actors.answer import ToolCall, Usage
 from actors.channels.twilio.inbound import read
 from actors.conversations import ConversationStore
 from actors.keys import sending_id, with_message_id
+from actors.model_call import ModelCall
 from brokers.backend import QueueBackend
 from brokers.clock import now_ms
 from brokers.records import QueueMessage, StoredMessage
@@ -81,9 +84,15 @@ def talk(system: System, *, sender: str, to: str) -> None:
         assert hold is not None
         turn = store.turn(hold, history_limit=5)
         reply = store.answer(
-            hold, turn, f"resposta: {SECRET} {number}", kind="answer", metadata={"fruta": SECRET}
-        )
-        store.release(hold, unless_more=False)
+            hold,
+            turn,
+            f"resposta: {SECRET} {number}",
+            kind="answer",
+            usage=Usage("a-model", 100, 5),
+            call=ModelCall(prompt=f"user: {SECRET}", tool_calls=[ToolCall("find", SECRET, SECRET)]),
+            metadata={"fruta": SECRET},
+        ).reply
+        store.release(hold)
         if state != "pending":
             bring(store, reply.reply_id, state)
     for text in ("em quarentena", "sem resposta"):
@@ -314,6 +323,10 @@ def test_all_that_is_kept_of_a_person_is_in_the_export(shop: System) -> None:
         states = [reply["state"] for reply in conversation["replies"]]
         assert states == ["sent", "failed", "unknown", "cancelled", "sending", "pending"]
         assert conversation["messages"][0]["received_at"].endswith("+00:00")
+        assert conversation["replies"][0]["prompt"] == f"user: {SECRET}"
+        assert conversation["replies"][0]["tool_calls"][0]["result"] == SECRET
+        assert sum(day["input_tokens"] for day in conversation["usage"]) == 600
+        assert all(re.match(r"20\d\d-\d\d-\d\dT00:00", day["day"]) for day in conversation["usage"])
     found = {
         each["message_id"]: each for each in document["queue"] if not each["message_id"].startswith("send-")
     }

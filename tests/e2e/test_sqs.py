@@ -12,6 +12,7 @@ from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
 from tests.fakes.twilio import FakeTwilio
+from tests.support.messages import stats_of
 from tests.support.ports import free_port
 from tests.support.sqs_server import AWS, REGION, SQSServer
 from tests.support.system import System
@@ -175,9 +176,12 @@ def test_a_message_that_kills_every_worker_is_set_aside(make_system: MakeSystem,
     system.write("Oi", sender=system.contact())
     died = 0
 
-    while not system.queue.stats()[0].dead:
+    def dead() -> int:
+        return stats_of(system.queue, "messages").dead
+
+    while not dead():
         worker = system.worker()
-        eventually(lambda: system.queue.stats()[0].dead or not worker.is_alive(), within_s=PATIENCE_S)  # noqa: B023
+        eventually(lambda: dead() or not worker.is_alive(), within_s=PATIENCE_S)  # noqa: B023
         died += not worker.is_alive()
 
     assert 1 <= died <= 2

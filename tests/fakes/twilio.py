@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import secrets
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -66,6 +67,7 @@ class Answer:
       stores: whether the message is accepted, whatever the answer says.
       drops: the connection is reset in place of an answer.
       gate: passed before answering, and after storing.
+      lists: whether the list of messages has it, if it is accepted.
     """
 
     status: int = 201
@@ -74,9 +76,13 @@ class Answer:
     stores: bool = True
     drops: bool = False
     gate: Gate | None = None
+    lists: bool = True
 
 
 ACCEPT = Answer()
+
+#: In the place of a contact: a send to whomever is answered so.
+ANYBODY = ""
 
 
 @dataclass
@@ -95,6 +101,8 @@ class Message:
     messaging_service: str | None = None
     sid: str = field(default_factory=lambda: "SM" + secrets.token_hex(16))
     status: str = "queued"
+    error_code: int | None = None
+    is_listed: bool = True
     direction: str = "outbound-api"
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -108,7 +116,7 @@ class Message:
             "date_sent": None,
             "date_updated": format_datetime(self.created_at),
             "direction": self.direction,
-            "error_code": None,
+            "error_code": self.error_code,
             "error_message": None,
             "from": self.address,
             "messaging_service_sid": None,
@@ -178,15 +186,25 @@ class RecordedRequest:
 
 
 class Account:
-    """One Twilio account: its credentials, what it was asked, what it accepted, how it is to answer."""
+    """One Twilio account: its credentials, what it was asked, what it accepted, how it is to answer.
+
+    Attributes:
+      takes_token: REST is allowed with the auth token, and not with API keys only.
+      changes: makes what the account keeps of a text that it is sent: trial accounts and smart encoding do.
+    """
 
     def __init__(self, sid: str | None = None) -> None:
+        self.takes_token = True
+        self.changes: Callable[[str], str] = str
         self.sid = sid or "AC" + secrets.token_hex(16)
         self.auth_token = secrets.token_hex(16)
         self.messages: list[Message] = []
         self.requests: list[RecordedRequest] = []
         self.attachments: dict[str, Attachment] = {}
-        self._answers: deque[Answer] = deque()
+        self.indicators: list[RecordedRequest] = []
+        self._typing_answers: deque[Answer] = deque()
+        self._fetch_answers: deque[Answer] = deque()
+        self._answers: dict[str, deque[Answer]] = {}
         self._keys: dict[str, str] = {}
 
     def api_key(self) -> tuple[str, str]:
@@ -201,25 +219,47 @@ class Account:
         self.attachments[attachment.sid] = attachment
         return attachment
 
-    # -- how it is to answer the next sends -----------------------------------------------------------
+    # -- how it is to answer the next sends, to anybody or to one contact ------------------------------
 
-    def refuse(self, status: int, code: int, *, retry_after: str | None = None, times: int = 1) -> None:
+    def answer(self, *answers: Answer, to: str = ANYBODY) -> None:
+        """Answer the next sends like this, one after the other."""
+        self._answers.setdefault(to, deque()).extend(answers)
+
+    def refuse(
+        self, status: int, code: int, *, retry_after: str | None = None, times: int = 1, to: str = ANYBODY
+    ) -> None:
         """Do not accept them, and say why."""
-        self._answers.extend([Answer(status, code, retry_after=retry_after, stores=False)] * times)
+        self.answer(*[Answer(status, code, retry_after=retry_after, stores=False)] * times, to=to)
 
-    def fail(self, status: int = 500, code: int = 20500, *, stores: bool, times: int = 1) -> None:
+    def fail(
+        self, status: int = 500, code: int = 20500, *, stores: bool, times: int = 1, to: str = ANYBODY
+    ) -> None:
         """Answer with a failure of Twilio's own, the message accepted or not."""
-        self._answers.extend([Answer(status, code, stores=stores)] * times)
+        self.answer(*[Answer(status, code, stores=stores)] * times, to=to)
 
-    def drop(self, *, stores: bool) -> None:
+    def drop(self, *, stores: bool, to: str = ANYBODY) -> None:
         """Reset the connection in place of an answer."""
-        self._answers.append(Answer(stores=stores, drops=True))
+        self.answer(Answer(stores=stores, drops=True), to=to)
 
-    def withhold(self, *, stores: bool = True) -> Gate:
+    def withhold(self, *, stores: bool = True, to: str = ANYBODY) -> Gate:
         """Take the request in, and do not answer before the gate is opened."""
         gate = Gate()
-        self._answers.append(Answer(stores=stores, gate=gate))
+        self.answer(Answer(stores=stores, gate=gate), to=to)
         return gate
+
+    def refuse_typing(self, status: int, *, retry_after: str | None = None, times: int = 1) -> None:
+        """Show none of the next typing indicators, and say so."""
+        self._typing_answers.extend([Answer(status, retry_after=retry_after)] * times)
+
+    def withhold_typing(self) -> Gate:
+        """Take a typing indicator in, and do not answer before the gate is opened."""
+        gate = Gate()
+        self._typing_answers.append(Answer(200, gate=gate))
+        return gate
+
+    def refuse_fetch(self, status: int, *, retry_after: str | None = None, times: int = 1) -> None:
+        """Do not tell of the next messages that are asked about."""
+        self._fetch_answers.extend([Answer(status, retry_after=retry_after)] * times)
 
     # -- what it was asked and accepted ----------------------------------------------------------------
 
@@ -234,12 +274,23 @@ class Account:
     def bodies_to(self, contact: str) -> list[str]:
         return [message.body for message in self.sent_to(contact)]
 
+    @property
+    def fetched(self) -> list[str]:
+        """The SIDs of the messages that were asked about, each as often as it was."""
+        paths = [request.path for request in self.requests if request.method == "GET"]
+        found = [re.fullmatch(r".*/Messages/((?:SM|MM)[0-9a-f]{32})\.json", path) for path in paths]
+        return [each[1] for each in found if each is not None]
+
     def forget(self) -> None:
         """All of it, and what is still to be answered in a special way."""
         self.messages.clear()
         self.requests.clear()
         self.attachments.clear()
+        self.indicators.clear()
         self._answers.clear()
+        self._typing_answers.clear()
+        self._fetch_answers.clear()
+        self.changes = str
 
     # -- what it tells us --------------------------------------------------------------------------------
 
@@ -252,7 +303,7 @@ class Account:
           through: where that URL's host leads in this test, such as `http://127.0.0.1:8000`.
         """
         assert message.status_callback is not None
-        message.status = status
+        message.status, message.error_code = status, error_code
         parameters = {
             "AccountSid": self.sid,
             "ApiVersion": "2010-04-01",
@@ -276,26 +327,35 @@ class Account:
     # -- the server's side -------------------------------------------------------------------------------
 
     def admits(self, authorization: str) -> bool:
+        known = {self.sid: self.auth_token, **self._keys} if self.takes_token else self._keys
         return any(
             authorization == "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-            for user, password in {self.sid: self.auth_token, **self._keys}.items()
+            for user, password in known.items()
         )
 
-    def next_answer(self) -> Answer:
-        return self._answers.popleft() if self._answers else ACCEPT
+    def next_answer(self, contact: str) -> Answer:
+        waiting = self._answers.get(contact) or self._answers.get(ANYBODY)
+        return waiting.popleft() if waiting else ACCEPT
 
-    def accept(self, form: Mapping[str, str]) -> Message:
+    def next_fetch_answer(self) -> Answer:
+        return self._fetch_answers.popleft() if self._fetch_answers else Answer(200)
+
+    def next_typing_answer(self) -> Answer:
+        return self._typing_answers.popleft() if self._typing_answers else Answer(200)
+
+    def accept(self, form: Mapping[str, str], *, is_listed: bool) -> Message:
         message = Message(
             account_sid=self.sid,
             contact=form["To"],
             address=form["From"],
-            body=form.get("Body", ""),
+            body=self.changes(form.get("Body", "")),
             status_callback=form.get("StatusCallback"),
             validity_s=int(form["ValidityPeriod"]) if "ValidityPeriod" in form else None,
             media=tuple(form.get("MediaUrl", "").split()),
             content_sid=form.get("ContentSid"),
             content_variables=form.get("ContentVariables"),
             messaging_service=form.get("MessagingServiceSid"),
+            is_listed=is_listed,
         )
         self.messages.append(message)
         return message
@@ -310,9 +370,11 @@ class FakeTwilio:
         account = "/2010-04-01/Accounts/{sid}"
         app.add_api_route(account + "/Messages.json", self._send, methods=["POST"])
         app.add_api_route(account + "/Messages.json", self._list, methods=["GET"])
+        app.add_api_route(account + "/Messages/{message}.json", self._fetch, methods=["GET"])
         app.add_api_route(account + ".json", self._look_up, methods=["GET"])
         app.add_api_route(account + "/Messages/{message}/Media/{media}", self._media, methods=["GET"])
         app.add_api_route("/content/{media}", self._content, methods=["GET"])
+        app.add_api_route("/v2/Indicators/Typing.json", self._show_typing, methods=["POST"])
         self._server = Server(_WithTransport(app))
 
     def account(self, sid: str | None = None) -> Account:
@@ -339,8 +401,8 @@ class FakeTwilio:
         form = account.requests[-1].form
         if invalid := _what_is_wrong(form):
             return _error(400, invalid, about=form.get("To", ""))
-        answer = account.next_answer()
-        message = account.accept(form) if answer.stores else None
+        answer = account.next_answer(form["To"])
+        message = account.accept(form, is_listed=answer.lists) if answer.stores else None
         if answer.gate is not None:
             await answer.gate.passed()
         if answer.drops:
@@ -358,7 +420,8 @@ class FakeTwilio:
         found = [
             message.as_json()
             for message in reversed(account.messages)  # newest first, as Twilio does
-            if query.get("To", message.contact) == message.contact
+            if message.is_listed
+            and query.get("To", message.contact) == message.contact
             and query.get("From", message.address) == message.address
         ][:size]
         uri = f"{request.url.path}?PageSize={size}&Page=0"
@@ -376,9 +439,37 @@ class FakeTwilio:
             }
         )
 
+    async def _fetch(self, sid: str, message: str, request: Request) -> Response:
+        account, refusal = await self._enter(sid, request)
+        if account is None:
+            return refusal
+        answer = account.next_fetch_answer()
+        if answer.status != 200:
+            return _error(answer.status, 20000 + answer.status, retry_after=answer.retry_after)
+        found = next((each for each in account.messages if each.sid == message), None)
+        return _error(404, 20404) if found is None else JSONResponse(found.as_json())
+
     async def _look_up(self, sid: str, request: Request) -> Response:
         account, refusal = await self._enter(sid, request)
         return refusal if account is None else JSONResponse({"sid": sid, "status": "active", "type": "Full"})
+
+    async def _show_typing(self, request: Request) -> Response:
+        """What `messaging.twilio.com` has. No account is named but by the credentials."""
+        authorization = request.headers.get("authorization", "")
+        account = next((each for each in self._accounts.values() if each.admits(authorization)), None)
+        if account is None:
+            return _error(401, 20003)
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        account.indicators.append(RecordedRequest(request.method, request.url.path, {}, form, True))
+        is_message = re.fullmatch(r"(SM|MM)[0-9a-fA-F]{32}", form.get("messageId", "")) is not None
+        if not is_message or form.get("channel") != "whatsapp":
+            return _error(400, 20001)
+        answer = account.next_typing_answer()
+        if answer.gate is not None:
+            await answer.gate.passed()
+        if answer.status == 200:
+            return JSONResponse({"success": True})
+        return _error(answer.status, 20000 + answer.status, retry_after=answer.retry_after)
 
     async def _media(self, sid: str, media: str, request: Request) -> Response:
         account, refusal = await self._enter(sid, request)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from llmock.pytest_plugin import LLMock
 
+from tests.fakes.endpoint import SECRET, FakeEndpoint
 from tests.support.system import PUBLIC_URL, System
 
 #: Settings under which nothing takes long: one retry, one look for a reply.
-SETTINGS = {"MESSAGE_MAX_RETRIES": "1", "REPLY_RECONCILE_DELAYS_S": "1", "REPLY_SENDER": "twilio"}
+SETTINGS = {
+    "MESSAGE_MAX_RETRIES": "1",
+    "REPLY_RECONCILE_DELAYS_S": "1",
+    "REPLY_SENDER": "twilio",
+    "BUDGET_TOKENS_PER_DAY": "10000",
+}
 
 
 def asking(model: LLMock) -> dict[str, str]:
@@ -20,10 +26,16 @@ def asking(model: LLMock) -> dict[str, str]:
     }
 
 
-def one_of_each(system: System, model: LLMock) -> None:
+def telling(endpoint: FakeEndpoint) -> dict[str, str]:
+    """Settings that have another system told what comes in."""
+    return {"EVENTS_URL": endpoint.url, "EVENTS_SECRET": SECRET, "EVENTS": "message.received"}
+
+
+def one_of_each(system: System, model: LLMock, endpoint: FakeEndpoint) -> None:
     """Replies are sent, delivered, not delivered, limited, refused and lost; the model fails, and refuses; a
-    webhook is forged.
+    webhook is forged. Another system takes what it is told, later, and never.
     """
+    endpoint.answer(503, times=1, Retry_After="0")
     model.reply("Olá!")
     _write(system)
     *_, message = system.twilio.messages
@@ -31,6 +43,7 @@ def one_of_each(system: System, model: LLMock) -> None:
         system.twilio.report(message, status, through=system.url)
     system.twilio.report(message, "undelivered", through=system.url, error_code=30003)
     model.fail(500).reply("Olá, afinal!")
+    endpoint.answer(400, times=1)
     _write(system)
     model.context_overflow()
     _write(system)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from dramatiq import Message, Worker
 from brokers import BullMQBroker
 from brokers.records import StoredMessage
 from tests.support.bullmq_node import EXAMPLE, Node, NoNode
+from tests.support.bullmq_sharing import share
 from tests.support.messages import stats_of
-from tests.support.redis_server import RedisServer, ask
-from tests.support.system import BIN, PATIENCE_S, ROOT
+from tests.support.redis_server import RedisServer
+from tests.support.system import BIN, PATIENCE_S
 from tests.support.waiting import eventually
 
 from .test_examples import replies, run, running, settings
@@ -209,66 +209,16 @@ def test_two_kinds_of_workers_share_a_queue_while_they_are_killed(
     node: Node, server: RedisServer, broker: BullMQBroker
 ) -> None:
     """Each job is done once. Those that kill their first worker are done by another one."""
-    broker.declare_queue(QUEUE)
-    ours = [f"python-{number}" for number in range(80)]
-    theirs = [f"node-{number}" for number in range(80)]
-    broker.backend.pause(QUEUE)
-    for name in ours:
-        broker.enqueue(Message(queue_name=QUEUE, actor_name="count", args=(name,), kwargs={}, options={}))
-    assert node.ask(server.url, "addMany", QUEUE, "count", str(len(theirs))) == len(theirs)
-    lethal = [*ours[10::40], *theirs[20::40]]
-    ask(server.port, "SADD", "lethal", *lethal)
+    shared = share(
+        node, server.url, broker, QUEUE, lock_s=LOCK_S, jobs=160, lethal_every=40, within_s=PATIENCE_S
+    )
 
-    workers: dict[str, subprocess.Popen[str]] = {}
-    deaths = dict.fromkeys(("node", "python"), 0)
-    with ExitStack() as stack:
-
-        def have_worker(kind: str) -> None:
-            if kind in workers and workers[kind].poll() is None:
-                return
-            deaths[kind] += kind in workers
-            worker = (
-                node.running(server.url, "test-worker.mjs", QUEUE, str(1000 * LOCK_S))
-                if kind == "node"
-                else _python_worker(server.url)
-            )
-            workers[kind] = stack.enter_context(worker)
-
-        def are_all_done() -> bool:
-            for kind in deaths:
-                have_worker(kind)
-            return bool(ask(server.port, "HLEN", "done") == len(ours) + len(theirs))
-
-        for kind in deaths:
-            have_worker(kind)
-        broker.backend.resume(QUEUE)
-        eventually(are_all_done, within_s=PATIENCE_S, every_s=0.05)
-        eventually(lambda: stats_of(broker.backend, QUEUE).running == 0)
-
-    assert sum(deaths.values()) == len(lethal), "each took its worker with it"
-    assert set(ask(server.port, "HVALS", "done")) == {b"1"}
-    assert 0 < int(ask(server.port, "GET", "done-by-node")) < len(ours) + len(theirs)
+    assert shared.deaths == shared.killed == 4, "each took its worker with it"
+    assert len(shared.done) == 160
+    assert set(shared.done.values()) == {1}
+    assert 0 < shared.by_node < 160
     stats = stats_of(broker.backend, QUEUE)
     assert (stats.ready, stats.delayed, stats.dead) == (0, 0, 0)
-
-
-@contextmanager
-def _python_worker(url: str) -> Iterator[subprocess.Popen[str]]:
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.bullmq_worker", url, QUEUE, str(LOCK_S)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
-        yield worker
-    finally:
-        worker.kill()
-        worker.wait()
-        worker.stdout.close()  # type: ignore[union-attr]  # it was made with one
 
 
 def test_the_example_names_exact_versions() -> None:

@@ -12,6 +12,7 @@ from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
 from ops.grafana.dashboard import FILE, as_json
+from tests.fakes.endpoint import FakeEndpoint
 from tests.fakes.twilio import FakeTwilio
 from tests.supervisor.stage import SETTINGS as SUPERVISED
 from tests.supervisor.stage import Stage, kill
@@ -73,7 +74,8 @@ def seen(
     settings = {**SUPERVISED, **story.SETTINGS, **story.asking(model)}
     directory = tmp_path_factory.mktemp("seen")
     with (
-        Stage(directory, twilio, **settings) as system,
+        FakeEndpoint() as endpoint,
+        Stage(directory, twilio, **settings, **story.telling(endpoint)) as system,
         RedisServer(tmp_path_factory.mktemp("redis")) as redis,
         System(
             tmp_path_factory.mktemp("spooling"), twilio, QUEUE_BACKEND="redis", REDIS_URL=redis.url
@@ -83,7 +85,7 @@ def seen(
         spooling.api()
         with Prometheus(directory, [system.url, spooling.url]) as prometheus:
             prometheus.look_again()
-            story.one_of_each(system, model)  # its series begin
+            story.one_of_each(system, model, endpoint)  # its series begin
             prometheus.look_again()
             redis.kill()
             spooling.write("Oi", sender=spooling.contact())
@@ -92,7 +94,7 @@ def seen(
                 lambda: system.metric("recado_supervisor_restarts_total", kind="worker", reason="killed") == 1
             )
             up.wait_until_ready()
-            story.one_of_each(system, model)  # and go on
+            story.one_of_each(system, model, endpoint)  # and go on
             prometheus.look_again()
             yield Seen(system, prometheus)
             redis.start()  # the spooling system counts its queue when it ends
@@ -161,6 +163,8 @@ def test_numbers_are_those_of_now(seen: Seen) -> None:
         ("The model", "Errors", {"provider": "openai", "error": "ResponderRefused"}, 2),
         ("Twilio", "Errors", {"operation": "send", "error": "21211"}, 2),
         ("The front door", "Refused", {"webhook": "messages", "outcome": "bad_signature"}, 2),
+        ("Budget and other systems", "Events to other systems", {"receiver": "1", "outcome": "refused"}, 2),
+        ("Budget and other systems", "Events to other systems", {"receiver": "1", "outcome": "lost"}, 2),
     ],
 )
 def test_bars_count_what_happened_from_the_first_time_on(

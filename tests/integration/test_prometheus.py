@@ -14,6 +14,7 @@ import yaml
 from llmock.pytest_plugin import LLMock
 from llmock.testing import LLMockServer
 
+from tests.fakes.endpoint import FakeEndpoint
 from tests.fakes.twilio import FakeTwilio
 from tests.supervisor.stage import SETTINGS as SUPERVISED
 from tests.supervisor.stage import Stage
@@ -132,9 +133,9 @@ def test_the_page_of_a_system_at_work_is_as_prometheus_wants_it(
 ) -> None:
     model = LLMock(llmock_server)
     settings = {**SUPERVISED, **story.SETTINGS, **story.asking(model), **engine}
-    with Stage(tmp_path, twilio, **settings) as system:
+    with FakeEndpoint() as endpoint, Stage(tmp_path, twilio, **settings, **story.telling(endpoint)) as system:
         system.up()
-        story.one_of_each(system, model)
+        story.one_of_each(system, model, endpoint)
         page = system.http.get(f"{system.url}/metrics").text
     assert "recado_replies_total" in page
     assert promtool("check", "metrics", stdin=page) == ""

@@ -13,7 +13,8 @@ from actors.channels.twilio.delivery import read_status
 from actors.channels.twilio.inbound import read
 from actors.conversation import decoded
 from actors.conversations import ConversationStore, Hold, SQLiteConversationStore
-from actors.conversations.redis import RedisConversationStore
+from actors.conversations.redis import RedisConversationStore, redis_conversation_store
+from actors.conversations.sharded import ShardedConversationStore
 from actors.reply import Reply
 from ops.webhook import message_parameters
 
@@ -41,6 +42,17 @@ class OnServer:
     def __call__(self, **options: Any) -> RedisConversationStore:
         url = f"redis://127.0.0.1:{self.port}/0"
         return RedisConversationStore(url, namespace=self.namespace, **options)
+
+
+@dataclass(frozen=True)
+class OnShards(OnServer):
+    """Opens the store in three namespaces, as far as anybody can tell on three nodes of a cluster."""
+
+    def __call__(self, **options: Any) -> ShardedConversationStore:  # type: ignore[override]
+        url = f"redis://127.0.0.1:{self.port}/0"
+        store = redis_conversation_store(url, namespace=self.namespace, shards=3, **options)
+        assert isinstance(store, ShardedConversationStore)
+        return store
 
 
 CONTACT = "whatsapp:+5511900001234"
@@ -79,6 +91,12 @@ def delivery(status: str, *, sid: str = "SM1", code: str = "") -> DeliveryStatus
     return read_status({"MessageSid": sid, "MessageStatus": status, "ErrorCode": code, "To": CONTACT})
 
 
+def next_reply(store: ConversationStore, conversation: str) -> Reply | None:
+    """Return the conversation's next reply to send."""
+    reply_id = store.next_to_send(conversation)
+    return None if reply_id is None else store.reply(reply_id)
+
+
 def always(_holder: str) -> bool:
     """Every holder is live."""
     return True
@@ -101,6 +119,6 @@ def answered(store: ConversationStore, *texts: str, body: str = "Olá!") -> Repl
     for text in texts or ("Oi",):
         append(store, inbound(text))
     hold = held(store)
-    reply = store.answer(hold, store.turn(hold, history_limit=20), body, kind="answer")
-    assert store.release(hold, unless_more=True)
+    reply = store.answer(hold, store.turn(hold, history_limit=20), body, kind="answer").reply
+    assert store.finish(hold).is_done
     return reply

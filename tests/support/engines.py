@@ -27,7 +27,8 @@ from brokers import RedisBroker, SQLiteBroker
 from brokers.backend import EVERYTHING, Capabilities, QueueBackend
 from brokers.bullmq import BullMQBackend, BullMQBroker
 from brokers.durable import DurableBroker
-from brokers.redis import RedisBackend, RedisOptions
+from brokers.redis import RedisBackend, RedisOptions, ShardedBackend, redis_backend
+from brokers.redis.shards import namespaces
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.liveness.process_registry import peers
 from brokers.sqlite.storage.database import Database
@@ -306,6 +307,48 @@ class RedisEngine(Engine):
 
 
 @dataclass(frozen=True)
+class ShardedEngine(RedisEngine):
+    """Three shards on one server, as far as anybody can tell on three nodes of a cluster."""
+
+    BINARY: ClassVar[str | None] = None
+    SHARDS: ClassVar[int] = 3
+    CAPABILITIES: ClassVar[Capabilities] = replace(
+        RedisBackend.capabilities, priorities=False, in_due_order=False
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {**super().options, "shards": self.SHARDS}
+
+    @property
+    def shards(self) -> list[RedisEngine]:
+        names = namespaces(self.namespace, self.SHARDS)
+        return [RedisEngine(self.directory, self.port, self.pid, name) for name in names]
+
+    def open(self, **options: Any) -> ShardedBackend:  # type: ignore[override]
+        backend = redis_backend(RedisOptions(self.url, timeout_s=2.0), **self.options, **options)
+        assert isinstance(backend, ShardedBackend)
+        return backend
+
+    def waiting(self) -> int:
+        return min(shard.waiting() for shard in self.shards)
+
+    def crash(self, backend: QueueBackend) -> None:
+        assert isinstance(backend, ShardedBackend)
+        for engine, shard in zip(self.shards, backend.shards, strict=True):
+            engine.crash(shard.backend)
+
+    def lose_sight_of(self, pid: int) -> None:
+        for shard in self.shards:
+            shard.lose_sight_of(pid)
+
+    def recover(self, backend: QueueBackend) -> None:
+        assert isinstance(backend, ShardedBackend)
+        for engine, shard in zip(self.shards, backend.shards, strict=True):
+            engine.recover(shard.backend)
+
+
+@dataclass(frozen=True)
 class BullMQEngine(RedisEngine):
     """A prefix on a server of its own."""
 
@@ -446,5 +489,6 @@ ENGINES: Mapping[str, type[Engine]] = {
     "sqlite": SQLiteEngine,
     "sqs": SQSEngine,
     "bullmq": BullMQEngine,
+    "redis-sharded": ShardedEngine,
     **{Path(binary).name: _on(binary) for binary in installed_servers()},
 }

@@ -21,6 +21,7 @@ from dramatiq import Message
 
 from actors.engines import conversation_store, queue_backend
 from actors.reply import Reply
+from brokers.clock import now_ms
 from brokers.records import DeadLetterFilter, QueueMessage, StoredMessage
 from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
@@ -209,13 +210,17 @@ class System:
         program.event("worker started")
         return program
 
-    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a `recado` command to its end."""
+    def module(self, name: str, *arguments: str) -> Program:
+        """Start a module of the tests' as a program."""
+        return self._start(Program, "python", "-m", name, *arguments)
+
+    def run(self, *arguments: str, typed: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a `recado` command to its end. It reads what is typed."""
         return subprocess.run(
             [str(BIN / "recado"), *arguments],
             env=self._environment(settings),
             cwd=self.directory,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -258,6 +263,7 @@ class System:
             args=arguments,
             kwargs={},
             options={},
+            message_timestamp=now_ms() - age_ms,
         )
         stored = QueueMessage(message.message_id, queue, actor, message.encode(), waited_ms=age_ms)
         assert self.queue.enqueue(stored)

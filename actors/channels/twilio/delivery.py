@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...reply import Tone
+from ...reply import Reply, Tone
 from ..channel import DeliveryStatus, InvalidMessage, Payload
 from .errors import PACE_MS, Meaning, explained, meaning_of
 from .inbound import text_of
@@ -25,6 +25,9 @@ RANK: Mapping[str, int] = {
     "canceled": 6,
     "read": 7,
 }
+
+#: From here on nothing is waited for: a WhatsApp contact may still read what was delivered.
+FINAL_RANK = 6
 
 #: How a status looks to people; one that is not in here says neither good nor bad.
 TONES: Mapping[str, Tone] = {"delivered": "good", "read": "good", "failed": "bad", "undelivered": "bad"}
@@ -53,4 +56,27 @@ def read_status(payload: Payload) -> DeliveryStatus:
         contact=text_of(payload, "To"),
         is_opt_out=meaning is Meaning.OPTED_OUT,
         again_after_ms=PACE_MS if is_failure and meaning is Meaning.PACED else None,
+        is_final=RANK.get(status, 0) >= FINAL_RANK,
     )
+
+
+def callback(reply: Reply, *, status: str, error_code: int | str | None) -> Payload | None:
+    """Make the parameters of the callback that was to tell a status; None where a later one is known.
+
+    Parameters:
+      reply: as it is stored.
+      status, error_code: as Twilio has them now.
+    """
+    if RANK.get(status, 0) <= RANK.get(reply.delivery_status or "", 0):
+        return None
+    sid = reply.external_id
+    told: dict[str, str | None] = {
+        "AccountSid": reply.account,
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "MessageStatus": status,
+        "SmsStatus": status,
+        "From": reply.address,
+        "To": reply.contact,
+    }
+    return told if error_code is None else {**told, "ErrorCode": str(error_code)}

@@ -67,6 +67,18 @@ ERRORS: Mapping[int, Error] = {
     63024: Error(Meaning.PERMANENT, "that is no valid recipient"),
 }
 
+#: How people are told of an error, with its words where they are known.
+EXPLAINED = "Twilio's error {code}: {words}, see {address}"
+UNEXPLAINED = "Twilio's error {code}, see {address}"
+
+#: Why a reply was not sent, or perhaps not, for people.
+WINDOW_IS_CLOSED = (
+    "The contact last wrote more than 24 hours ago, and WhatsApp takes only templates then. "
+    "Answer with a template, or set WHATSAPP_WINDOW_TEMPLATE to one that carries any text."
+)
+NO_ANSWER = "Twilio gave no answer: {what}"
+REFUSAL = "Twilio answered {status}, error {code}: {what}"
+
 #: Statuses by which a request was certainly refused, before a message was made of it. All others leave it
 #: open, 4xx among them: 408 and 425 ask for the request again, 409 and 423 speak of another one, and 499 is
 #: a proxy's, when its client had left while Twilio was at it.
@@ -84,5 +96,7 @@ def meaning_of(code: int | None) -> Meaning:
 def explained(code: str) -> str:
     """Tell people of an error, and where Twilio explains it."""
     known = ERRORS.get(int(code)) if code.isdecimal() else None
-    words = "" if known is None else f": {known.words}"
-    return f"Twilio's error {code}{words}, see {ERRORS_URL}/{code}"
+    address = f"{ERRORS_URL}/{code}"
+    if known is None:
+        return UNEXPLAINED.format(code=code, address=address)
+    return EXPLAINED.format(code=code, words=known.words, address=address)

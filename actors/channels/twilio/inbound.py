@@ -87,7 +87,9 @@ def read(payload: Payload, keywords: Keywords = KEYWORDS) -> InboundMessage:
         channel=NAME,
         account=account_sid,
         external_id=sid,
-        contact=Contact(contact, text_of(payload, "ProfileName") or None),
+        contact=Contact(
+            contact, text_of(payload, "ProfileName") or None, text_of(payload, "ExternalUserId") or None
+        ),
         address=address,
         text=CALLED if is_call else "\n".join(_said(payload, media, button, location)) or "[empty message]",
         payload=payload,
@@ -130,6 +132,8 @@ def text_of(payload: Payload, name: str) -> str:
     Empty when it is missing, or is nothing that can be read as a text: null, an object, a list of lists.
     """
     value = payload.get(name)
+    if value is None or type(value) is str:  # most of them: each message is asked for some twenty
+        return value or ""
     if isinstance(value, list):  # repeated; or from a JSON body, in which it may be empty
         value = value[0] if value else None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

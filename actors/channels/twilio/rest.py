@@ -24,20 +24,23 @@ from ...reply import Reply, Template
 from ...retry_after import retry_after_ms
 from ..channel import (
     DeliveryStatus,
+    Gone,
     InboundMessage,
     NotSentEver,
     NotSentYet,
     OptedOut,
+    Others,
     Payload,
     PerhapsSent,
     SendError,
 )
 from . import delivery, inbound
 from .credentials import Credentials
-from .errors import PACE_MS, REFUSALS, Meaning, meaning_of
+from .errors import NO_ANSWER, PACE_MS, REFUSAL, REFUSALS, WINDOW_IS_CLOSED, Meaning, meaning_of
 from .hosts import TWILIO_API
 from .inbound import KEYWORDS, Keywords
 from .segments import segments
+from .typing_indicator import WHATSAPP, TypingIndicator
 
 #: Twilio's longest body, in characters (error 21617 beyond it).
 MAX_CHARACTERS = 1_600
@@ -52,9 +55,8 @@ CALLBACK_OVERRIDES = "rc=5&rp=all&rt=3000"
 #: What Twilio takes for ValidityPeriod, in seconds; less than a minute is of no use.
 SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 60, 36_000
 
-#: Twilio's prefix of WhatsApp addresses, and for how long after a contact's last message a business may
-#: write what it likes, in milliseconds (https://www.twilio.com/docs/whatsapp/key-concepts#the-24-hour-window).
-WHATSAPP = "whatsapp:"
+#: For how long after a contact's last message a business may write what it likes on WhatsApp, in milliseconds
+#: (https://www.twilio.com/docs/whatsapp/key-concepts#the-24-hour-window).
 WHATSAPP_WINDOW_MS = 24 * 3_600_000
 
 #: The code of what WhatsApp refuses outside of that window.
@@ -134,6 +136,7 @@ class TwilioChannel:
         self._keywords = keywords
         self._api_base_url = api_base_url
         self._timeout_s = timeout_s
+        self._typing = TypingIndicator(credentials, api_base_url=api_base_url)
         # Idle ones, by account: a requests session is not made for several threads at once.
         self._idle: defaultdict[str, list[Any]] = defaultdict(list)
 
@@ -180,11 +183,7 @@ class TwilioChannel:
         if not reply.contact.startswith(WHATSAPP) or closed_at is None or now_ms() < closed_at:
             return None
         if self._senders.window_template is None:
-            raise NotSentEver(
-                "The contact last wrote more than 24 hours ago, and WhatsApp takes only templates then. "
-                "Answer with a template, or set WHATSAPP_WINDOW_TEMPLATE to one that carries any text.",
-                code=OUTSIDE_WINDOW,
-            )
+            raise NotSentEver(WINDOW_IS_CLOSED, code=OUTSIDE_WINDOW)
         return Template(
             self._senders.window_template, {"1": " ".join(reply.body.split())}
         )  # takes no line breaks
@@ -196,14 +195,30 @@ class TwilioChannel:
         per_second = self._senders.per_second(reply.address)
         return 0.0 if per_second is None else 1_000 * segments(reply) / per_second
 
-    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:
+    def can_show_typing(self, message: InboundMessage) -> bool:
+        return self._typing.is_for(message)
+
+    def show_typing(self, message: InboundMessage) -> None:
+        self._typing.show(message)
+
+    def find(self, reply: Reply, *, is_known: Callable[[str], bool], others: Others = tuple) -> str | None:
         try:
             with self._calling(reply.account) as client:
                 messages = client.messages.list(to=reply.contact, limit=LOOK_BACK)
-                return _found(messages, reply, is_known)
+                return _found(messages, reply, is_known, others)
         except SendError as error:
             message = f"Twilio cannot be asked about a reply: {error}"
             raise NotSentYet(message, code=error.code) from error
+
+    def status_of(self, reply: Reply) -> Payload | None:
+        if reply.external_id is None:
+            raise Gone("Twilio's id of the reply is not known")
+        try:
+            with self._calling(reply.account) as client:
+                message = client.messages(reply.external_id).fetch()
+        except SendError as error:
+            raise _not_told(error) from error
+        return delivery.callback(reply, status=str(message.status), error_code=message.error_code)
 
     @contextmanager
     def _calling(self, account: str) -> Iterator[Any]:
@@ -259,11 +274,11 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # twilio is untyped
 def _explained(error: Exception, http_client: _HttpClient) -> SendError:
     """Sort a failure: certainly not sent (yet, or ever), or perhaps sent."""
     if isinstance(error, requests.RequestException):
-        message = f"Twilio gave no answer: {type(error).__name__}: {error}"
+        message = NO_ANSWER.format(what=f"{type(error).__name__}: {error}")
         return NotSentYet(message) if _never_connected(error) else PerhapsSent(message)
     # TwilioRestException and TwilioServiceException have nothing but these names in common.
     status, code = getattr(error, "status", None), getattr(error, "code", None)
-    message = f"Twilio answered {status}, error {code}: {getattr(error, 'msg', None) or error}"
+    message = REFUSAL.format(status=status, code=code, what=getattr(error, "msg", None) or error)
     if status not in REFUSALS:
         return PerhapsSent(message, code=code)
     if status == 429:
@@ -277,6 +292,17 @@ def _explained(error: Exception, http_client: _HttpClient) -> SendError:
             return NotSentEver(message, code=code)
 
 
+def _not_told(error: SendError) -> SendError:
+    """Sort a failure to tell of a message: another time, gone, or not told."""
+    status = getattr(error.__cause__, "status", None)
+    if status in {404, 410}:
+        return Gone(str(error), code=error.code)
+    if status == 429 or status not in REFUSALS:  # no answer, too
+        delay_ms = error.delay_ms if isinstance(error, NotSentYet) else None
+        return NotSentYet(str(error), code=error.code, delay_ms=delay_ms)
+    return NotSentEver(str(error), code=error.code)
+
+
 def _never_connected(error: requests.RequestException) -> bool:
     """Refused, unresolved or timed out before a byte of the request left."""
     if isinstance(error, requests.ConnectTimeout):
@@ -286,20 +312,27 @@ def _never_connected(error: requests.RequestException) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def _found(messages: Iterable[Any], reply: Reply, is_known: Callable[[str], bool]) -> str | None:
+def _found(
+    messages: Iterable[Any], reply: Reply, is_known: Callable[[str], bool], others: Others
+) -> str | None:
     """Find a reply among the latest messages to its contact.
 
     Twilio knows no ids of ours: direction, addresses, text and time have to do. Texts are compared in a
     normal form, because Twilio may have changed them. One message that fits in all but its text is the reply
-    too.
+    too, unless it has the text of another one: that was sent while this one was looked for, and its id is not
+    known yet.
     """
+    text, beside = normal_form(reply.body), [(normal_form(other.text), other.in_flight) for other in others()]
     candidates = [
         message for message in messages if _may_be(message, reply) and not is_known(str(message.sid))
     ]
-    same = [message for message in candidates if normal_form(message.body) == normal_form(reply.body)]
-    for message in same or (candidates if len(candidates) == 1 else []):
-        return str(message.sid)
-    return None
+    same = [message for message in candidates if normal_form(message.body) == text]
+    if len(same) > beside.count((text, True)):
+        return str(same[-1].sid)  # the oldest: what is in flight began later
+    theirs = {other for other, _ in beside}
+    rest = [message for message in candidates if normal_form(message.body) not in theirs]
+    may_be_another = any(in_flight for _, in_flight in beside)
+    return str(rest[0].sid) if len(rest) == 1 and not (same or may_be_another) else None
 
 
 def _may_be(message: Any, reply: Reply) -> bool:

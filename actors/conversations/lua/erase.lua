@@ -18,8 +18,9 @@ for _, id in ipairs(ids) do
   local sid = redis.call('HGET', key('reply', id), 'sid')
   if sid and redis.call('GET', key('sid', sid)) == id then redis.call('UNLINK', key('sid', sid)) end
   replies_gone = replies_gone + redis.call('UNLINK', key('reply', id))
-  redis.call('UNLINK', key('answers', id))
+  redis.call('UNLINK', key('answers', id), key('model-call', id))
   redis.call('ZREM', replies, id)
+  redis.call('ZREM', base .. ':open', id)
   attention('reply:' .. id)
   redis.call('ZREM', key('unsent', conversation), id)
 end
@@ -37,8 +38,16 @@ if is_left then return {1, 0, messages_gone, replies_gone} end
 
 if redis.call('HGET', about, 'mode') == 'nobody' then
   redis.call('ZADD', base .. ':opt-outs', 'NX', digits(now), digest)
+  local other = redis.call('HGET', about, 'contact_digest')
+  if other then redis.call('ZADD', base .. ':opt-outs', 'NX', digits(now), other) end
 end
-redis.call('UNLINK', key('unsent', conversation))
+local named = redis.call('HMGET', about, 'account_sid', 'address', 'contact_id')
+if named[3] then redis.call('UNLINK', by_contact_id(named[1], named[2], named[3])) end
+redis.call('UNLINK', key('unsent', conversation), key('usage-of', conversation))
+redis.call('ZREM', base .. ':usage-contacts', conversation)
 redis.call('ZREM', base .. ':conversations', conversation)
 redis.call('ZREM', base .. ':with-person', conversation)
+redis.call('ZREM', base .. ':with-nobody', conversation)
+redis.call('ZREM', base .. ':unread', conversation)
+redis.call('UNLINK', key('notes', conversation))
 return {0, redis.call('UNLINK', about), messages_gone, replies_gone}

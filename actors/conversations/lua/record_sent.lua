@@ -1,8 +1,7 @@
--- A reply was sent. ARGV: again, time, keep, its id, the channel's id of it, and how
--- many messages it is to the channel ('' for unknown).
+-- A reply was sent. ARGV: again, time, keep, its id, the channel's id of it, how many messages it is to the channel
+-- ('' for unknown), and what these cost. Returns the id of the conversation's next reply to send, or nothing.
 
 although_memory_is_full()
-was_sent(ARGV[4], ARGV[5])
-if ARGV[6] ~= '' and redis.call('EXISTS', key('reply', ARGV[4])) == 1 then
-  redis.call('HSET', key('reply', ARGV[4]), 'segments', ARGV[6])
-end
+was_sent(ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+local conversation = redis.call('HGET', key('reply', ARGV[4]), 'conversation')
+return conversation and next_to_send(conversation)

@@ -9,9 +9,9 @@ local function show(id)
     'written_at', 'sending_at', 'sid', 'delivery_status', 'error', 'written_by', 'content', 'times_sent_again')
   if not reply[1] then return false end
   local about = redis.call('HMGET', key('conversation', reply[1]), 'account_sid', 'contact', 'address', 'channel', 'mode',
-    'mode_reason', 'heard_at')
+    'mode_reason', 'heard_at', 'writes_from')
   if not about[1] then return false end
-  local answer = {id, reply[1], about[4] or '', about[1], about[2], about[3]}
+  local answer = {id, reply[1], about[4] or '', about[1], about[8] or about[2], about[3]}
   for i = 2, 10 do answer[#answer + 1] = reply[i] end
   answer[#answer + 1] = about[5] or 'assistant'
   answer[#answer + 1] = about[6]

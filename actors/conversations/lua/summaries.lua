@@ -1,7 +1,8 @@
 -- Conversations in a few words. ARGV: again, time, keep, keys.
 -- Returns of each that there is its key, contact and address, when something was last said, the name of its
 -- newest message, who spoke last and what, how many messages wait, the state and delivery status of its newest
--- reply, who answers, why, the channel ('' for the first there was), and the contact's name.
+-- reply, who answers, why, the channel ('' for the first there was), the contact's name, and 1 where no operator has
+-- seen what the contact wrote, else 0.
 
 -- How many replies are looked at for a message whose record is still there.
 local LOOK_AT = 20
@@ -47,7 +48,8 @@ local function summary(conversation)
   if not text then return end
   return {conversation, about[1], about[2], redis.call('ZSCORE', base .. ':conversations', conversation),
     message or 'reply.' .. id, author, text, redis.call('ZCARD', key('unanswered', conversation)), reply[2] or false, reply[3] or false,
-    about[3] or 'assistant', about[4], about[5] or '', about[6]}
+    about[3] or 'assistant', about[4], about[5] or '', about[6],
+    redis.call('ZSCORE', base .. ':unread', conversation) and 1 or 0}
 end
 
 local answer = {}

@@ -1,7 +1,7 @@
 -- What was said in a conversation, each answered message before its answer, what is unanswered or set aside
 -- last. ARGV: again, time, keep, conversation, and how much of its end, '' for all of it.
 -- Returns of each bubble its author, text, time, reply id, message id, the channel's id, state, delivery status, error, which
--- person wrote it, what it carries beside its text, and '1' when it was set aside.
+-- person wrote it, what it carries beside its text, which model wrote it, and '1' when it was set aside.
 
 local conversation, limit = ARGV[4], tonumber(ARGV[5]) or math.huge
 local newest_first = {}
@@ -13,7 +13,7 @@ end
 local function heard(name, reply_id, aside)
   local fields = redis.call('HMGET', key('inbound', name), 'body', 'received_at', 'message_sid')
   if not fields[1] then return end
-  add({'contact', fields[1], fields[2], reply_id, name, fields[3], false, false, false, false, false, aside})
+  add({'contact', fields[1], fields[2], reply_id, name, fields[3], false, false, false, false, false, false, aside})
 end
 
 local members, received_at, aside = {}, {}, {}
@@ -34,10 +34,10 @@ for _, member in ipairs(members) do heard(name_of(member), false, aside[member])
 for _, id in ipairs(redis.call('ZREVRANGE', key('replies', conversation), 0, -1)) do
   if #newest_first >= limit then break end
   local fields = redis.call('HMGET', key('reply', id), 'body', 'written_at', 'sid', 'state',
-    'delivery_status', 'error', 'written_by', 'content')
+    'delivery_status', 'error', 'written_by', 'content', 'model')
   if fields[1] then
     add({'us', fields[1], fields[2], id, false, fields[3], fields[4], fields[5], fields[6], fields[7],
-      fields[8], false})
+      fields[8], fields[9], false})
   end
   local names = redis.call('LRANGE', key('answers', id), 0, -1)
   for i = #names, 1, -1 do heard(names[i], id, false) end

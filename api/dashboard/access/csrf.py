@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.requests import HTTPConnection
 
 from ...addresses import split_address
+from ..language.catalogue import gettext
 from .sessions import Sessions
 
 #: The cookie that knows the browser, signed in or not.
@@ -46,10 +47,10 @@ class Csrf:
           CsrfError: it has no good token, or its browser says that it comes from another site.
         """
         if not self._is_same_origin(request):
-            raise CsrfError("the browser says that the request comes from another site")
+            raise CsrfError(gettext("the browser says that the request comes from another site"))
         browser = request.cookies.get(BROWSER_COOKIE, "")
         if not browser or not hmac.compare_digest(token.encode(), self.token(browser, who).encode()):
-            raise CsrfError("the page it comes from is too old, or of another visitor")
+            raise CsrfError(gettext("the page it comes from is too old, or of another visitor"))
 
     def _is_same_origin(self, request: HTTPConnection) -> bool:
         """Compare origins. Browsers send Origin with every form, and Sec-Fetch-Site over safe connections."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.record_file import RecordsUnreadable
+from api.users import SHARED, key_of
+
 from ...addresses import split_address
 from ...audit_log import AuditLog
+from ..language.catalogue import gettext
 from ..rendering.render import html
 from .authentication import SESSION_COOKIE, Authentication
 from .client_address import is_direct
 from .csrf import BROWSER_COOKIE, Csrf
-from .sessions import SESSION_S, Sessions
+from .sessions import SESSION_S, KnownBrowser, Sessions
 from .throttle import Throttle
 
 logger = structlog.get_logger(__name__)
@@ -55,43 +63,86 @@ class SignInPage:
         self._audit = audit
         self._https_only = https_only
         self._throttle = Throttle()
+        #: Where passwords are checked: one at a time, and in no thread that a page waits for.
+        self.threads = ThreadPoolExecutor(1, thread_name_prefix="recado-sign-in")
 
-    def form(self, browser: str, *, next_: str, trouble: str = "", status: int = 200) -> Response:
-        """Show the form."""
-        variables = {"token": self._csrf.token(browser, NOBODY), "next": next_, "trouble": trouble}
+    def form(
+        self, browser: str, *, next_: str, name: str = "", trouble: str = "", status: int = 200
+    ) -> Response:
+        """Show the form. It asks for a name where users have names."""
+        variables = {
+            "token": self._csrf.token(browser, NOBODY),
+            "next": next_,
+            "trouble": trouble,
+            "has_names": self._authentication.has_users,
+            "needs_name": not self._authentication.has_shared_passwords,
+            "name": name,
+        }
         return html("login.html", variables, status=status)
 
     def sign_in(self, request: Request, form: dict[str, str], browser: str) -> Response:
-        """Check a password. Wrong ones are counted by where they come from.
+        """Check a password. Wrong ones are counted by where they come from, and by whose they would be.
 
-        That is a browser from which a password was right before, or else an address. So the wrong passwords
-        of strangers, which may seem to come from the same address behind a proxy, keep no operator out.
+        They come from a browser in which that user's password was right before, or else from an address. So
+        the wrong passwords of strangers, which may seem to come from the same address behind a proxy, keep no
+        user out. One password is checked at a time: the next try finds the one before counted.
 
         Raises:
           CsrfError: the form is not from a page of the dashboard.
           EngineError: it could not be written down who signed in.
         """
         self._csrf.check(request, token=form.get("token", ""), who=NOBODY)
-        address, next_ = self._authentication.address_of(request), safe_target(form.get("next", ""))
-        known_browser = self._sessions.vouched(request.cookies.get(VOUCHED_COOKIE, ""))
-        if wait_s := self._throttle.wait_s(address, known_browser):
-            trouble = f"Too many wrong passwords. Try again in {wait_s} s."
-            answer = self.form(browser, next_=next_, trouble=trouble, status=429)
+        name, next_ = form.get("name", "").strip(), safe_target(form.get("next", ""))
+        again = partial(self.form, browser, next_=next_, name=name)
+        try:
+            return self._checked(request, name, form.get("password", ""), next_, again)
+        except RecordsUnreadable as error:
+            logger.warning("users of the dashboard cannot sign in: their file cannot be read", why=str(error))
+            trouble = gettext("The file of users cannot be read. The log of the API says why.")
+            return again(trouble=trouble, status=503)
+
+    def _checked(
+        self, request: Request, name: str, password: str, next_: str, again: Callable[..., Response]
+    ) -> Response:
+        address, key = self._authentication.address_of(request), key_of(name)
+        known_browser = self._known_browser(request, key)
+        if wait_s := self._throttle.wait_s(address, known_browser, name=key):
+            trouble = gettext("Too many wrong passwords. Try again in {seconds} s.", seconds=wait_s)
+            answer = again(trouble=trouble, status=429)
             answer.headers["Retry-After"] = str(wait_s)
             return answer
-        role = self._authentication.role_of(form.get("password", ""))
-        if role is None:
-            self._throttle.failed(address, known_browser)
+        account = self._authentication.account_of(name, password)
+        if account is None:
+            self._throttle.failed(address, known_browser, name=key)
             logger.warning("wrong password for the dashboard", audit=True, address=address)
-            return self.form(browser, next_=next_, trouble="That is not the password.", status=401)
-        entry = self._audit.record("sign in", role, who=role, address=address)
+            wrong = (
+                gettext("That name and that password do not belong together.")
+                if name
+                else gettext("That is not the password.")
+            )
+            return again(trouble=wrong, status=401)
+        who, role = (account, account) if isinstance(account, str) else (account.name, account.role)
+        entry = self._audit.record("sign in", role, who=who, address=address)
         self._audit.record_progress(entry, done=1, outcome="done")
         answer = RedirectResponse(next_, 303)
-        self.set_cookie(request, answer, SESSION_COOKIE, self._sessions.issue(role), max_age_s=SESSION_S)
-        is_promoted = known_browser is not None and (known_browser.role, role) == ("viewer", "operator")
+        self.set_cookie(request, answer, SESSION_COOKIE, self._sessions.issue(account), max_age_s=SESSION_S)
+        is_promoted = known_browser is not None and (known_browser.account, account) == ("viewer", "operator")
         if known_browser is None or is_promoted:  # a viewer's browser waits for the failures of all viewers
-            self.set_cookie(request, answer, VOUCHED_COOKIE, self._sessions.vouch(role), max_age_s=VOUCHED_S)
+            vouched = self._sessions.vouch(account)
+            self.set_cookie(request, answer, VOUCHED_COOKIE, vouched, max_age_s=VOUCHED_S)
         return answer
+
+    def _known_browser(self, request: Request, key: str) -> KnownBrowser | None:
+        """Return the browser, if the password of the user whose name was given was right in it before.
+
+        Another user's browser is a stranger's: its user could make it known again and again, to guess on.
+        """
+        found = self._sessions.vouched(request.cookies.get(VOUCHED_COOKIE, ""))
+        if found is None:
+            return None
+        is_shared = found.account in SHARED and self._authentication.has_shared_passwords
+        is_theirs = found.account == key if key else is_shared
+        return found if is_theirs else None
 
     def sign_out(self, request: Request) -> Response:
         """End the session, here and wherever else its cookie is.

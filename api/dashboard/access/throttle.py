@@ -8,10 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from api.users import MAX_NAME
+
 from .sessions import KnownBrowser
 
-#: Wrong passwords that one address, or one known browser, may send within the window; and all addresses
-#: together, or all browsers of viewers.
+#: Wrong passwords that one address, or one known browser, may send within the window, or strangers for one
+#: name; and all addresses together, or all browsers of viewers.
 TRIES, TRIES_OF_ALL = 10, 100
 
 #: The window, in seconds.
@@ -22,15 +24,15 @@ REMEMBERED = 1_000
 
 
 #: What failures are counted by: a kind, and a name of that kind.
-Counted = tuple[Literal["browser", "viewers", "address", "all"], str]
+Counted = tuple[Literal["browser", "viewers", "address", "name", "all"], str]
 
 
 class Throttle:
-    """Counts failures by address, and by browser where a password was right from it before.
+    """Counts failures by address and name, and by browser where that user's password was right before.
 
-    The failures of strangers, from one address or from all, do not keep a known browser waiting. A browser of
-    an operator waits for its own failures only. Viewers could make their browsers known again and again, to
-    guess the password of operators, so theirs are counted together as well.
+    The failures of strangers, from one address or from all, do not keep a known browser waiting: it waits for
+    its own failures only. Viewers could make their browsers known again and again, to guess the password of
+    operators in the same form, so theirs are counted together as well.
 
     Parameters:
       clock: seconds, monotonic.
@@ -41,30 +43,31 @@ class Throttle:
         self._counting = threading.Lock()
         self._failures: OrderedDict[Counted, list[float]] = OrderedDict()
 
-    def wait_s(self, address: str, browser: KnownBrowser | None = None) -> int:
+    def wait_s(self, address: str, browser: KnownBrowser | None = None, *, name: str = "") -> int:
         """Return how long to wait before the next try, in whole seconds; 0: not at all.
 
         Parameters:
           address: where the try comes from.
-          browser: a known one; None for any other.
+          browser: one in which the password of this very user was right before; None for any other.
+          name: the key of the user whose password is tried, there or not; empty without a name.
         """
         with self._counting:
             now = self._clock()
             waits = [
                 recent[-limit] + WINDOW_S - now
-                for counted, limit in _counted(address, browser)
+                for counted, limit in _counted(address, browser, name)
                 if len(recent := self._recent(counted)) >= limit
             ]
             return max(0, *(int(wait) + 1 for wait in waits)) if waits else 0
 
-    def failed(self, address: str, browser: KnownBrowser | None = None) -> None:
+    def failed(self, address: str, browser: KnownBrowser | None = None, *, name: str = "") -> None:
         """Count a wrong password.
 
         Parameters:
-          address, browser: as of `wait_s`.
+          address, browser, name: as of `wait_s`.
         """
         with self._counting:
-            for counted, _ in _counted(address, browser):
+            for counted, _ in _counted(address, browser, name):
                 self._failures[counted] = [*self._recent(counted), self._clock()]
                 self._failures.move_to_end(counted)
             while len(self._failures) > REMEMBERED:
@@ -75,10 +78,11 @@ class Throttle:
         return [at for at in self._failures.get(counted, ()) if at > since]
 
 
-def _counted(address: str, browser: KnownBrowser | None) -> Sequence[tuple[Counted, int]]:
+def _counted(address: str, browser: KnownBrowser | None, name: str) -> Sequence[tuple[Counted, int]]:
     """Return by what a try is counted, and up to how many."""
     if browser is not None:
         by_itself: tuple[Counted, int] = (("browser", browser.name), TRIES)
-        is_viewer = browser.role == "viewer"
+        is_viewer = browser.account == "viewer"
         return (by_itself, (("viewers", ""), TRIES_OF_ALL)) if is_viewer else (by_itself,)
-    return ((("address", address), TRIES), (("all", ""), TRIES_OF_ALL))
+    of_strangers: Sequence[tuple[Counted, int]] = ((("address", address), TRIES), (("all", ""), TRIES_OF_ALL))
+    return (*of_strangers, (("name", name[:MAX_NAME]), TRIES)) if name else of_strangers

@@ -16,6 +16,8 @@ from ..access.csrf import CsrfError
 from ..access.sign_in import LOGIN
 from ..access.user import User
 from ..context import DashboardContext
+from ..language.catalogue import gettext
+from ..language.languages import LANGUAGE_COOKIE, Language, language_for, use
 from ..rendering.render import html
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -37,21 +39,33 @@ class Guard:
         """Wrap an endpoint, so that what it raises becomes an answer."""
 
         async def protected(request: Request) -> Response:
-            try:
-                return await endpoint(request)
-            except SignInRequired:
-                return _to_sign_in(request)
-            except AccessDenied as refusal:
-                return await self.notice(refusal.status, "Closed", str(refusal))
-            except CsrfError as error:
-                text = f"Nothing was done: {error}. Open the page anew and try again."
-                return await self.notice(403, "Nothing was done", text)
-            except ClientGone:
-                return Response(status_code=400)
-            except BrokenBody as error:
-                return await self.notice(400, "Nothing was done", f"The form cannot be read: {error}.")
+            with use(self._language(request)):
+                return await self._answer(endpoint, request)
 
         return protected
+
+    async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except SignInRequired:
+            return _to_sign_in(request)
+        except AccessDenied as refusal:
+            return await self.notice(refusal.status, gettext("Closed"), str(refusal))
+        except CsrfError as error:
+            text = gettext("Nothing was done: {why}. Open the page anew and try again.", why=error)
+            return await self.notice(403, gettext("Nothing was done"), text)
+        except ClientGone:
+            return Response(status_code=400)
+        except BrokenBody as error:
+            text = gettext("The form cannot be read: {why}.", why=error)
+            return await self.notice(400, gettext("Nothing was done"), text)
+
+    def _language(self, request: Request) -> Language:
+        return language_for(
+            cookie=request.cookies.get(LANGUAGE_COOKIE),
+            setting=self._context.settings.dashboard_language,
+            accepted=request.headers.get("accept-language", ""),
+        )
 
     async def user(self, request: Request) -> User:
         """Look up the user in a thread: whether a session was ended is read from a file."""
@@ -65,7 +79,7 @@ class Guard:
     async def not_found(self, request: Request) -> Response:
         """Tell a user that there is no such page; tell others nothing."""
         await self.user(request)
-        return await self.notice(404, "Not found", "There is no such page.")
+        return await self.notice(404, gettext("Not found"), gettext("There is no such page."))
 
 
 def _to_sign_in(request: Request) -> Response:

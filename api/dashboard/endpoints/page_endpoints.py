@@ -11,6 +11,7 @@ from dramatiq.errors import BrokerError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.roles import Role
 from brokers.errors import Unsupported
 
 from ..access.authentication import Authentication
@@ -18,6 +19,8 @@ from ..access.csrf import BROWSER_COOKIE, Csrf
 from ..access.sign_in import SignInPage
 from ..access.user import User
 from ..context import DashboardContext
+from ..language.catalogue import gettext
+from ..language.stored import translated
 from ..page_request import NotAllowed, NotFound, PageRequest, form_of
 from .guard import Endpoint, Guard
 
@@ -52,11 +55,12 @@ class PageEndpoints:
         self._csrf = csrf
         self._sign_in_page = sign_in_page
 
-    def endpoint(self, handler: Handler, *, fetches: bool = False) -> Endpoint:
+    def endpoint(self, handler: Handler, *, role: Role = "reader", fetches: bool = False) -> Endpoint:
         """Make an endpoint that has a handler answer in a thread.
 
         Parameters:
           handler: answers.
+          role: what the user needs; all others get a page that says so.
           fetches: it waits for somebody else's server, in the threads for that.
         """
 
@@ -64,7 +68,7 @@ class PageEndpoints:
             browser = self.browser(request)
             page_request = await self.page_request(request, browser)
             answer = await self._context.run_in_thread(
-                partial(self._handled, handler, page_request),
+                partial(self._handled, handler, role, page_request),
                 threads=self._context.attachments.threads if fetches else None,
             )
             self._sign_in_page.know_browser(request, answer, browser)
@@ -101,19 +105,38 @@ class PageEndpoints:
             token=self._csrf.token(browser, user.name),
             address=self._authentication.address_of(request),
             in_part="hx-request" in request.headers,
+            method=request.method,
         )
 
-    def _handled(self, handler: Handler, page_request: PageRequest) -> Response:
+    def _handled(self, handler: Handler, role: Role, page_request: PageRequest) -> Response:
         """Return the page, or one that says why there is none."""
         say = partial(self._context.render_page, page_request, "notice.html")
         try:
+            _check_role(page_request.user, role)
             return handler(self._context, page_request)
         except NotFound as nothing:
-            return say(status=404, title="Not found", text=str(nothing))
+            return say(status=404, title=gettext("Not found"), text=str(nothing))
         except NotAllowed as refusal:
-            return say(status=403, title="For operators", text=str(refusal))
+            return say(status=403, title=gettext("Your role does not do this"), text=str(refusal))
         except Unsupported as missing:
-            return say(title="Not on this engine", text=str(missing))
+            return say(title=gettext("Not on this engine"), text=str(missing))
         except BrokerError as error:
             logger.warning("the dashboard has no answer from the engine", why=str(error))
-            return say(status=503, title="The engine is away", text=str(error))
+            return say(status=503, title=gettext("The engine is away"), text=str(error))
+
+
+def _check_role(user: User, role: Role) -> None:
+    """Refuse what the user's role does not do.
+
+    Raises:
+      NotAllowed: it says which role does.
+    """
+    if not user.may(role):
+        raise NotAllowed(
+            gettext(
+                "This takes at least the role {needed}, and yours is {role}. An admin of this dashboard can "
+                "change that.",
+                needed=translated(role),
+                role=translated(user.role),
+            )
+        )

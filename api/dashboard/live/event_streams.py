@@ -42,23 +42,24 @@ class EventStreams:
         """End every stream, and open no other."""
         self._closing.set()
 
-    def respond(self, read: Callable[[], Sequence[StreamEvent]]) -> Response:
+    def respond(self, read: Callable[[], Sequence[StreamEvent]], *, every_s: float | None = None) -> Response:
         """Make an answer that goes on for as long as the page is open.
 
         Parameters:
           read: returns what the page shows now. It is called in a thread, and may wait. `StreamEnded` ends
             the stream.
+          every_s: how often it is called, in seconds; every two when not given.
         """
         if self._closing.is_set() or self._open >= MAX_STREAMS:
             return PlainTextResponse("Not now.\n", 503, headers={"Retry-After": "5"})
         return StreamingResponse(
-            self._lines(read),
+            self._lines(read, POLL_EVERY_S if every_s is None else every_s),
             media_type="text/event-stream",
             # A proxy must not buffer the stream, and its connection must not be used again.
             headers={"X-Accel-Buffering": "no", "Connection": "close"},
         )
 
-    async def _lines(self, read: Callable[[], Sequence[StreamEvent]]) -> AsyncIterator[str]:
+    async def _lines(self, read: Callable[[], Sequence[StreamEvent]], every_s: float) -> AsyncIterator[str]:
         shown: dict[str, bytes] = {}
         quiet = 0
         self._open += 1
@@ -70,17 +71,17 @@ class EventStreams:
                 quiet = 0 if changed else quiet + 1
                 if changed:
                     yield "".join(_as_text(event) for event in changed)
-                elif quiet % POLLS_PER_KEEPALIVE == 0:
+                elif quiet % round(POLLS_PER_KEEPALIVE * POLL_EVERY_S / every_s) == 0:
                     yield ": nothing new\n\n"
-                await self._pause()
+                await self._pause(every_s)
         except StreamEnded:
             return
         finally:
             self._open -= 1
 
-    async def _pause(self) -> None:
+    async def _pause(self, every_s: float) -> None:
         try:
-            async with asyncio.timeout(POLL_EVERY_S):
+            async with asyncio.timeout(every_s):
                 await self._closing.wait()
         except TimeoutError:
             return

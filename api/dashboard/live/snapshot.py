@@ -30,6 +30,7 @@ class Snapshot:
         `at_most_need_person`.
       no_answer, not_through: messages that could not be answered, and replies that did not get through, which
         no person has dismissed; together no more than `at_most_need_person`.
+      budget_used: share of the day's budget that is used, when that is worth telling; else None.
     """
 
     now_ms: int
@@ -48,3 +49,4 @@ class Snapshot:
     no_answer: int = 0
     not_through: int = 0
     at_most_need_person: int = 50
+    budget_used: float | None = None

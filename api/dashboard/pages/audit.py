@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from ..context import DashboardContext
 from ..page_request import PAGE_SIZE, PageRequest
-from .bulk_actions import may_continue
+from .bulk_actions import DeadLetterAction, may_continue
 
 
 def audit(context: DashboardContext, request: PageRequest) -> Response:
@@ -22,8 +22,11 @@ def audit(context: DashboardContext, request: PageRequest) -> Response:
         unfinished={
             entry.entry_id
             for entry in shown
-            if entry.outcome == "begun" and may_continue(entry, request.user)
+            if entry.outcome == "begun"
+            and may_continue(entry, request.user)
+            and request.may("/dead-letters/continue")
         },
         start=start,
+        dead_letter_actions={action.audited for action in DeadLetterAction},
         at_end=len(entries) <= PAGE_SIZE,
     )

@@ -11,6 +11,7 @@ from brokers.records import DeadLetterFilter
 from ...audit_log import AuditEntry
 from ..access.user import User
 from ..context import DashboardContext
+from ..language.catalogue import gettext
 
 #: How long one request may work, in seconds. A replay is a commit of its own.
 BUDGET_S = 0.3
@@ -32,14 +33,9 @@ class DeadLetterAction(StrEnum):
         return f"{self.value} dead letters"
 
     @property
-    def verb(self) -> str:
+    def label(self) -> str:
         """Return the label of a button."""
-        return self.value.capitalize()
-
-    @property
-    def participle(self) -> str:
-        """Return what becomes of a dead letter."""
-        return "replayed" if self is DeadLetterAction.REPLAY else "discarded"
+        return gettext("Replay") if self is DeadLetterAction.REPLAY else gettext("Discard")
 
 
 _BY_AUDITED = {action.audited: action for action in DeadLetterAction}

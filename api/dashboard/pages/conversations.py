@@ -1,51 +1,39 @@
-"""Lists conversations, the latest first, and shows each of them as bubbles."""
+"""Shows a conversation as bubbles: the right side of the inbox."""
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Sequence
-from typing import Any, get_args
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from actors.conversation import Mode
+from actors import people
 from actors.conversations import Summary
 from actors.conversations.reader import ThreadEntry
 from actors.reply import REPLY_STATES
 
+from ..access.permissions import GETS
 from ..access.user import User
 from ..context import DashboardContext
+from ..language.catalogue import gettext
 from ..live.event_streams import StreamEvent
-from ..page_request import PAGE_SIZE, NotAllowed, NotFound, PageRequest
-from ..rendering.masking import SEPARATORS
+from ..page_request import NotFound, PageRequest
 from ..rendering.render import part
+from .inbox import inbox, inbox_event
 from .overview import common_events
-
-MODES: tuple[Mode, ...] = get_args(Mode)
 
 #: How many entries at the end of a conversation are shown at first, and at most.
 SHOWN, MOST_SHOWN = 100, 10_000
 
 
-def conversations(context: DashboardContext, request: PageRequest) -> Response:
-    """Show a page of conversations."""
-    contact = _contact(request)
-    start = request.number("from")
-    mode = next((each for each in MODES if each == request.get("mode")), None)
-    found = context.conversations.reader.conversations(
-        contact=contact or None, mode=mode, limit=PAGE_SIZE + 1, offset=start
-    )
-    return context.render_page(
-        request,
-        "conversations.html",
-        active="conversations",
-        summaries=found[:PAGE_SIZE],
-        contact=request.get("contact"),
-        mode=mode,
-        start=start,
-        at_end=len(found) <= PAGE_SIZE,
-    )
+#: How many entries before a time are shown where a conversation is opened at that time.
+BEFORE = 3
+
+#: How far from UTC a clock may be, in minutes.
+MOST_OFFSET = 14 * 60
 
 
 def conversation(context: DashboardContext, request: PageRequest) -> Response:
@@ -59,12 +47,49 @@ def reveal(context: DashboardContext, request: PageRequest) -> Response:
         return show_conversation(context, request, reveal=True)
 
 
-def events(context: DashboardContext, message_id: str, user: User) -> list[StreamEvent]:
+def day(context: DashboardContext, request: PageRequest) -> Response:  # noqa: ARG001
+    """Lead to what was said on a day, as the browser's clock counts days."""
+    message_id = quote(request.parts["message_id"], safe="")
+    address = f"/dashboard/conversations/{message_id}"
+    try:
+        midnight = datetime.combine(date.fromisoformat(request.get("day")), datetime.min.time(), UTC)
+        midnight += timedelta(minutes=max(-MOST_OFFSET, min(int(request.get("offset", "0")), MOST_OFFSET)))
+        at_ms = int(midnight.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return RedirectResponse(address, 303)
+    return RedirectResponse(f"{address}?around={max(at_ms, 1)}", 303)
+
+
+def note(context: DashboardContext, request: PageRequest) -> Response:
+    """Note down what an operator wants others to know of the contact."""
+    message_id, text = request.parts["message_id"], request.get("note")
+    summary = find_summary(context, message_id)
+    if not text or len(text) > people.MOST_NOTE:
+        trouble = gettext("A note has between 1 and {most} characters.", most=people.MOST_NOTE)
+        return show_conversation(context, request, trouble=trouble, status=422)
+    note_id = f"{request.get('key') or secrets.token_urlsafe(12)}"
+    with context.recorded(request, "note", message_id):
+        context.conversations.add_note(summary.conversation, note_id, text, by=request.user.name)
+    return RedirectResponse(f"/dashboard/conversations/{quote(message_id, safe='')}#about", 303)
+
+
+def delete_note(context: DashboardContext, request: PageRequest) -> Response:
+    """Delete a note. One that is gone already is as it should be."""
+    message_id = request.parts["message_id"]
+    summary = find_summary(context, message_id)
+    with context.recorded(request, "delete note", message_id):
+        context.conversations.delete_note(summary.conversation, request.get("note_id"))
+    return RedirectResponse(f"/dashboard/conversations/{quote(message_id, safe='')}#about", 303)
+
+
+def events(context: DashboardContext, message_id: str, which: str, user: User) -> list[StreamEvent]:
     """Return what changes on the page of a conversation that a user has open."""
+    _see(context, find_summary(context, message_id), user)
     shown = _thread(context, message_id, SHOWN, user)
     thread = part("parts/thread.html", **shown, revealed=False)
     mode = part("parts/mode.html", **shown)
-    return [*common_events(context, context.sampler.snapshot()), ("thread", thread), ("mode", mode)]
+    list_ = inbox_event(context, which, user, message_id=shown["summary"].message_id)
+    return [*common_events(context, context.sampler.snapshot()), ("thread", thread), ("mode", mode), list_]
 
 
 def show_conversation(
@@ -88,35 +113,59 @@ def show_conversation(
     """
     message_id = request.parts["message_id"]
     shown = request.number("show", SHOWN, most=MOST_SHOWN) or SHOWN
-    is_live = not reveal and shown == SHOWN
+    around = request.number("around", most=2**53)
+    is_live = not (reveal or around) and shown == SHOWN
+    _see(context, find_summary(context, message_id), request.user)
+    listed = inbox(context, request)
     return context.render_page(
         request,
         "conversation.html",
         active="conversations",
         status=status,
-        live=f"of=conversation&id={message_id}" if is_live else "",
+        live=f"of=conversation&id={quote(message_id)}&which={listed['which']}" if is_live else "",
         revealed=reveal,
         draft=draft,
         trouble=trouble,
         key=secrets.token_urlsafe(12),
-        **_thread(context, message_id, shown, request.user),
+        **listed,
+        **_thread(context, message_id, shown, request.user, around=around),
     )
 
 
-def _thread(context: DashboardContext, message_id: str, shown: int, user: User) -> dict[str, Any]:
+def _see(context: DashboardContext, summary: Summary, user: User) -> None:
+    """Note that one who answers has the conversation open. A reader looks without a trace."""
+    if summary.is_unread and user.sees_people:
+        context.conversations.see(summary.conversation)
+
+
+def _thread(
+    context: DashboardContext, message_id: str, shown: int, user: User, *, around: int = 0
+) -> dict[str, Any]:
     summary, reader = find_summary(context, message_id), context.conversations.reader
-    thread = reader.thread(summary.conversation, limit=shown + 1)
-    media = context.attachments.of(reader, summary.channel, thread[-shown:]) if user.is_operator else {}
+    thread = reader.thread(summary.conversation, limit=(MOST_SHOWN if around else shown) + 1)
+    page = _around(thread, around) if around else thread[-shown:]
+    may_see = user.may(GETS["/media/{message_id}/{number}"])
+    media = context.attachments.of(reader, summary.channel, page) if may_see else {}
     return {
-        "media": media,  # for operators: it cannot be masked
+        "media": media,  # not for readers: it cannot be masked
+        "sees_model_calls": user.may(GETS["/replies/{reply_id}/model-call"]),
         "summary": summary,
         "message_id": message_id,
-        "thread": thread[-shown:],
-        "has_more": len(thread) > shown,
+        "thread": page,
+        "around": around,
+        "has_more": bool(page) and page[0] != thread[0],
+        "facts": reader.facts(summary.conversation),
         "shown": shown,
         "latest_by_hand": latest_by_hand(thread),
         "by_hand": REPLY_STATES["pending"].by_hand,
     }
+
+
+def _around(thread: Sequence[ThreadEntry], at_ms: int) -> Sequence[ThreadEntry]:
+    """Return what was said from a time on, with a little before it; the end where nothing was."""
+    first = next((place for place, entry in enumerate(thread) if entry.at >= at_ms), len(thread))
+    first = max(0, first - BEFORE)
+    return thread[first : first + SHOWN]
 
 
 def latest_by_hand(thread: Sequence[ThreadEntry]) -> ThreadEntry | None:
@@ -133,18 +182,7 @@ def find_summary(context: DashboardContext, message_id: str) -> Summary:
     key = context.conversations.reader.conversation_of(message_id)
     summary = None if key is None else context.conversations.reader.summary(key)
     if summary is None:
-        raise NotFound(f"There is no conversation with the message {message_id}.")
+        raise NotFound(
+            gettext("There is no conversation with the message {message_id}.", message_id=message_id)
+        )
     return summary
-
-
-def _contact(request: PageRequest) -> str:
-    """Return the contact that is searched for, without what people put between digits.
-
-    Raises:
-      NotAllowed: a viewer searches, and so could find out a number that is masked.
-    """
-    wanted = request.get("contact")
-    if wanted and not request.user.is_operator:
-        raise NotAllowed("Viewers cannot search for contacts: that would tell them masked numbers.")
-    is_number = re.fullmatch(rf"[\d+{SEPARATORS}]+", wanted) is not None
-    return re.sub(rf"[{SEPARATORS}]", "", wanted) if is_number else wanted

@@ -6,6 +6,8 @@ from starlette.responses import RedirectResponse, Response
 
 from ...audit_log import AuditEntry
 from ..context import DashboardContext
+from ..language.catalogue import gettext
+from ..language.stored import translated_parts
 from ..page_request import NotFound, PageRequest
 from ..rendering.render import html
 from .bulk_actions import DeadLetterAction, action_of, may_continue, run_for_a_while
@@ -22,7 +24,7 @@ def confirm(context: DashboardContext, request: PageRequest) -> Response:
         active="dead",
         action=action,
         count=context.backend.count_dead_letters(which),
-        description=describe(which),
+        description=translated_parts(describe(which)),
         fields=fields_to_confirm(request, which),
     )
 
@@ -79,7 +81,7 @@ def _own(
     entry = context.audit.get(entry_id)
     action = None if entry is None else action_of(entry)
     if entry is None or action is None or not may_continue(entry, request.user):
-        raise NotFound("There is nothing of yours to go on with.")
+        raise NotFound(gettext("There is nothing of yours to go on with."))
     return entry, action
 
 

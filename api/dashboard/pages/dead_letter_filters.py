@@ -9,6 +9,7 @@ from typing import Any, get_args
 from brokers.clock import now_ms
 from brokers.records import DeadLetterFilter, Reason
 
+from ..language.catalogue import gettext
 from ..page_request import NotFound, PageRequest
 from .periods import moment_ms, since_ms
 
@@ -47,7 +48,9 @@ def chosen(request: PageRequest) -> DeadLetterFilter:
         return matching(request)
     ids = list(dict.fromkeys(request.all("id")))
     if not ids:
-        raise NotFound("Nothing was picked. Tick the dead letters that are meant, or choose all that match.")
+        raise NotFound(
+            gettext("Nothing was picked. Tick the dead letters that are meant, or choose all that match.")
+        )
     return DeadLetterFilter(message_ids=ids)
 
 
@@ -83,7 +86,10 @@ def to_details(which: DeadLetterFilter) -> Mapping[str, Any]:
 
 
 def describe(which: DeadLetterFilter) -> str:
-    """Name the dead letters for people. Nothing reads the text back: `to_details` keeps the values."""
+    """Name the dead letters for people, in English; `translated_parts` translates it.
+
+    Nothing else reads the text back: `to_details` keeps the values.
+    """
     if which.message_ids is not None:
         ids = which.message_ids
         return ids[0] if len(ids) == 1 else f"{len(ids)} that were picked"

@@ -23,7 +23,7 @@ ADDRESS = "/dashboard/dead-letters"
 
 
 def dead_letters(context: DashboardContext, request: PageRequest) -> Response:
-    """Show dead letters, and for operators what can be done with them."""
+    """Show dead letters, and what the user can do with them."""
     which = matching(request)
     # An index finds them by queue and time. All else is scanned for a little at a time, as among live ones.
     indexed = replace(which, actor=None, reason=None, text=None)
@@ -36,7 +36,7 @@ def dead_letters(context: DashboardContext, request: PageRequest) -> Response:
         state="dead",
         total=context.backend.count_dead_letters(indexed),
         step=context.lookup_page,
-        selectable=request.user.is_operator,
+        selectable=request.may("/dead-letters/confirm"),
         of_all_queues=True,
     )
     if request.in_part:

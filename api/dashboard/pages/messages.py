@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from ..context import DashboardContext
+from ..language.catalogue import gettext
 from ..page_request import NotFound, PageRequest
 from ..rendering.masking import mask, mask_text
 from ..rendering.payloads import message_of, readable
@@ -29,7 +30,11 @@ def _show(context: DashboardContext, request: PageRequest, *, reveal: bool) -> R
     stored = context.backend.get(message_id)
     if stored is None:
         if summary is None:
-            raise NotFound(f"There is no message {message_id}: it never was, or it is done.")
+            raise NotFound(
+                gettext(
+                    "There is no message {message_id}: it never was, or it is done.", message_id=message_id
+                )
+            )
         return context.render_page(request, "done.html", message_id=message_id, summary=summary)
     body = message_of(stored.payload)
     summary = summary or conversation_of(context, message_id, body)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from brokers.clock import now_ms
 
+from ..language.catalogue import translatable
 from ..page_request import PageRequest
 
 
@@ -20,10 +21,10 @@ class Period(NamedTuple):
 
 #: Periods by the value that forms and links send.
 PERIODS: Mapping[str, Period] = {
-    "15m": Period(900_000, "last 15 minutes"),
-    "1h": Period(3_600_000, "last hour"),
-    "24h": Period(86_400_000, "last day"),
-    "7d": Period(604_800_000, "last week"),
+    "15m": Period(900_000, translatable("last 15 minutes")),
+    "1h": Period(3_600_000, translatable("last hour")),
+    "24h": Period(86_400_000, translatable("last day")),
+    "7d": Period(604_800_000, translatable("last week")),
 }
 
 

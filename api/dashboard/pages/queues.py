@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from brokers.records import QueueStats, State, StoredMessage
 
 from ..context import DashboardContext
+from ..language.catalogue import gettext
 from ..live.event_streams import StreamEvent
 from ..page_request import NotFound, PageRequest
 from ..rendering.render import html, part
@@ -82,7 +83,7 @@ def _stats(context: DashboardContext, name: str) -> QueueStats:
     for stats in context.sampler.queue_stats():
         if stats.queue == name:
             return stats
-    raise NotFound(f"There is no queue {name!r}.")
+    raise NotFound(gettext("There is no queue {name}.", name=repr(name)))
 
 
 def _state(request: PageRequest) -> State:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from actors.conversations import ThreadEntry
 from brokers.records import StoredMessage
 
+from ..language.catalogue import gettext, ngettext
+from ..language.stored import translated
 from ..rendering.reply_labels import label_of
 
 
@@ -31,31 +33,33 @@ def timeline(
     """
     sent_at = body.get("message_timestamp")
     if isinstance(sent_at, int) and 0 <= sent_at < stored.enqueued_at - 1_000:
-        yield TimelineEvent(sent_at, "Made")
-    yield TimelineEvent(stored.enqueued_at, f"Stored in {stored.queue}")
+        yield TimelineEvent(sent_at, gettext("Made"))
+    yield TimelineEvent(stored.enqueued_at, gettext("Stored in {queue}", queue=stored.queue))
     yield from _deliveries(stored, body)
     if stored.state == "dead":
-        yield TimelineEvent(stored.died_at, f"Dead letter: {stored.reason}", "bad")
+        reason = translated((stored.reason or "").replace("_", " "))
+        yield TimelineEvent(stored.died_at, gettext("Dead letter: {reason}", reason=reason), "bad")
     elif stored.state == "delayed":
-        yield TimelineEvent(stored.due_at, "Due to run")
+        yield TimelineEvent(stored.due_at, gettext("Due to run"))
     elif stored.state == "running":
-        yield TimelineEvent(None, "Running now", "good")
+        yield TimelineEvent(None, gettext("Running now"), "good")
     elif stored.due_at > stored.enqueued_at:
-        yield TimelineEvent(stored.due_at, "Became due")
+        yield TimelineEvent(stored.due_at, gettext("Became due"))
     if answer is not None:
         label = label_of(answer.state, answer.delivery_status, answer.error)
-        yield TimelineEvent(answer.at, f"Reply written; now: {label.text}", label.tone or "good")
+        yield TimelineEvent(
+            answer.at, gettext("Reply written; now: {state}", state=label.text), label.tone or "good"
+        )
 
 
 def _deliveries(stored: StoredMessage, body: dict[str, Any]) -> Iterator[TimelineEvent]:
     if stored.deliveries:
-        times = "once" if stored.deliveries == 1 else f"{stored.deliveries} times"
-        yield TimelineEvent(None, f"Handed to a worker {times}")
+        text = ngettext("Handed to a worker once", "Handed to a worker {n} times", stored.deliveries)
+        yield TimelineEvent(None, text)
     retries = body.get("options", {}).get("retries")
     if isinstance(retries, int) and retries > 0:
-        yield TimelineEvent(
-            None, f"Failed, and put back for a retry, {retries} times" if retries > 1 else "Retried once"
-        )
+        text = ngettext("Retried once", "Failed, and put back for a retry, {n} times", retries)
+        yield TimelineEvent(None, text)
     if stored.crashes:
-        times = "once" if stored.crashes == 1 else f"{stored.crashes} times"
-        yield TimelineEvent(None, f"Its worker died under it {times}", "bad")
+        text = ngettext("Its worker died under it once", "Its worker died under it {n} times", stored.crashes)
+        yield TimelineEvent(None, text, "bad")

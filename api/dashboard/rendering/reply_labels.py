@@ -7,6 +7,8 @@ from typing import NamedTuple
 from actors.channels.twilio.delivery import TONES
 from actors.reply import ACCEPTED, REPLY_STATES, ReplyState, Tone
 
+from ..language.stored import translated
+
 
 class ReplyLabel(NamedTuple):
     """Holds the text of a label, and its tone."""
@@ -27,4 +29,5 @@ def label_of(state: ReplyState | None, delivery_status: str | None, error: str |
         return ReplyLabel("", "")
     rule = REPLY_STATES[state]
     tone = "bad" if error or rule.tone == "bad" else TONES.get(delivery_status or "", rule.tone)
-    return ReplyLabel(rule.label if state not in ACCEPTED else delivery_status or rule.label, tone)
+    text = rule.label if state not in ACCEPTED else delivery_status or rule.label
+    return ReplyLabel(translated(text), tone)

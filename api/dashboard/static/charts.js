@@ -9,7 +9,7 @@
   let columns = null;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const number = (value, digits = 1) => value.toLocaleString("en", { maximumFractionDigits: value >= 100 ? 0 : digits });
+  const number = (value, digits = 1) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: value >= 100 ? 0 : digits });
 
   // How each kind of figure is written, and the least that its axis shows.
   const KINDS = {
@@ -67,7 +67,7 @@
     now.textContent = known ? words().join(" · ") + (index == null ? "" : clock(columns.at_s[at])) : now.dataset.otherwise;
   }
 
-  const clock = (at) => " at " + new Date(at * 1000).toISOString().slice(11, 19);
+  const clock = (at) => " " + document.querySelector("[data-at]").dataset.at.replace("*", new Date(at * 1000).toISOString().slice(11, 19));
 
   function draw(place) {
     const fields = place.dataset.chart.split(",");

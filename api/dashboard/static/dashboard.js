@@ -22,7 +22,7 @@
     const boxes = () => [...document.querySelectorAll('input[name="id"][type="checkbox"]')];
     const tell = () => {
       const picked = boxes().filter((box) => box.checked).length;
-      document.getElementById("picked").textContent = picked || "None";
+      document.getElementById("picked").textContent = picked || document.getElementById("picked").dataset.none;
       all.checked = picked > 0 && picked === boxes().length;
       all.indeterminate = picked > 0 && !all.checked;
     };

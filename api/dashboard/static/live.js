@@ -58,7 +58,8 @@
     const sign = document.querySelector(".live");
     if (!sign) return;
     sign.dataset.live = isLive ? "on" : "off";
-    sign.querySelector(".live-word").textContent = isLive ? "live" : "still";
+    const word = sign.querySelector(".live-word");
+    word.textContent = isLive ? word.dataset.on : word.dataset.off;
   }
 
   htmx.createEventSource = (url) => new LiveSource(url);

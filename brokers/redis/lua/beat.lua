@@ -1,14 +1,17 @@
 -- A process lives, and looks whether the others do. ARGV: again, owner, host, pid, when it started, milliseconds of
 -- silence after which a process of another host is dead, and after which one of this host is to be looked for,
 -- how many deaths a message may cause, and what to note as their reason.
--- Returns whether this process was known, and two lists: dead owners, each with how many messages it held; and owners
--- of this host that are silent, each with its pid and when it started.
+-- Returns whether this process was known; two lists: dead owners, each with how many messages it held, and owners
+-- of this host that are silent, each with its pid and when it started; since when the server keeps what is ours; and
+-- whether orphans.lua is to look.
 
 although_memory_is_full()
 local now, owner, host = clock(''), ARGV[2], ARGV[3]
 local processes = base .. ':processes'
 local known = ask('ZADD', processes, digits(now), owner) == 0
-ask('HSET', key('process', owner), 'host', host, 'pid', ARGV[4], 'started', ARGV[5])
+if not known or ask('HLEN', key('process', owner)) < 3 then
+  ask('HSET', key('process', owner), 'host', host, 'pid', ARGV[4], 'started', ARGV[5])
+end
 
 local dead, silent = {}, {}
 local since = digits(now - tonumber(ARGV[7]))
@@ -24,4 +27,4 @@ for i = 1, #found, 2 do
     dead[#dead + 1] = take_over(other, now, true, tonumber(ARGV[8]), ARGV[9])
   end
 end
-return {known and 1 or 0, dead, silent}
+return {known and 1 or 0, dead, silent, kept_since(), 1 - ask('EXISTS', base .. ':looked')}

@@ -27,6 +27,8 @@
 --   {ns}:astray                zset    messages that no set names. Score: when that was noticed. Member: id
 --   {ns}:looked, {ns}:look-at  string  when orphans.lua last looked, and where it goes on
 --   {ns}:checked               string  when the server last proved that it takes writes
+--   {ns}:kept-since            string  when the namespace began. Another value than before means that the server was
+--                                      emptied, or started without its file
 --
 -- A server that may evict keys can lose any of these, and another program can change them. No script may fail
 -- halfway for what a key holds, and no message may suffer but the one whose own keys it is: see ask() in
@@ -35,6 +37,12 @@
 
 local function held_key(queue, owner)
   return key('held', queue) .. ':' .. owner
+end
+
+-- Since when the server has kept this namespace. What is written never changes, unless all is gone.
+local function kept_since()
+  ask('SET', base .. ':kept-since', digits(clock('')), 'NX')
+  return ask('GET', base .. ':kept-since') or ''
 end
 
 -- Wake so many waiting processes, each of them once. Those that died meanwhile do not hear it.

@@ -38,7 +38,8 @@ local function store_all(messages, now)
   local function time(at) return at == now and now_digits or digits(at) end
   for i, m in ipairs(new) do
     m.seq = seq + i
-    ask('HSET', key('message', m.id), 'queue', m.queue, 'actor', m.actor, 'priority', m.priority,
+    -- Without ask(): nothing is under these keys, and MSET minds no type.
+    redis.call('HSET', key('message', m.id), 'queue', m.queue, 'actor', m.actor, 'priority', m.priority,
       'seq', m.seq, 'due', time(m.due), 'enqueued', time(m.enqueued),
       'deliveries', m.deliveries, 'crashes', m.crashes)
     if number(m.deliveries) > 0 then ask('ZADD', key('tried', m.queue), time(m.enqueued), m.id) end
@@ -46,7 +47,7 @@ local function store_all(messages, now)
     payloads[2 * i - 1], payloads[2 * i] = key('payload', m.id), m.payload
     queues[m.queue] = true
   end
-  ask('MSET', unpack(payloads))
+  redis.call('MSET', unpack(payloads))
   for queue in pairs(queues) do ask('HSETNX', base .. ':queues', queue, 0) end
   line_up_all(new, now)
   return answers

@@ -1,8 +1,9 @@
-"""Wakes the waiting consumers of other processes: a byte in a FIFO says "look for messages".
+"""Wakes waiting consumers: a line in a process's FIFO says in which queue it should look for messages.
 
 A wake-up is a hint, not a promise. A wake-up is sent just after the commit, may come for nothing, and may
 be lost: then the consumers' slow poll finds the message. Only processes with a waiting consumer are
-notified.
+notified, and in a process only the consumers of those queues: each of the others would begin a transaction
+for nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import logging
 import os
 import select
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from ...forks import abandon_in_children, closed, opening
 from ..storage.file_modes import mode_in
@@ -20,6 +23,16 @@ from ..storage.statx import DirectoryChanges
 from .process_registry import Peer, ProcessEntry, peers
 
 logger = logging.getLogger(__name__)
+
+#: In the place of a queue's name: all queues. It is what every process wrote before names were written.
+ANY = "!"
+
+#: So long is what one commit writes into a FIFO at most, in bytes; where it were longer, it is `ANY`.
+LONGEST_BYTES = 512
+
+#: Has a process so much to read, in bytes, its FIFO may have been full, and some name lost. A pipe holds a
+#: page at least (pipe(7)).
+PERHAPS_FULL_BYTES = 2_048
 
 
 class WakeupReceiver:
@@ -36,35 +49,49 @@ class WakeupReceiver:
             # For writing too: so it never reports an end of file when the last writer leaves.
             self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             abandon_in_children(self)
-        self._changed = threading.Condition()
-        self._count = 0
+        self._counting = threading.Lock()
+        self._counts: dict[str, int] = {ANY: 0}
+        self._waiting: dict[SimpleQueue[None], str] = {}
 
     def listen(self, timeout_s: float) -> None:
         """Block until another process writes to the FIFO, and notify the consumers of this one."""
         if select.select([self._fd], [], [], timeout_s)[0]:
+            lines = b""
             with suppress(BlockingIOError):
-                os.read(self._fd, 65536)
-            self.notify()
+                lines = os.read(self._fd, 65536)
+            self.notify(_read(lines))
 
     def interrupt(self) -> None:
         """End a `listen` that is going on."""
         with suppress(BlockingIOError):  # full: `listen` ends anyway
-            os.write(self._fd, b"!")
+            os.write(self._fd, _written([ANY]))
 
-    def notify(self) -> None:
-        """Wake the consumers of this process."""
-        with self._changed:
-            self._count += 1
-            self._changed.notify_all()
+    def notify(self, queues: Collection[str]) -> None:
+        """Wake the consumers that this process has of these queues."""
+        with self._counting:
+            for queue in queues:
+                self._counts[queue] = self._counts.get(queue, 0) + 1
+        for waiting, queue in tuple(self._waiting.items()):
+            if queue in queues or ANY in queues:
+                waiting.put(None)
 
-    def count(self) -> int:
-        """Return how many wake-ups came so far: read before looking for messages, for `wait` after."""
-        return self._count
+    def count(self, queue: str) -> int:
+        """Return how many wake-ups for a queue came so far: read before the look, for the `wait` after it."""
+        return self._counts.get(queue, 0) + self._counts[ANY]
 
-    def wait(self, count: int, timeout_s: float) -> None:
-        """Block until a wake-up comes after the first `count`, at most `timeout_s` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._count != count, timeout_s)
+    def wait(self, queue: str, count: int, timeout_s: float) -> None:
+        """Block until a wake-up for a queue comes after the first `count`, at most `timeout_s` seconds."""
+        # A queue of the standard library is woken by C code. A condition takes its lock again, in Python, and
+        # a message waits for that. This thread first joins those that wait, then looks at the count; `notify`
+        # counts first. So one of the two sees the other.
+        waiting: SimpleQueue[None] = SimpleQueue()
+        self._waiting[waiting] = queue
+        try:
+            if self.count(queue) == count and timeout_s > 0:
+                with suppress(Empty):
+                    waiting.get(timeout=timeout_s)
+        finally:
+            del self._waiting[waiting]
 
     def close(self) -> None:
         """Remove the FIFO."""
@@ -89,10 +116,11 @@ class WakeupSender:
         self._changes = DirectoryChanges(directory)
         self._receivers: list[tuple[Peer, int]] = []
 
-    def notify_waiting(self, own: int | None) -> None:
+    def notify_waiting(self, queues: Collection[str], own: int | None) -> None:
         """Notify every other process that has a consumer waiting. For one thread at a time.
 
         Parameters:
+          queues: in which it should look; `ANY` for all.
           own: the owner of this process, when it consumes.
         """
         try:
@@ -103,12 +131,13 @@ class WakeupSender:
                 "Other processes cannot be woken: each finds the message with its next poll: %s", error
             )
             self.close()
+        lines = _written(queues)
         for peer, fifo in self._receivers:
             if peer.is_waiting():
-                # Full: the process has not even read the last hints. No reader: it died, and its file goes
-                # soon.
+                # Full: the process has not even read the last hints, and will look in all queues. No reader:
+                # it died, and its file goes soon.
                 with suppress(BlockingIOError, BrokenPipeError):
-                    os.write(fifo, b"!")
+                    os.write(fifo, lines)
 
     def _list_receivers(self, own: int | None) -> None:
         change = self._changes.latest()
@@ -132,3 +161,17 @@ class WakeupSender:
             for peer, fifo in receivers:
                 peer.close()
                 os.close(fifo)
+
+
+def _written(queues: Collection[str]) -> bytes:
+    """Return what a FIFO is told: a line for each queue. A pipe takes so much whole, or not at all."""
+    lines = "".join([f"{queue}\n" for queue in queues]).encode(errors="surrogateescape")
+    is_plain = ANY not in queues and lines.count(b"\n") == len(queues) and len(lines) <= LONGEST_BYTES
+    return lines if is_plain else f"{ANY}\n".encode()
+
+
+def _read(lines: bytes) -> Collection[str]:
+    """Return the queues that lines name, of which processes of other versions may have written some."""
+    if ANY.encode() in lines or len(lines) >= PERHAPS_FULL_BYTES:
+        return {ANY}
+    return set(lines.decode(errors="surrogateescape").split("\n")) - {""}

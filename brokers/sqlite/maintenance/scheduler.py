@@ -11,6 +11,7 @@ from ...errors import EngineError
 from ..liveness.wakeups import WakeupReceiver
 from ..storage.background import BackgroundTask
 from ..storage.database import Database
+from .clock_watch import ClockWatch
 from .id_cleanup import delete_spent_ids
 from .recovery import Recovery
 from .vacuum import give_space_back
@@ -34,12 +35,16 @@ class Maintenance:
       database: the queue's database.
       receiver: this process's wake-up receiver.
       recovery: takes over the messages of dead processes.
+      clock_watch: has delayed messages follow a clock that is set back.
     """
 
-    def __init__(self, database: Database, receiver: WakeupReceiver, recovery: Recovery) -> None:
+    def __init__(
+        self, database: Database, receiver: WakeupReceiver, recovery: Recovery, clock_watch: ClockWatch
+    ) -> None:
         self._database = database
         self._receiver = receiver
         self._recovery = recovery
+        self._clock_watch = clock_watch
         self._stopping = False
         self._cleanup = BackgroundTask("recado-cleanup")
         self._thread = threading.Thread(target=self._run, name="recado-maintenance", daemon=True)
@@ -51,6 +56,7 @@ class Maintenance:
           EngineError, OSError: the messages could not be taken over.
         """
         self._recovery.recover(thorough=True)
+        self._clock_watch.look()
         self._thread.start()
 
     def stop(self) -> None:
@@ -74,6 +80,7 @@ class Maintenance:
             thorough = rounds % THOROUGH_EVERY == 0
             try:
                 self._recovery.recover(thorough=thorough)
+                self._clock_watch.look()
                 if thorough:
                     self._cleanup.start(self.clean_up)
             except (EngineError, OSError, RuntimeError) as error:  # RuntimeError: no more threads

@@ -17,10 +17,11 @@ from ...errors import EngineError
 RESERVE_BYTES = 16_000_000
 RESERVE_DIVISOR = 8
 
-#: How long an answer of the file system is used, in seconds: to ask lets go of the GIL. And how many
-#: reserves have to be free for that: with less the file system is asked each time.
-CACHE_S = 0.1
+#: How many reserves have to be free for an answer of the file system to be used again, because to ask lets go
+#: of the GIL. And for how long it is used then, in seconds: for each reserve that is free, and at most.
 PLENTY_RESERVES = 8
+CACHE_S_PER_RESERVE = 0.1 / PLENTY_RESERVES
+LONGEST_CACHE_S = 1.0
 
 
 class DiskSpace:
@@ -47,7 +48,8 @@ class DiskSpace:
             self._free_bytes = disk.f_bavail * disk.f_frsize
             self._reserve_bytes = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // RESERVE_DIVISOR)
             if self._free_bytes > PLENTY_RESERVES * self._reserve_bytes:
-                self._ask_again_at = now + CACHE_S
+                reserves = self._free_bytes / max(1, self._reserve_bytes)
+                self._ask_again_at = now + min(CACHE_S_PER_RESERVE * reserves, LONGEST_CACHE_S)
         return self._free_bytes
 
     def is_short(self, *, share: float = 1.0) -> bool:

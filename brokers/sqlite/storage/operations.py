@@ -19,9 +19,12 @@ class Write(Operation[T]):
       is_one_statement: whether `apply` runs a single statement, and reads its result to the end. Such a
         statement is a transaction of its own, without BEGIN and COMMIT: two statements less, and in a
         process with many busy threads each statement costs a fight for the GIL.
+      is_checked_later: whether an operation that follows from this one looks whether the database's files are
+        still there. Then this one need not: it would only be slower.
     """
 
     is_one_statement = False
+    is_checked_later = False
 
     def apply(self, connection: Connection) -> T:
         """Do the operation.

@@ -257,9 +257,12 @@ class Transactions:
 
     def _follow_up(self, batch: list[Write[Any]], outcome: Outcome) -> None:
         """Do the part of a commit for which no other process has to wait."""
-        if self._is_lost(batch, outcome) or outcome != "done":
+        if outcome == "done":
+            self._notify()  # first: a consumer that begins sooner is worth a wake-up for nothing
+        if not self._is_checked_later(batch, outcome) and self._is_lost(batch, outcome):
             return
-        self._notify()
+        if outcome != "done":
+            return
         with self.connection.in_use:
             self._checkpointer.after_commit(self.connection)
         if not self._is_unsynced:
@@ -268,6 +271,10 @@ class Transactions:
             self._sync()
         except (apsw.Error, OSError, EngineError) as error:
             self._fail([operation for operation in batch if operation.durable], error)
+
+    @staticmethod
+    def _is_checked_later(batch: list[Write[Any]], outcome: Outcome) -> bool:
+        return outcome == "done" and len(batch) == 1 and batch[0].is_checked_later
 
     def _is_lost(self, batch: list[Write[Any]], outcome: Outcome) -> bool:
         """Return whether the transaction was not for the files that lie there now.

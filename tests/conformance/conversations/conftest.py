@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.conversations import ConversationStore
-from tests.support.conversations import InFile, OnServer, OpenStore
+from tests.support.conversations import InFile, OnServer, OnShards, OpenStore
 from tests.support.redis_server import RedisServer, installed_servers
 
 SERVERS = {Path(binary).name: binary for binary in installed_servers()}
@@ -30,13 +30,15 @@ def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
         yield start
 
 
-@pytest.fixture(params=["sqlite", *SERVERS])
+@pytest.fixture(params=["sqlite", "redis-sharded", *SERVERS])
 def open_store(
     request: pytest.FixtureRequest, tmp_path: Path, server_of: Callable[[str], RedisServer]
 ) -> OpenStore:
     """Opens the same store again and again. Another kind joins with one more name."""
     if request.param == "sqlite":
         return InFile(tmp_path / "conversations.db")
+    if request.param == "redis-sharded":
+        return OnShards(server_of(list(SERVERS)[-1]).port, secrets.token_hex(4))
     return OnServer(server_of(request.param).port, secrets.token_hex(4))
 
 

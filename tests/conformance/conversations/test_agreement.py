@@ -21,9 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from actors.answer import Usage
+from actors.answer import ToolCall, Usage
 from actors.channels import InboundMessage
 from actors.conversations import (
+    Answered,
     ConversationReader,
     ConversationStore,
     Hold,
@@ -31,6 +32,7 @@ from actors.conversations import (
     KeptConversation,
     KeptMessage,
     KeptReply,
+    Rest,
     SQLiteConversationStore,
     Summary,
     ThreadEntry,
@@ -39,8 +41,10 @@ from actors.conversations import (
 )
 from actors.conversations.reader import Attention
 from actors.conversations.redis import RedisConversationStore
+from actors.conversations.usage import DAY_MS, day_of
+from actors.model_call import ModelCall
 from actors.reply import DecidedState, Reply, ReplyKind
-from tests.support.conversations import CONTACT, delivery, inbound
+from tests.support.conversations import CONTACT, delivery, inbound, next_reply
 from tests.support.redis_server import RedisServer
 
 from .conftest import SERVERS
@@ -115,6 +119,10 @@ class Conversations(RuleBasedStateMachine):
                     list(value.unanswered),
                     value.metadata,
                 )
+            case Rest():
+                return value._replace(to_send=self.place_of(value.to_send))
+            case Answered():
+                return [self.comparable(value.reply), self.comparable(value.rest)]
             case list():
                 return [self.comparable(each) for each in value]
             case Utterance(author="us"):
@@ -123,7 +131,7 @@ class Conversations(RuleBasedStateMachine):
                 return value._replace(reply_id=self.place_of(value.reply_id))
             case KeptConversation():
                 said = (self.comparable(list(each)) for each in (value.messages, value.replies))
-                return (*value[:-2], *said)
+                return (*value[:-3], *said, list(value.notes))
             case Summary():  # named by some message of it
                 names = {m.message_id for m in self.messages if m.conversation == value.conversation}
                 # Where nothing came in, it is a reply of it, perhaps a further one of an answer.
@@ -150,6 +158,20 @@ class Conversations(RuleBasedStateMachine):
         message = inbound(text, contact=contact)
         self.messages.append(message)
         assert self.both(lambda store: store.append(message, received_at=self.now - 1_000 * before_s))
+
+    @rule(contact=st.sampled_from(CONTACTS), text=texts, holder=holders)
+    def append_and_hold(self, contact: str, text: str, holder: str) -> None:
+        self.now += 1
+        message = inbound(text, contact=contact)
+        self.messages.append(message)
+        (is_new, ours), (is_new_there, theirs) = (
+            store.append_and_hold(message, received_at=self.now, holder=holder)
+            for store in (self.ours, self.theirs)
+        )
+        assert is_new
+        assert is_new_there
+        if self.agreed(Twice(ours, theirs)) is not None:
+            self.holds.append(Twice(ours, theirs))
 
     @precondition(lambda self: self.messages)
     @rule(pick=picks)
@@ -192,7 +214,7 @@ class Conversations(RuleBasedStateMachine):
             self.turn(len(self.holds) - 1, 5)
             if self.turns:
                 self.answer(0, 0, text)
-            self.release(0, True)
+            self.let_go(0, True)
 
     @precondition(lambda self: self.holds)
     @rule(pick=picks, limit=st.integers(0, 5))
@@ -216,12 +238,21 @@ class Conversations(RuleBasedStateMachine):
         text=texts,
         count=st.integers(1, 2),
         kind=st.sampled_from(["answer", "answer", "fallback", "silence"]),
+        finish=st.booleans(),
     )
-    def answer(self, pick: int, which: int, text: str, count: int = 1, kind: ReplyKind = "answer") -> None:
+    def answer(  # noqa: PLR0917  hypothesis names them
+        self,
+        pick: int,
+        which: int,
+        text: str,
+        count: int = 1,
+        kind: ReplyKind = "answer",
+        finish: bool = False,
+    ) -> None:
         self.now += 1
         holds, turns = self.holds[-1 - pick % len(self.holds)], self.turns[-1 - which % len(self.turns)]
 
-        def answered(store: ConversationStore, hold: Hold, turn: Turn) -> Reply | None:
+        def answered(store: ConversationStore, hold: Hold, turn: Turn) -> Answered | None:
             try:
                 return store.answer(
                     hold,
@@ -229,7 +260,9 @@ class Conversations(RuleBasedStateMachine):
                     *(("",) if kind == "silence" else (text, "B")[:count]),
                     kind=kind,
                     usage=Usage("m", len(text), 1) if text else None,
+                    call=ModelCall(3, len(text) or None, text, [ToolCall("f", text)] * (count - 1)),
                     metadata=None if count == 1 else {"said": text},
+                    finish=finish,
                 )
             except HoldLost:
                 return None
@@ -238,18 +271,18 @@ class Conversations(RuleBasedStateMachine):
             answered(self.ours, holds.ours, turns.ours), answered(self.theirs, holds.theirs, turns.theirs)
         )
         if None not in replies:
-            self.replies.append(Twice(replies.ours.reply_id, replies.theirs.reply_id))
+            self.replies.append(Twice(*(each.reply.reply_id for each in replies)))
         self.agreed(replies)
 
     @precondition(lambda self: self.holds)
-    @rule(pick=picks, unless_more=st.booleans())
-    def release(self, pick: int, unless_more: bool) -> None:
+    @rule(pick=picks, finishes=st.booleans())
+    def let_go(self, pick: int, finishes: bool) -> None:
         ours, theirs = self.holds[-1 - pick % len(self.holds)]
-        released = [
-            self.ours.release(ours, unless_more=unless_more),
-            self.theirs.release(theirs, unless_more=unless_more),
-        ]
-        self.agreed(Twice(*released))
+        if finishes:
+            self.agreed(Twice(self.ours.finish(ours), self.theirs.finish(theirs)))
+        else:
+            self.ours.release(ours)
+            self.theirs.release(theirs)
 
     # -- sending ------------------------------------------------------------------------------------
 
@@ -260,9 +293,15 @@ class Conversations(RuleBasedStateMachine):
         self.told(pick, lambda store, reply_id: store.begin_sending(reply_id))
 
     @precondition(lambda self: self.replies)
-    @rule(pick=picks, sid=sids)
-    def record_sent(self, pick: int, sid: str) -> None:
-        self.told(pick, lambda store, reply_id: store.record_sent(reply_id, sid))
+    @rule(pick=picks, sid=sids, segments=st.sampled_from([None, 1, 3]))
+    def record_sent(self, pick: int, sid: str, segments: int | None) -> None:
+        cost = 7 * (segments or 0)
+        self.told(
+            pick,
+            lambda store, reply_id: Rest(
+                False, store.record_sent(reply_id, sid, segments=segments, cost=cost)
+            ),
+        )
 
     @precondition(lambda self: self.replies)
     @rule(pick=picks, final=st.booleans())
@@ -284,6 +323,24 @@ class Conversations(RuleBasedStateMachine):
             ),
         )
 
+    @rule()
+    def look_at_open_deliveries(self) -> None:
+        """In an order that is the stores' own where several are due at once."""
+        self.now += 1_000
+        taken: Twice = Twice([], [])
+        for store, ids in zip((self.ours, self.theirs), taken, strict=True):
+            while (reply := store.delivery_checks.take((1_000, 60_000))) is not None:
+                ids.append(self.place_of(reply.reply_id))
+        assert sorted(taken.ours) == sorted(taken.theirs)
+
+    @precondition(lambda self: self.replies)
+    @rule(pick=picks)
+    def put_back_an_open_delivery(self, pick: int) -> None:
+        self.told(
+            pick,
+            lambda store, reply_id: store.delivery_checks.put_back(reply_id, (1_000, 60_000), delay_ms=500),
+        )
+
     @precondition(lambda self: self.replies)
     @rule(pick=picks, state=st.sampled_from(["pending", "sent"]))
     def decide(self, pick: int, state: DecidedState) -> None:
@@ -298,6 +355,53 @@ class Conversations(RuleBasedStateMachine):
     @rule(conversation=conversations)
     def begin(self, conversation: str) -> None:
         self.both(methodcaller("begin", conversation, "twilio"))
+
+    # -- operators --------------------------------------------------------------------------------------
+
+    @rule(conversation=conversations)
+    def see(self, conversation: str) -> None:
+        self.both(methodcaller("see", conversation))
+
+    @rule(conversation=conversations, text=texts, number=st.integers(1, 3))
+    def add_note(self, conversation: str, text: str, number: int) -> None:
+        name = f"{number} {conversation}"
+        self.both(methodcaller("add_note", conversation, name, text, by="Ana"))
+
+    @rule(conversation=conversations, number=st.integers(0, 3))
+    def delete_note(self, conversation: str, number: int) -> None:
+        self.both(methodcaller("delete_note", conversation, f"{number} {conversation}"))
+
+    @rule(wanted=st.sampled_from(["oi", "ALO", "b", "oi alo", "?"]))
+    def search(self, wanted: str) -> None:
+        def found(store: ConversationStore) -> list[tuple[Any, ...]]:
+            texts = store.search.texts(wanted, limit=200).texts
+            return sorted((each.at, each.author, each.text, each.conversation) for each in texts)
+
+        self.both(found)
+
+    @precondition(lambda self: self.now < 1_700_000_000_000 + 3 * DAY_MS)
+    @rule()
+    def tomorrow(self) -> None:
+        self.now += DAY_MS
+
+    @rule(conversation=conversations, days=st.integers(-1, 1), reason=st.sampled_from([None, "why"]))
+    def hand_over_and_back(self, conversation: str, days: int, reason: str | None) -> None:
+        self.both(lambda store: store.set_mode(conversation, "person", "why"))
+        since = self.now + days * DAY_MS
+        self.both(lambda store: store.hand_back(conversation, silent_since=since, reason=reason))
+
+    @rule(conversation=conversations, is_over=st.booleans())
+    def opt_out(self, conversation: str, is_over: bool) -> None:
+        self.both(lambda store: store.set_mode(conversation, "nobody", "opted out"))
+        if is_over:
+            self.both(lambda store: store.set_mode(conversation, "assistant", "", opts_in=True))
+
+    @rule()
+    def index_what_an_earlier_version_stored(self) -> None:
+        """Only a server's store has something to do: from then on a set lists those that nobody answers."""
+        assert isinstance(self.ours, RedisConversationStore)
+        for _ in self.ours.keeper._index_nobody():
+            pass
 
     # -- erasing ------------------------------------------------------------------------------------
 
@@ -315,6 +419,10 @@ class Conversations(RuleBasedStateMachine):
 
     # -- always -------------------------------------------------------------------------------------
 
+    def replies_with(self, sid: str) -> int:
+        found = (self.ours.reply(ids.ours) for ids in self.replies)
+        return sum(reply is not None and reply.external_id == sid for reply in found)
+
     def has_sent_again(self) -> bool:
         replies = (self.theirs.reply(ids.theirs) for ids in self.replies)
         return any(reply is not None and reply.times_sent_again for reply in replies)
@@ -325,6 +433,8 @@ class Conversations(RuleBasedStateMachine):
         for conversation in CONVERSATIONS:
             self.kept(conversation)
             self.both(methodcaller("mode", conversation))
+        for place in range(len(self.replies)):
+            self.told(place, lambda store, reply_id: store.reader.model_call(reply_id))
         self.read(methodcaller("payloads", [message.message_id for message in self.messages[-5:]]))
         if not self.has_erased:  # an address of ours stays on the server for a while
             self.read(methodcaller("addresses"))
@@ -333,14 +443,25 @@ class Conversations(RuleBasedStateMachine):
     @invariant()
     def they_show_the_same(self) -> None:
         for conversation in CONVERSATIONS:
-            for question in ("unanswered", "next_to_send"):
-                self.both(methodcaller(question, conversation))
+            self.both(methodcaller("unanswered", conversation))
+            self.both(lambda store, conversation=conversation: next_reply(store, conversation))  # type: ignore[misc]
             for question in ("thread", "summary"):
                 self.read(methodcaller(question, conversation))
             for limit in (1, 4):
                 self.read(methodcaller("thread", conversation, limit=limit))
+        today = day_of(self.now)
+        self.both(lambda store: store.usage.days(since=0, until=today))
+        for since, until in ((0, today), (today, today), (0, today - 1)):
+            self.both(lambda store, since=since, until=until: store.usage.contacts(since=since, until=until))  # type: ignore[misc]
+        self.both(lambda store: store.usage.contacts(since=0, until=today, limit=1, offset=1))
         self.read(methodcaller("conversations"))
         self.read(methodcaller("conversations", limit=1, offset=1))
+        for mode in ("person", "nobody"):
+            self.read(methodcaller("conversations", mode=mode))
+        for listed in ("waiting", "unread", "undelivered"):
+            self.read(methodcaller("conversations", listed=listed))
+        for conversation in CONVERSATIONS:
+            self.read(methodcaller("facts", conversation))
         for contact in CONTACTS:
             self.read(methodcaller("conversations", contact=contact[-4:]))
         for place in range(len(self.replies)):
@@ -348,7 +469,7 @@ class Conversations(RuleBasedStateMachine):
         for sid in ("SM1", "SM2", "SM3"):
             # Here, and not with a channel, several replies have one id; and a server goes on knowing the id
             # of a sending that was repeated.
-            if not self.has_erased and not self.has_sent_again():
+            if not self.has_erased and not self.has_sent_again() and self.replies_with(sid) <= 1:
                 self.both(methodcaller("is_known", sid))
 
 

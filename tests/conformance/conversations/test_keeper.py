@@ -133,7 +133,7 @@ def test_what_workers_still_do_for_an_erased_conversation_writes_nothing(store: 
     assert not store.record_delivery(reply.reply_id, delivery("delivered"))
     assert not store.set_mode(CONVERSATION, "person", "tarde demais")
     assert store.write(CONVERSATION, "by-hand", "tarde demais", kind="person") is None
-    assert store.release(hold, unless_more=False)
+    store.release(hold)
     assert store.keeper.kept(CONVERSATION) is None
     assert list(store.keeper.keys("900001234")) == []
 

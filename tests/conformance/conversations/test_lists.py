@@ -161,6 +161,33 @@ def test_those_that_a_person_answers_are_in_the_order_of_what_was_said(store: Co
     assert walk(store, 1, mode="person") == [OTHER, CONTACT]
 
 
+def test_those_that_nobody_answers_are_in_the_order_of_what_was_said(store: ConversationStore) -> None:
+    for number in range(6):
+        append(store, inbound("Oi", contact=f"whatsapp:+55119000000{number:02}"))
+    latest_first = [summary.conversation for summary in store.reader.conversations()]
+    for conversation in (latest_first[3], latest_first[0], latest_first[1]):
+        assert store.set_mode(conversation, "nobody", "opted out")
+
+    def listed() -> list[str]:
+        return [summary.conversation for summary in store.reader.conversations(mode="nobody")]
+
+    for _ in range(2):  # before the stores were kept house in, and after
+        assert listed() == [latest_first[0], latest_first[1], latest_first[3]]
+        assert len(walk(store, 1, mode="nobody")) == 3
+        assert contacts(store, mode="nobody", contact="000005") == ["whatsapp:+5511900000005"]
+        for _ in store.keeper.delete_old():
+            pass
+
+    append(store, inbound("Olá", contact="whatsapp:+5511900000002"))  # that is the fourth of them
+    assert listed() == [latest_first[3], latest_first[0], latest_first[1]]
+    assert store.set_mode(latest_first[0], "assistant", "", opts_in=True)
+    assert listed() == [latest_first[3], latest_first[1]]
+    store.keeper.erase(latest_first[3])
+    assert listed() == [latest_first[1]]
+    append(store, inbound("Oi de novo", contact="whatsapp:+5511900000002"))
+    assert listed() == [latest_first[3], latest_first[1]], "the opt-out outlives what was said"
+
+
 def test_conversations_are_found_by_a_part_of_the_contact(store: ConversationStore) -> None:
     append(store, inbound("um"))
     append(store, inbound("dois", contact=OTHER))

@@ -17,6 +17,7 @@ from tests.support.conversations import (
     delivery,
     held,
     inbound,
+    next_reply,
 )
 
 #: A contact who never wrote.
@@ -42,7 +43,7 @@ def test_a_reply_that_did_not_arrive_is_undelivered(store: ConversationStore) ->
     reply_id = undelivered(store)
 
     assert state_of(store, reply_id) == ("undelivered", "SM1", "undelivered")
-    assert store.next_to_send(CONVERSATION) is None
+    assert next_reply(store, CONVERSATION) is None
 
 
 def test_a_reply_that_is_read_after_all_was_sent(store: ConversationStore) -> None:
@@ -95,7 +96,7 @@ def test_a_person_has_a_reply_sent_again(store: ConversationStore) -> None:
 
     assert reply is not None
     assert (reply.state, reply.kind, reply.written_by, reply.error) == ("pending", "person", "Ana", None)
-    assert store.next_to_send(CONVERSATION) == reply
+    assert next_reply(store, CONVERSATION) == reply
     assert store.decide(reply.reply_id, "pending", by="Ana") is None, "it is waiting to be sent"
 
 
@@ -124,7 +125,7 @@ def test_what_was_sent_is_not_sent_again(store: ConversationStore) -> None:
 def test_silence_is_never_sent(store: ConversationStore) -> None:
     append(store, inbound("Oi"))
     hold = held(store)
-    silence = store.answer(hold, store.turn(hold, history_limit=0), "", kind="silence")
+    silence = store.answer(hold, store.turn(hold, history_limit=0), "", kind="silence").reply
 
     assert store.decide(silence.reply_id, "pending", by="Ana") is None
 
@@ -135,7 +136,7 @@ def test_what_a_reply_carries_is_kept(store: ConversationStore) -> None:
     hold = held(store)
     reply = store.answer(
         hold, store.turn(hold, history_limit=0), "Veja", "e diga", kind="answer", content=content
-    )
+    ).reply
 
     assert reply.content == content
     template = Content(template=Template("HX1", {"1": "amanhã às 10h"}))
@@ -172,7 +173,7 @@ def test_the_shop_writes_first(store: ConversationStore) -> None:
 
     assert reply is not None
     assert (reply.contact, reply.heard_at) == (STRANGER.contact, None)
-    assert store.next_to_send(str(STRANGER)) == reply
+    assert next_reply(store, str(STRANGER)) == reply
     [summary] = store.reader.conversations()
     assert (summary.message_id, summary.author, summary.text) == ("reply.r1", "us", "Seu pedido chegou")
     assert store.reader.conversation_of(summary.message_id) == str(STRANGER)

@@ -48,7 +48,7 @@ def hold_and_let_go(store: ConversationStore, name: str) -> Sequence[object]:
         hold = store.hold(CONVERSATION, f"{name}-{number}", is_live=always)
         if hold is not None:
             fences.append(hold.fence)
-            store.release(hold, unless_more=False)
+            store.release(hold)
     return fences
 
 
@@ -63,7 +63,7 @@ def append_and_answer(store: ConversationStore, name: str) -> Sequence[object]:
             if turn.unanswered:
                 body = " ".join(line.text for line in turn.unanswered)
                 store.answer(hold, turn, body, kind="answer")
-            done = store.release(hold, unless_more=True)
+            done = store.finish(hold).is_done
     return []
 
 

@@ -10,7 +10,7 @@ import pytest
 from actors.answer import Usage
 from actors.channels.twilio.inbound import read
 from actors.conversation import decoded
-from actors.conversations import ConversationStore, Hold, HoldLost
+from actors.conversations import ConversationStore, Hold, HoldLost, Rest
 from actors.reply import REPLY_STATES, ReplyState
 from tests.support.conversations import (
     CONVERSATION,
@@ -22,6 +22,7 @@ from tests.support.conversations import (
     held,
     inbound,
     never,
+    next_reply,
     waiting,
 )
 
@@ -117,7 +118,7 @@ def test_messages_are_answered_in_the_order_their_webhooks_came_in(store: Conver
 
     hold = held(store)
     assert unanswered(store, hold) == ["um", "dois"]
-    reply = store.answer(hold, store.turn(hold, history_limit=0), "A", kind="answer")
+    reply = store.answer(hold, store.turn(hold, history_limit=0), "A", kind="answer").reply
 
     assert reply.received_at == 1_000, "the contact waits since then"
     assert [line.text for line in store.turn(hold, history_limit=20).history] == ["um", "dois", "A"]
@@ -168,11 +169,57 @@ def test_what_is_set_aside_keeps_nobody_from_letting_go(store: ConversationStore
     message = inbound()
     append(store, message)
     hold = held(store)
-    assert not store.release(hold, unless_more=True)
+    assert not store.finish(hold).is_done
 
     store.quarantine(message)
 
-    assert store.release(hold, unless_more=True)
+    assert store.finish(hold).is_done
+
+
+def test_a_message_is_appended_and_the_conversation_held_in_one_step(store: ConversationStore) -> None:
+    is_new, hold = store.append_and_hold(inbound("Oi", sid="SM1"), received_at=1, holder="message-1")
+    assert is_new
+    assert hold is not None
+    assert [each.text for each in store.turn(hold, history_limit=0).unanswered] == ["Oi"]
+
+    is_new, again = store.append_and_hold(inbound("Oi", sid="SM1"), received_at=2, holder="message-1")
+    assert not is_new
+    assert again is not None
+    assert again.fence > hold.fence, "it may hold again what it held before it crashed"
+
+    is_new, other = store.append_and_hold(inbound("Alô?", sid="SM2"), received_at=3, holder="message-2")
+    assert is_new
+    assert other is None
+
+
+def test_an_answer_lets_go_when_nothing_else_waits(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    hold = held(store, "message-1")
+    turn = store.turn(hold, history_limit=0)
+    append(store, inbound("Alô?"))
+
+    first = store.answer(hold, turn, "Olá!", kind="answer", finish=True)
+    assert first.rest == Rest(is_done=False, to_send=first.reply.reply_id)
+    second = store.answer(hold, store.turn(hold, history_limit=0), "Sim?", kind="answer", finish=True)
+    assert second.rest == Rest(is_done=True, to_send=first.reply.reply_id), "they are sent in order"
+    held(store, "message-2")
+
+
+def test_what_was_sent_names_the_next_to_send(store: ConversationStore) -> None:
+    append(store, inbound("Oi"))
+    hold = held(store)
+    written = store.answer(
+        hold, store.turn(hold, history_limit=0), "Olá!", "Tudo bem?", kind="answer", finish=True
+    )
+    assert written.rest is not None
+    store.begin_sending(written.reply.reply_id)
+    assert store.next_to_send(CONVERSATION) is None, "the one before is being sent"
+
+    second = store.record_sent(written.reply.reply_id, "SM1")
+    assert second == store.next_to_send(CONVERSATION)
+    assert second is not None
+    store.begin_sending(second)
+    assert store.record_sent(second, "SM2") is None
 
 
 def test_what_is_set_aside_stays_so_when_its_webhook_is_repeated(store: ConversationStore) -> None:
@@ -240,7 +287,7 @@ def test_the_hold_of_a_holder_that_is_not_live_is_void(store: ConversationStore)
 
 def test_a_released_conversation_can_be_held(store: ConversationStore) -> None:
     append(store, inbound())
-    store.release(held(store, "message-1"), unless_more=False)
+    store.release(held(store, "message-1"))
 
     assert store.hold(CONVERSATION, "message-2", is_live=always) is not None
 
@@ -250,8 +297,8 @@ def test_whoever_lost_its_hold_cannot_release_the_next_ones(store: ConversationS
     lost = held(store, "message-1")
     store.hold(CONVERSATION, "message-2", is_live=never)
 
-    assert store.release(lost, unless_more=False)
-    assert store.release(lost, unless_more=True), "it is let go of already"
+    store.release(lost)
+    assert store.finish(lost).is_done, "it is let go of already"
     assert store.hold(CONVERSATION, "message-3", is_live=always) is None
 
 
@@ -262,11 +309,11 @@ def test_a_conversation_is_not_let_go_of_while_something_is_unanswered(store: Co
     append(store, inbound("Alô?"))
     store.answer(hold, turn, "Olá!", kind="answer")
 
-    assert not store.release(hold, unless_more=True)
+    assert not store.finish(hold).is_done
 
     assert unanswered(store, hold) == ["Alô?"], "what came in since is not answered by it"
     store.answer(hold, store.turn(hold, history_limit=20), "Sim?", kind="answer")
-    assert store.release(hold, unless_more=True)
+    assert store.finish(hold).is_done
 
 
 def test_nothing_is_left_between_a_release_and_an_append(open_store: OpenStore) -> None:
@@ -277,7 +324,7 @@ def test_nothing_is_left_between_a_release_and_an_append(open_store: OpenStore) 
             append(theirs, inbound())
             hold = theirs.hold(CONVERSATION, "message-2", is_live=always)
             if hold is not None:
-                theirs.release(hold, unless_more=False)
+                theirs.release(hold)
             return hold is not None
 
         for _ in range(25):
@@ -285,11 +332,11 @@ def test_nothing_is_left_between_a_release_and_an_append(open_store: OpenStore) 
             hold = held(ours, "message-1")
             with ThreadPoolExecutor(max_workers=1) as pool:
                 other = pool.submit(appended_and_held)
-                saw_more = not ours.release(hold, unless_more=True)
+                saw_more = not ours.finish(hold).is_done
             assert saw_more or other.result()
             hold = hold if saw_more else held(ours, "message-1")
             ours.answer(hold, ours.turn(hold, history_limit=0), "Olá!", kind="answer")
-            ours.release(hold, unless_more=True)
+            ours.finish(hold)
 
 
 # -- answering -----------------------------------------------------------------------------------------
@@ -370,14 +417,14 @@ def test_an_answer_under_a_lost_hold_is_not_written(store: ConversationStore) ->
         store.answer(lost, turn, "Olá!", kind="answer")
 
     assert unanswered(store, taken) == ["Oi"]
-    assert store.next_to_send(CONVERSATION) is None
+    assert next_reply(store, CONVERSATION) is None
 
 
 def test_an_answer_after_a_release_is_not_written(store: ConversationStore) -> None:
     append(store, inbound("Oi"))
     hold = held(store)
     turn = store.turn(hold, history_limit=20)
-    store.release(hold, unless_more=False)
+    store.release(hold)
 
     with pytest.raises(HoldLost):
         store.answer(hold, turn, "Olá!", kind="answer")
@@ -391,11 +438,11 @@ def test_replies_are_sent_in_the_order_they_were_written(store: ConversationStor
     first, second = (store.reply(reply_id) for reply_id in ids)
     assert first is not None
 
-    assert store.next_to_send(CONVERSATION) == first
+    assert next_reply(store, CONVERSATION) == first
     store.begin_sending(first.reply_id)
-    assert store.next_to_send(CONVERSATION) is None, "the one before is being sent"
+    assert next_reply(store, CONVERSATION) is None, "the one before is being sent"
     store.record_sent(first.reply_id, "SM1")
-    assert store.next_to_send(CONVERSATION) == second
+    assert next_reply(store, CONVERSATION) == second
 
 
 @pytest.mark.parametrize("how", ["failed", "unknown"])
@@ -407,7 +454,7 @@ def test_a_reply_that_is_not_sent_does_not_hold_up_the_next(store: ConversationS
     else:
         store.record_unknown(first.reply_id, "who knows")
 
-    assert store.next_to_send(CONVERSATION) == second
+    assert next_reply(store, CONVERSATION) == second
 
 
 def test_sending_begins_once(open_store: OpenStore) -> None:
@@ -579,12 +626,12 @@ def test_a_void_attempt_opens_no_other_state(store: ConversationStore) -> None:
 def test_several_texts_are_sent_in_order_and_answer_together(store: ConversationStore) -> None:
     append(store, inbound("Oi"))
     hold = held(store)
-    first = store.answer(hold, store.turn(hold, history_limit=20), "um", "dois", "três", kind="answer")
+    first = store.answer(hold, store.turn(hold, history_limit=20), "um", "dois", "três", kind="answer").reply
 
     sent: list[str] = []
-    while (reply := store.next_to_send(CONVERSATION)) is not None:
+    while (reply := next_reply(store, CONVERSATION)) is not None:
         store.begin_sending(reply.reply_id)
-        assert store.next_to_send(CONVERSATION) is None, "each waits for the one before"
+        assert next_reply(store, CONVERSATION) is None, "each waits for the one before"
         store.record_sent(reply.reply_id, f"SM{len(sent)}")
         sent.append(reply.body)
 
@@ -598,10 +645,10 @@ def test_several_texts_are_sent_in_order_and_answer_together(store: Conversation
 def test_silence_answers_and_sends_nothing(store: ConversationStore) -> None:
     append(store, inbound("Oi"))
     hold = held(store)
-    reply = store.answer(hold, store.turn(hold, history_limit=20), "", kind="silence")
+    reply = store.answer(hold, store.turn(hold, history_limit=20), "", kind="silence").reply
 
     assert reply.state == "cancelled"
-    assert store.next_to_send(CONVERSATION) is None
+    assert next_reply(store, CONVERSATION) is None
     assert store.begin_sending(reply.reply_id) is None
     assert waiting(store) == []
     assert [each.text for each in store.turn(hold, history_limit=20).history] == ["Oi"]
@@ -643,7 +690,7 @@ def in_state(store: ConversationStore, state: ReplyState) -> str:
     silent = state == "cancelled"
     reply_id = store.answer(
         hold, turn, "" if silent else "Olá!", kind="silence" if silent else "answer"
-    ).reply_id
+    ).reply.reply_id
     if state not in {"pending", "cancelled"}:
         assert store.begin_sending(reply_id) is not None
     match state:
@@ -707,7 +754,7 @@ def test_a_responder_hands_over_together_with_its_answer(store: ConversationStor
 
     reply = store.answer(
         hold, turn, "Um momento", "Já chamo", kind="hand_over", hand_over="wants the manager"
-    )
+    ).reply
 
     assert (reply.body, reply.kind, reply.mode, reply.mode_reason) == (
         "Um momento",
@@ -733,9 +780,7 @@ def test_what_a_person_says_is_written_once_and_is_history(store: ConversationSt
             "Ana",
         )
 
-    next_reply = store.next_to_send(CONVERSATION)
-    assert next_reply is not None
-    assert next_reply.reply_id == "by-hand"
+    assert store.next_to_send(CONVERSATION) == "by-hand"
     history = [(line.author, line.text) for line in store.turn(hold, history_limit=5).history]
     assert history == [("contact", "Oi"), ("us", "Aqui é a Ana")]
     thread = store.reader.thread(CONVERSATION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,18 +10,20 @@ import pytest
 
 import actors
 from actors.answer import Answer, Usage
-from actors.channels import DeliveryStatus, InboundMessage, Payload
+from actors.channels import DeliveryStatus, InboundMessage, Others, Payload
 from actors.channels.twilio import delivery, inbound
 from actors.channels.twilio.rest import MAX_CHARACTERS
 from actors.channels.twilio.segments import segments
 from actors.conversation import Conversation
 from actors.conversations import ConversationStore, SQLiteConversationStore
+from actors.events.endpoint import endpoints_of
 from actors.hold_policy import HoldPolicy, LookupPolicy
 from actors.notices.receiver import Receiver
 from actors.profiles import Profiles
 from actors.reply import Reply
 from actors.responders import CallLimit
 from actors.services import Services
+from actors.services import services as ask_for_services
 from brokers import SQLiteBroker
 from brokers.records import State
 from ops.foundation.settings import Settings
@@ -88,7 +91,13 @@ class ScriptedChannel:
     def pause_after_ms(self, reply: Reply) -> float:  # noqa: ARG002
         return self.pause_ms
 
-    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:  # noqa: ARG002
+    def find(
+        self,
+        reply: Reply,  # noqa: ARG002
+        *,
+        is_known: Callable[[str], bool],  # noqa: ARG002
+        others: Others = tuple,  # noqa: ARG002
+    ) -> str | None:
         return self.found
 
 
@@ -97,17 +106,11 @@ STATES: tuple[State, ...] = ("ready", "delayed")
 
 
 #: The modules of actors that ask for the services.
-WITH_SERVICES = (
-    "noting",
-    "closed_hours",
-    "deliveries",
-    "keywords",
-    "limits",
-    "opt_outs",
-    "people",
-    "snooze",
-    "replies",
-)
+WITH_SERVICES = [
+    module
+    for name, module in list(sys.modules.items())
+    if name.startswith("actors.") and getattr(module, "services", None) is ask_for_services
+]
 
 
 class World:
@@ -191,10 +194,11 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     ) -> World:
         responder, channel = ScriptedResponder(), ScriptedChannel()
         broker = SQLiteBroker(tmp_path / "queue.db", middleware=[])
-        for queue in ("messages", "replies", "notices"):
+        for queue in ("messages", "replies", "notices", "events"):
             broker.declare_queue(queue)
+        read = Settings(_env_file=None, **{"reply_gather_ms": 0, **settings})  # type: ignore[arg-type]
         services = Services(
-            settings=Settings(_env_file=None, **{"reply_gather_ms": 0, **settings}),  # type: ignore[arg-type]
+            settings=read,
             broker=broker,
             hold_policy=LookupPolicy(broker) if policy is None else policy,
             conversations=SQLiteConversationStore(tmp_path / "conversations.db"),
@@ -204,10 +208,11 @@ def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             profiles=profiles or Profiles(),
             responders=responders or {},
             receivers={} if receivers is None else receivers,
+            endpoints=endpoints_of(read),
         )
         opened.append(services)
         for module in WITH_SERVICES:
-            monkeypatch.setattr(f"actors.{module}.services", lambda: services)
+            monkeypatch.setattr(module, "services", lambda: services)
         return World(services, responder, channel)
 
     yield make

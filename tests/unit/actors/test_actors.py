@@ -17,20 +17,17 @@ from actors.answer import Answer
 from actors.channels import InvalidMessage, NotSentEver, NotSentYet, OptedOut, PerhapsSent
 from actors.channels.twilio.inbound import read
 from actors.channels.twilio.rest import MAX_CHARACTERS
-from actors.deliveries import (
-    ReplyUnknown,
-    give_up_on_reply,
-    reconcile_reply,
-    record_delivery_status,
-    send_reply,
-)
+from actors.conversations import Answered
+from actors.delivery_status import record_delivery_status
 from actors.keys import with_message_id
+from actors.reconciling import ReplyUnknown, reconcile_reply
 from actors.replies import apologise, process_ai_response
 from actors.reply import Reply
 from actors.responders import ResponderRefused
+from actors.sending import give_up_on_reply, send_reply
 from api.webhooks import inbound_message
 from brokers.errors import EngineError
-from tests.support.conversations import CONVERSATION, answered, append, held, inbound
+from tests.support.conversations import CONVERSATION, answered, append, held, inbound, next_reply
 from tests.support.waiting import eventually
 
 from .conftest import World
@@ -55,7 +52,7 @@ def reply_state(world: World, reply: Reply) -> str:
 def test_a_message_is_answered_and_its_reply_enqueued(world: World) -> None:
     write(world, "Oi")
 
-    reply = world.conversations.next_to_send(CONVERSATION)
+    reply = next_reply(world.conversations, CONVERSATION)
     assert reply is not None
     assert reply.body == "answer to Oi"
     assert world.enqueued == ["send_reply"]
@@ -67,14 +64,15 @@ def test_what_comes_in_meanwhile_is_answered_too(world: World) -> None:
         write(world, "Alô?")  # another worker: it finds the conversation held, and is done
 
     # Called directly, every message would be the same holder; the queue's messages differ.
-    holders = iter(["message-1", "message-2"])
+    holders = iter(["message-1", "message-2", "message-2"])
     world.responder.meanwhile = meanwhile
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("actors.replies._holder", lambda: next(holders))
         hold = world.services.conversations.hold
         patch.setattr(
             world.services.conversations,
             "hold",
-            lambda conversation, _holder, **_: hold(conversation, next(holders), is_live=lambda _: True),
+            lambda conversation, holder, **_: hold(conversation, holder, is_live=lambda _: True),
         )
         write(world, "Oi")
 
@@ -94,7 +92,7 @@ def test_a_crash_before_the_sending_was_enqueued(world: World) -> None:
 def test_an_answer_longer_than_twilio_takes_is_split_at_a_word(world: World) -> None:
     write(world, "palavra " * 300)
 
-    reply = world.conversations.next_to_send(CONVERSATION)
+    reply = next_reply(world.conversations, CONVERSATION)
     assert reply is not None
     assert len(reply.body) <= MAX_CHARACTERS
     assert reply.body.endswith("palavra")
@@ -131,7 +129,7 @@ def test_the_time_of_a_message_is_that_of_its_webhook(world: World) -> None:
 
     world.run_next()
 
-    reply = world.conversations.next_to_send(CONVERSATION)
+    reply = next_reply(world.conversations, CONVERSATION)
     assert reply is not None
     assert reply.received_at == message.message_timestamp
 
@@ -166,12 +164,12 @@ def test_the_fallback_is_said_once_whatever_crashes(make_world: Callable[..., Wo
     apologise(message, {})
 
     assert world.enqueued == ["send_reply"]
-    first = world.conversations.next_to_send(CONVERSATION)
+    first = next_reply(world.conversations, CONVERSATION)
     assert first is not None
     assert (first.body, first.kind) == ("Desculpe.", "fallback")
     world.conversations.begin_sending(first.reply_id)
     world.conversations.record_sent(first.reply_id, "SM1")
-    assert world.conversations.next_to_send(CONVERSATION) is None
+    assert next_reply(world.conversations, CONVERSATION) is None
 
 
 def test_the_fallback_answers_all_that_is_unanswered(make_world: Callable[..., World]) -> None:
@@ -192,7 +190,7 @@ def test_the_fallback_is_said_for_a_message_that_expired_before_it_was_ever_run(
 
     apologise(process_ai_response.message(dict(inbound("Oi").payload)).asdict(), {})
 
-    reply = world.conversations.next_to_send(CONVERSATION)
+    reply = next_reply(world.conversations, CONVERSATION)
     assert reply is not None
     assert reply.body == "Desculpe."
 
@@ -209,7 +207,7 @@ def test_the_fallback_is_said_for_a_message_that_expired_while_it_gathered_a_bur
 
     apologise(message.asdict(), {})
 
-    reply = world.conversations.next_to_send(CONVERSATION)
+    reply = next_reply(world.conversations, CONVERSATION)
     assert reply is not None
     assert reply.body == "Desculpe."
 
@@ -280,7 +278,7 @@ def test_an_apology_waits_for_what_is_just_being_acknowledged(
         with_message_id(process_ai_response.message({}), "somebody-else"), delay=3_600_000
     )
     assert world.run_next(meanwhile=meanwhile) == other.message_id
-    world.conversations.release(holder, unless_more=False)
+    world.conversations.release(holder)
 
     eventually(lambda: world.state_of(other.message_id) is None)
     assert world.run_next() == apology.message_id
@@ -320,7 +318,7 @@ def test_what_comes_in_during_the_apology_is_not_forgotten(
     store = world.conversations
     answer = store.answer
 
-    def answer_while_another_comes_in(*args: object, **kwargs: object) -> Reply:
+    def answer_while_another_comes_in(*args: object, **kwargs: object) -> Answered:
         monkeypatch.setattr(store, "answer", answer)
         append(store, inbound("Alô?"))
         return answer(*args, **kwargs)  # type: ignore[arg-type]
@@ -389,7 +387,7 @@ def no_answer_after(begin: Callable[..., Reply | None]) -> Callable[..., Reply |
 def test_a_mark_whose_answer_came_too_late_is_no_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process was stopped while it made the mark: it made no call, and its message knows that."""
     in_hand = InHand()
-    monkeypatch.setattr("actors.deliveries.current_message", lambda: in_hand)
+    monkeypatch.setattr("actors.sending.current_message", lambda: in_hand)
     reply = answered(world.conversations)
     with monkeypatch.context() as patched:
         patched.setattr(
@@ -412,7 +410,7 @@ def test_a_crash_in_the_call_after_that_is_taken_for_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_hand = InHand()
-    monkeypatch.setattr("actors.deliveries.current_message", lambda: in_hand)
+    monkeypatch.setattr("actors.sending.current_message", lambda: in_hand)
     reply = answered(world.conversations)
     with monkeypatch.context() as patched:
         patched.setattr(
@@ -643,7 +641,7 @@ def test_a_long_answer_arrives_whole(world: World) -> None:
     process_ai_response(dict(inbound("Explique").payload))
 
     sent: list[str] = []
-    while (reply := world.conversations.next_to_send(CONVERSATION)) is not None:
+    while (reply := next_reply(world.conversations, CONVERSATION)) is not None:
         world.conversations.begin_sending(reply.reply_id)
         world.conversations.record_sent(reply.reply_id, f"SM{len(sent)}")
         sent.append(reply.body)

@@ -9,10 +9,12 @@ from dramatiq.errors import Retry
 
 from actors.channels import InboundMessage
 from actors.conversations import HoldLost
-from actors.deliveries import give_up_on_reply, reconcile_reply, record_delivery_status, send_reply
+from actors.delivery_status import record_delivery_status
 from actors.hold_policy import ExpiringPolicy
+from actors.reconciling import reconcile_reply
 from actors.replies import process_ai_response
 from actors.reply import Reply
+from actors.sending import give_up_on_reply, send_reply
 from api.webhooks import inbound_message
 from brokers.clock import now_ms
 from tests.support.conversations import CONVERSATION, answered, append, inbound

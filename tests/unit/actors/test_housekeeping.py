@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
 
-import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from actors import housekeeping
 from actors.conversations import Deleted
-from actors.housekeeping import Housekeeping, keep_house
-from brokers.errors import EngineError
-from tests.support.waiting import eventually
+from actors.housekeeping import keep_house
 
 
 class Keeper:
@@ -26,12 +19,9 @@ class Keeper:
         self.may_begin = may_begin
         self.asked: list[int] = []
         self.done = 0
-        self.error: Exception | None = None
 
     def begin_housekeeping(self, *, every_ms: int) -> bool:
         self.asked.append(every_ms)
-        if self.error is not None:
-            raise self.error
         return self.may_begin
 
     def delete_old(self) -> Iterator[Deleted]:
@@ -94,43 +84,3 @@ def test_a_process_that_ends_leaves_the_rest() -> None:
     assert kept_house(keeper, lambda _: True) == Deleted(messages=1)
 
     assert keeper.done == 1
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Keeper], None]]:
-    """Starts the thread of a worker, as one that looks without a pause."""
-    monkeypatch.setattr(housekeeping, "FIRST_S", 0.0)
-    monkeypatch.setattr(housekeeping, "EVERY_S", 0.01)
-    started: list[Housekeeping] = []
-
-    def start(keeper: Keeper) -> None:
-        services: Any = SimpleNamespace(conversations=SimpleNamespace(keeper=keeper))
-        started.append(Housekeeping(lambda: services))
-        started[-1].after_worker_boot(None, None)  # type: ignore[arg-type]
-
-    yield start
-    for each in started:
-        each.before_worker_shutdown(None, None)  # type: ignore[arg-type]
-    eventually(lambda: not any(t.name == "recado-housekeeping" for t in threading.enumerate()))
-
-
-def test_a_worker_looks_again_and_again(run: Callable[[Keeper], None]) -> None:
-    keeper = Keeper(Deleted())
-
-    run(keeper)
-
-    eventually(lambda: keeper.done >= 3)
-
-
-def test_a_store_that_is_away_is_tried_again(run: Callable[[Keeper], None]) -> None:
-    keeper = Keeper(Deleted())
-    keeper.error = EngineError("away")
-    with capture_logs() as logs:
-        run(keeper)
-        eventually(lambda: len(keeper.asked) >= 2)
-        keeper.error = None
-        eventually(lambda: keeper.done)
-
-    assert {line["event"] for line in logs} == {
-        "old conversations could not be deleted: the next try is in an hour"
-    }

@@ -9,18 +9,14 @@ import pytest
 from actors import people
 from actors.answer import Answer
 from actors.channels import NotSentEver, PerhapsSent
-from actors.deliveries import (
-    MOST_SENT_AGAIN,
-    decide_reply,
-    give_up_on_reply,
-    record_delivery_status,
-    send_next_reply,
-    send_reply,
-)
+from actors.delivery_status import MOST_SENT_AGAIN, record_delivery_status
 from actors.keys import ConversationKey
 from actors.people import OptedOutContact, Undecidable
+from actors.reconciling import decide_reply
 from actors.reply import Content, Reply, Template
-from tests.support.conversations import ACCOUNT, ADDRESS, CONVERSATION, answered
+from actors.reply_queue import send_next_reply
+from actors.sending import give_up_on_reply, send_reply
+from tests.support.conversations import ACCOUNT, ADDRESS, CONVERSATION, answered, next_reply
 
 from .conftest import World
 from .test_actors import write
@@ -281,7 +277,7 @@ def test_an_answer_carries_media(world: World) -> None:
 
     write(world, "Oi")
 
-    reply = world.conversations.next_to_send(CONVERSATION)
+    reply = next_reply(world.conversations, CONVERSATION)
     assert reply is not None
     assert (reply.body, reply.content) == ("Veja", Content(("https://example.com/um.png",)))
 
@@ -292,7 +288,7 @@ def test_an_answer_is_a_template(world: World, text: str | tuple[()], shown: str
 
     write(world, "Oi")
 
-    reply = world.conversations.next_to_send(CONVERSATION)
+    reply = next_reply(world.conversations, CONVERSATION)
     assert reply is not None
     assert (reply.body, reply.content.template) == (shown, Template("HX1", {"1": "Bia"}))
     assert reply.kind == "answer"

@@ -13,8 +13,10 @@ from actors import people
 from actors.answer import Answer
 from actors.channels.twilio.rest import MAX_CHARACTERS
 from actors.people import KeyTaken, OptedOutContact, UnknownConversation
+from brokers.clock import now_ms
 from brokers.errors import EngineError
 from tests.support.conversations import CONVERSATION
+from tests.support.waiting import eventually
 
 from .conftest import World
 from .test_actors import sent, write
@@ -157,6 +159,8 @@ def test_the_assistant_answers_again_after_hours_without_a_person(world: World) 
     write(world, "Oi")
     people.take_over(CONVERSATION, by="Ana")
     world.services.settings.__dict__["hand_back_after_hours"] = 1e-9
+    taken_over_at = now_ms()
+    eventually(lambda: now_ms() > taken_over_at)
     write(world, "Ainda está aí?")
 
     assert world.responder.asked == [["Oi"], ["Ainda está aí?"]]

@@ -182,7 +182,7 @@ def test_run_again_after_a_crash_it_is_told_once(
     world, _ = with_profile(make_world, profile(opening_hours("mon-fri 09:00-18:00")))
     clock.show("2026-11-30 20:00")
     with monkeypatch.context() as crash:
-        crash.setattr("actors.replies.send_next_reply", lambda _: (_ for _ in ()).throw(MemoryError))
+        crash.setattr("actors.answering.enqueue_sending", lambda _: (_ for _ in ()).throw(MemoryError))
         with pytest.raises(MemoryError):
             write(world, "Oi")
 

@@ -17,14 +17,16 @@ def room(window: PrefetchWindow) -> int:
     return window.wait_for_room(0)
 
 
-def run(window: PrefetchWindow, time: Time, *, per_s: int, for_s: float = 1.0) -> None:
+def run(
+    window: PrefetchWindow, time: Time, *, per_s: int, for_s: float = 1.0, took_s: float | None = None
+) -> None:
     """Claim and settle messages at a steady rate."""
     for _ in range(int(for_s / HORIZON_S)):
         count = int(per_s * HORIZON_S)
         room(window)
         while count:
             taken = window.take(count)
-            window.settled(taken)
+            window.settled(taken, took_s=took_s)
             count -= taken
         time.now_s += HORIZON_S
 
@@ -114,6 +116,20 @@ def test_slow_ones_that_end_together_make_no_fast_queue(time: Time) -> None:
     room(window)
     time.now_s += HORIZON_S / 10
     window.settled(8, took_s=1.0)
+
+    assert room(window) == 8
+
+
+def test_it_holds_what_its_threads_can_do_within_the_horizon(time: Time) -> None:
+    window = PrefetchWindow(8)
+    run(window, time, per_s=4_000, took_s=0.016)  # in fact 8 threads do 500 of those a second
+
+    assert room(window) == pytest.approx(8 + 500 * HORIZON_S, abs=1)
+
+
+def test_messages_that_take_longer_than_the_horizon_are_claimed_one_by_one(time: Time) -> None:
+    window = PrefetchWindow(8)
+    run(window, time, per_s=100, took_s=HORIZON_S * 1.2)
 
     assert room(window) == 8
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.deployment import COMPOSE, DEPLOY, DOCKERFILE, ROOT, compose, in_image, stages
 from tests.support.system import BIN
@@ -179,3 +180,14 @@ def test_secrets_come_from_files_that_git_does_not_see() -> None:
     command = ["git", "check-ignore", *(str(DEPLOY / "docker" / file) for file in files)]
     ignored = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert len(ignored.stdout.splitlines()) == 2
+
+
+def test_bullmqs_file_changes_the_engine_and_nothing_else() -> None:
+    overlay = yaml.safe_load((DEPLOY / "docker" / "compose.bullmq.yaml").read_text())
+    own = compose()["services"]
+    for name, changed in overlay["services"].items():
+        assert set(changed) == {"build", "environment"}
+        assert changed["build"] == {"args": {"EXTRAS": "[bullmq]"}}
+        assert changed["environment"] == {"QUEUE_BACKEND": "bullmq", "BULLMQ_PREFIX": "bull"}
+        assert own[name]["environment"]["QUEUE_BACKEND"] == "redis", "what it is laid over"
+    assert set(overlay["services"]) == {"api", "worker"}

@@ -231,3 +231,20 @@ def test_keda_asks_for_a_wait_that_is_measured_and_a_target_that_is_the_supervis
     assert "recado_queue_oldest_message_age_seconds" in asked
     assert [name for name in asked if f'"{name}"' not in measured] == []
     assert float(trigger["metadata"]["threshold"]) == Settings.model_fields["workers_target_wait_s"].default
+
+
+def test_bullmqs_manifests_are_the_same_with_other_settings() -> None:
+    """As kustomize applies it: each patch replaces or adds one value of the ConfigMap that is there."""
+    overlay = yaml.safe_load((DEPLOY / "kubernetes" / "bullmq" / "kustomization.yaml").read_text())
+    assert overlay["resources"] == ["../"]
+    [patch] = overlay["patches"]
+    target = resource(patch["target"]["kind"], patch["target"]["name"])
+    data = dict(target["data"])
+    for change in yaml.safe_load(patch["patch"]):
+        name = change["path"].removeprefix("/data/")
+        assert (name in data) == (change["op"] == "replace")
+        data[name] = change["value"]
+
+    changed = {name: value for name, value in data.items() if target["data"].get(name) != value}
+    assert changed == {"QUEUE_BACKEND": "bullmq", "BULLMQ_PREFIX": "bull"}
+    assert {name.lower() for name in changed} <= set(Settings.model_fields)

@@ -24,6 +24,7 @@ SAME: Mapping[str, str] = {
     "Line": "a line of a contact card; and of a history, the old name of a message, which goes on working",
     "Message": "of a conversation, and its form in the API for other programs",
     "Metrics": "what is counted, by actors and by the middleware of that public name",
+    "ModelCall": "how a reply came about, and its form in the API for other programs",
     "OperatorSide": "of an engine, and of each",
     "Problem": "what is wrong: told to people, and to programs in the words of RFC 9457",
     "Queues": "of an engine, and their form in the API for other programs",

@@ -1,4 +1,4 @@
-"""docs/promises.md names tests that exist."""
+"""docs/promises.md and docs/reliability.md name tests and trials that exist."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import re
 
 import pytest
 
+from tests.judge.outages import OTHERS, SHORT_ONES
+from tests.judge.storm import FORMS
+
 from .documents import ROOT
 
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs/promises.md").read_text())
+RELIABILITY = (ROOT / "docs/reliability.md").read_text()
+NAMED = sorted(
+    set(
+        re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs/promises.md").read_text() + RELIABILITY)
+    )
+)
 
 
 def test_each_promise_names_tests() -> None:
@@ -23,3 +31,8 @@ def test_each_promise_names_tests() -> None:
 @pytest.mark.parametrize(("path", "name"), NAMED)
 def test_the_test_is_there(path: str, name: str) -> None:
     assert re.search(rf"^ *(?:async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*FORMS, *(outage.name for outage in SHORT_ONES + OTHERS)])
+def test_the_figures_of_each_trial_are_there(name: str) -> None:
+    assert f"| {name} | " in RELIABILITY

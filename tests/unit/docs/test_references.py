@@ -44,6 +44,12 @@ def test_named_paths_exist(document: Path) -> None:
 
 
 @by_name
+def test_named_tests_exist(document: Path) -> None:
+    for path, name in re.findall(r"`(tests/[\w./-]+\.py)::(\w+)`", document.read_text()):
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
+@by_name
 def test_commands_exist(document: Path) -> None:
     commands = getattr(typer.main.get_command(app), "commands", {})
     for name, sub in re.findall(

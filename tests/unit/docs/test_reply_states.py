@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from actors.conversations import statements
+from actors.conversations import schema
 from actors.reply import OWED, REPLY_STATES
 
 from .documents import ROOT
@@ -28,5 +28,5 @@ def test_the_diagram_shows_each_step_there_is() -> None:
 def test_the_index_has_the_states_that_are_owed() -> None:
     listed = ", ".join(f"'{state}'" for state in OWED)
 
-    [*_, made] = [step for step in statements.SCHEMA.steps if "CREATE INDEX reply_unsent" in step]
+    [*_, made] = [step for step in schema.SCHEMA.steps if "CREATE INDEX reply_unsent" in step]
     assert f"CREATE INDEX reply_unsent ON reply (conversation, id) WHERE state IN ({listed})" in made

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.channels import DeliveryStatus, InboundMessage, InvalidMessage
+from actors.channels import DeliveryStatus, InboundMessage, InvalidMessage, Others
 from actors.conversation import Contact
 from actors.replies import inbound_message
 from actors.reply import Reply
@@ -45,7 +45,13 @@ class Pigeon:
         self.carried.append((reply.contact, reply.body))
         return f"ring-of-{reply.reply_id}"
 
-    def find(self, reply: Reply, *, is_known: Callable[[str], bool]) -> str | None:  # noqa: ARG002
+    def find(
+        self,
+        reply: Reply,  # noqa: ARG002
+        *,
+        is_known: Callable[[str], bool],  # noqa: ARG002
+        others: Others = tuple,  # noqa: ARG002
+    ) -> str | None:
         return None
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actors.channels import NotSentEver, NotSentYet, PerhapsSent
+from actors.channels import NotSentEver, NotSentYet, OtherReply, PerhapsSent
 from actors.channels.twilio.credentials import Credentials
 from actors.channels.twilio.errors import PACE_MS
 from actors.channels.twilio.rest import Senders, TwilioChannel
@@ -276,6 +276,35 @@ def test_the_one_message_that_fits_is_the_reply_whatever_its_text(
 
     sender.send(a_reply("another"))
     assert sender.find(a_reply("Olá!"), is_known=nothing_is_known) is None, "two of them might be it"
+
+
+@pytest.mark.parametrize("in_flight", [True, False])
+def test_a_message_with_the_text_of_another_reply_is_not_taken_for_this_one(
+    sender: TwilioChannel, in_flight: bool
+) -> None:
+    sender.send(a_reply("another"))
+    found = sender.find(
+        a_reply("Olá!"), is_known=nothing_is_known, others=lambda: [OtherReply("another", in_flight)]
+    )
+    assert found is None, "the other one's id is just not known yet"
+
+
+def test_while_another_reply_is_in_flight_a_message_of_any_text_may_be_its(
+    sender: TwilioChannel, account: Account
+) -> None:
+    sender.send(a_reply("another"))
+    account.messages[0].body = "changed on its way"
+    others = [OtherReply("another", in_flight=True)]
+    assert sender.find(a_reply("Olá!"), is_known=nothing_is_known, others=lambda: others) is None
+
+
+def test_of_two_equal_replies_one_message_is_that_of_the_one_in_flight(sender: TwilioChannel) -> None:
+    others = [OtherReply("Olá!", in_flight=True)]
+    first = sender.send(a_reply("Olá!"))
+    assert sender.find(a_reply("Olá!"), is_known=nothing_is_known, others=lambda: others) is None
+
+    sender.send(a_reply("Olá!"))
+    assert sender.find(a_reply("Olá!"), is_known=nothing_is_known, others=lambda: others) == first
 
 
 def test_a_look_that_fails_says_nothing_of_the_reply(make_sender: Callable[..., TwilioChannel]) -> None:

@@ -9,7 +9,16 @@ import pytest
 
 from actors.conversations.redis import RedisConversationStore
 from brokers.errors import EngineError
-from tests.support.conversations import CONVERSATION, always, answered, append, delivery, held, inbound
+from tests.support.conversations import (
+    CONVERSATION,
+    always,
+    answered,
+    append,
+    delivery,
+    held,
+    inbound,
+    next_reply,
+)
 from tests.support.redis_server import RedisServer, ask
 
 
@@ -55,7 +64,7 @@ def test_an_answer_is_written_whole_or_not_at_all(other: RedisConversationStore,
     with full(server), pytest.raises(EngineError, match="maxmemory"):
         other.answer(hold, turn, "Olá!", kind="answer")
 
-    assert other.next_to_send(CONVERSATION) is None
+    assert next_reply(other, CONVERSATION) is None
     assert len(other.unanswered(CONVERSATION)) == 1
 
 
@@ -82,7 +91,7 @@ def test_a_conversation_can_be_let_go_of(other: RedisConversationStore, server: 
     hold = held(other, "message-1")
     with full(server):
         other.quarantine(message)
-        assert other.release(hold, unless_more=True)
+        assert other.finish(hold).is_done
 
     assert other.hold(CONVERSATION, "message-2", is_live=always) is not None
 

@@ -23,6 +23,7 @@ from tests.support.conversations import (
     held,
     inbound,
     never,
+    next_reply,
     waiting,
 )
 from tests.support.proxy import Proxy
@@ -132,7 +133,7 @@ def test_who_took_over_hears_so(
         hold = store.hold(CONVERSATION, "message-2", is_live=is_live)
 
     assert hold is not None
-    assert not store.release(hold, unless_more=True)
+    assert not store.finish(hold).is_done
 
 
 @pytest.mark.parametrize("lost", [1, TRIES - 2])
@@ -141,10 +142,10 @@ def test_an_answer_is_written_once(store: RedisConversationStore, proxy: Proxy, 
     hold = held(store)
     turn = store.turn(hold, history_limit=0)
     with proxy.losing_answers_to(scripts.ANSWER.sha, times=lost):
-        reply = store.answer(hold, turn, "Olá!", kind="answer")
+        reply = store.answer(hold, turn, "Olá!", kind="answer").reply
 
     assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["Oi", "Olá!"]
-    assert store.next_to_send(CONVERSATION) == reply
+    assert next_reply(store, CONVERSATION) == reply
 
 
 def test_an_answer_is_written_though_the_hold_is_lost_by_then(
@@ -158,9 +159,9 @@ def test_an_answer_is_written_though_the_hold_is_lost_by_then(
         assert other.hold(CONVERSATION, "message-2", is_live=never)
 
     with proxy.losing_answers_to(scripts.ANSWER.sha, meanwhile=take_over):
-        reply = store.answer(hold, turn, "Olá!", kind="answer")
+        reply = store.answer(hold, turn, "Olá!", kind="answer").reply
 
-    assert other.next_to_send(CONVERSATION) == reply
+    assert next_reply(other, CONVERSATION) == reply
     assert waiting(other) == []
 
 
@@ -174,8 +175,8 @@ def test_who_let_go_does_not_take_the_next_ones_hold_away(
         append(other, inbound())
         held(other, "message-2")
 
-    with proxy.losing_answers_to(scripts.RELEASE.sha, meanwhile=hold_next):
-        assert store.release(hold, unless_more=True)
+    with proxy.losing_answers_to(scripts.FINISH.sha, meanwhile=hold_next):
+        assert store.finish(hold).is_done
 
     assert store.hold(CONVERSATION, "message-3", is_live=always) is None
 
@@ -276,7 +277,7 @@ def test_all_goes_on_when_the_scripts_are_forgotten(
     hold = held(store)
     turn = store.turn(hold, history_limit=5)
     ask(server.port, "SCRIPT", "FLUSH", "SYNC")
-    reply = store.answer(hold, turn, "Olá!", kind="answer")
+    reply = store.answer(hold, turn, "Olá!", kind="answer").reply
     ask(server.port, "SCRIPT", "FLUSH", "SYNC")
     assert store.begin_sending(reply.reply_id)
     store.record_sent(reply.reply_id, "SM1")
@@ -296,10 +297,10 @@ def test_all_goes_on_when_the_server_was_killed(tmp_path: Path) -> None:
         server.start()
 
         store.record_sent(reply_id, "SM1")
-        reply = store.answer(hold, turn, "Sim?", kind="answer")
+        reply = store.answer(hold, turn, "Sim?", kind="answer").reply
         assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["Oi", "Olá!", "Alô?", "Sim?"]
-        assert store.next_to_send(CONVERSATION) == reply
-        assert store.release(hold, unless_more=True)
+        assert next_reply(store, CONVERSATION) == reply
+        assert store.finish(hold).is_done
 
 
 @pytest.mark.starts_processes
@@ -321,3 +322,14 @@ def test_an_answer_is_written_once_when_the_server_is_killed_before_it_says_so(t
             store.answer(hold, turn, "Olá!", kind="answer")
 
         assert [entry.text for entry in store.reader.thread(CONVERSATION)] == ["Oi", "Olá!"]
+
+
+@pytest.mark.parametrize("lost", [1, TRIES - 2])
+def test_who_deleted_a_note_hears_so(store: RedisConversationStore, proxy: Proxy, lost: int) -> None:
+    append(store, inbound())
+    store.add_note(CONVERSATION, "n1", "Prefere falar à tarde.", by="Ana")
+    assert not store.delete_note(CONVERSATION, "n2"), "the server knows the script now, or is told it again"
+    with proxy.losing_answers_to(scripts.DELETE_NOTE.sha, times=lost):
+        assert store.delete_note(CONVERSATION, "n1")
+    with proxy.losing_answers_to(scripts.DELETE_NOTE.sha, times=lost):
+        assert not store.delete_note(CONVERSATION, "n1")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.conversations import SQLiteConversationStore, statements
+from actors.conversations import SQLiteConversationStore, schema, statements
 from actors.conversations.notices import NotedEvent
 from brokers.sqlite.storage import Database, Schema
 from tests.support.conversations import CONVERSATION, delivery, inbound
@@ -28,7 +28,7 @@ VALUES (?, ?, 'Olá!', 'answer', 'sent', 1, 1, ?, ?)
 def test_conversations_of_before_are_listed_by_when_something_was_last_said(tmp_path: Path) -> None:
     first, other = inbound("um"), inbound("dois", contact="whatsapp:+5511900005678")
     path = tmp_path / "conversations.db"
-    with closing(Database(path, Schema("conversations", statements.SCHEMA.steps[:1]))) as database:
+    with closing(Database(path, Schema("conversations", schema.SCHEMA.steps[:1]))) as database:
         for message, received_at in ((first, 3_000), (other, 2_000)):
             payload = json.dumps(dict(message.payload))
             key, account_sid = message.conversation, message.account
@@ -62,7 +62,7 @@ def test_a_delivery_that_an_earlier_version_noted_moves_forward_only(
     path = tmp_path / "conversations.db"
     message = inbound("um")
     about = (CONVERSATION, message.account, message.contact.address, message.address, 1_000)
-    with closing(Database(path, Schema("conversations", statements.SCHEMA.steps[:2]))) as database:
+    with closing(Database(path, Schema("conversations", schema.SCHEMA.steps[:2]))) as database:
         database.write(lambda c: c.execute(BEGIN_CONVERSATION, about))
         database.write(lambda c: c.execute(WRITE_REPLY, ("reply-1", CONVERSATION, "SM1", kept)))
 
@@ -74,9 +74,24 @@ def test_a_delivery_that_an_earlier_version_noted_moves_forward_only(
     assert (reply.channel, reply.delivery_status) == ("twilio", later if moves else kept)
 
 
+def test_a_file_of_the_fifth_version_begins_to_count(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.db"
+    message = inbound("um")
+    about = (CONVERSATION, message.account, message.contact.address, message.address, 1_000)
+    with closing(Database(path, Schema("conversations", schema.SCHEMA.steps[:5]))) as database:
+        database.write(lambda c: c.execute(BEGIN_CONVERSATION, about))
+        database.write(lambda c: c.execute(WRITE_REPLY, ("reply-1", CONVERSATION, "SM1", "sent")))
+
+    with closing(SQLiteConversationStore(path)) as store:
+        store.record_delivery("reply-1", delivery("delivered"))
+        assert store.usage.days(since=0, until=100_000) == [], "it was sent before anything was counted"
+        assert [entry.model for entry in store.reader.thread(CONVERSATION)] == [None]
+        assert store.keeper.erase(CONVERSATION).replies == 1
+
+
 def test_a_file_of_the_fourth_version_can_keep_what_people_are_to_be_told(tmp_path: Path) -> None:
     path = tmp_path / "conversations.db"
-    with closing(Database(path, Schema("conversations", statements.SCHEMA.steps[:4]))) as database:
+    with closing(Database(path, Schema("conversations", schema.SCHEMA.steps[:4]))) as database:
         database.write(lambda c: c.execute("SELECT 1"))
 
     with closing(SQLiteConversationStore(path)) as store:
@@ -85,3 +100,16 @@ def test_a_file_of_the_fourth_version_can_keep_what_people_are_to_be_told(tmp_pa
             "1", "a", now=2_000, ripe_at=1_000, is_quiet=False, until=3_000, expired_at=0
         )
     assert [event.event_id for event in taken.events] == ["e"]
+
+
+def test_a_reply_that_the_sixth_version_sent_is_not_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.db"
+    message = inbound("um")
+    about = (CONVERSATION, message.account, message.contact.address, message.address, 1_000)
+    with closing(Database(path, Schema("conversations", schema.SCHEMA.steps[:6]))) as database:
+        database.write(lambda c: c.execute(BEGIN_CONVERSATION, about))
+        database.write(lambda c: c.execute(WRITE_REPLY, ("reply-1", CONVERSATION, "SM1", "sent")))
+
+    with closing(SQLiteConversationStore(path, clock=lambda: 1_000_000)) as store:
+        assert store.delivery_checks.take((900_000,)) is None
+        assert store.record_delivery("reply-1", delivery("delivered"))

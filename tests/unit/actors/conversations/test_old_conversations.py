@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.conversations import Deleted, SQLiteConversationStore
+from actors.conversations.words import Texts
 from actors.reply import Reply
 from tests.support.conversations import CONVERSATION, answered, held, inbound, waiting
 
@@ -56,8 +57,8 @@ def write(store: SQLiteConversationStore, clock: Clock, text: str = "Oi", **who:
 def sent(store: SQLiteConversationStore, clock: Clock, text: str = "Oi") -> Reply:
     write(store, clock, text)
     hold = held(store)
-    reply = store.answer(hold, store.turn(hold, history_limit=0), f"resposta a {text}", kind="answer")
-    store.release(hold, unless_more=True)
+    reply = store.answer(hold, store.turn(hold, history_limit=0), f"resposta a {text}", kind="answer").reply
+    store.finish(hold)
     store.begin_sending(reply.reply_id)
     store.record_sent(reply.reply_id, f"SM-{reply.reply_id}")
     return reply
@@ -134,7 +135,7 @@ def test_an_opt_out_outlives_what_was_said(store: SQLiteConversationStore, clock
     reply = sent(store, clock, "PARAR")
     hold = held(store)
     store.answer(hold, store.turn(hold, history_limit=0), "", kind="silence", metadata={"nome": "Maria"})
-    store.release(hold, unless_more=True)
+    store.finish(hold)
     assert store.set_mode(CONVERSATION, "nobody", "opted out")
     clock.pass_days(400)
 
@@ -154,18 +155,18 @@ def test_what_was_restored_in_the_meantime_is_kept(store: SQLiteConversationStor
     store.append(message, received_at=clock.now)
     store.quarantine(message)
     clock.pass_days(31)
-    run = store.keeper._run
+    delete = store.keeper._delete
 
     keeper = store.keeper
     restored: list[bool] = []
 
-    def restore_first(statement: str, bindings: object) -> int:
+    def restore_first(statement: str, bindings: object, texts: Texts) -> int:
         if not restored:
             restored.append(True)
             store.restore(message)
-        return run(statement, bindings)
+        return delete(statement, bindings, texts)
 
-    keeper._run = restore_first  # type: ignore[method-assign]
+    keeper._delete = restore_first  # type: ignore[method-assign]
     assert [step for step in keeper.delete_old() if any(step)] == []
 
     assert restored

@@ -20,7 +20,7 @@ def test_what_is_read_can_be_encoded(other: RedisConversationStore) -> None:
     append(other, inbound(f"Oi {HALF}"))
     hold = held(other)
     turn = other.turn(hold, history_limit=5)
-    reply = other.answer(hold, turn, f"Olá {HALF}", kind="answer")
+    reply = other.answer(hold, turn, f"Olá {HALF}", kind="answer").reply
     other.begin_sending(reply.reply_id)
     other.record_not_sent(reply.reply_id, f"no {HALF}", final=True)
 

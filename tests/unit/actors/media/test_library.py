@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.conversation import Media, MediaError
-from actors.media import MediaFolder, MediaHousekeeping, MediaLibrary
+from actors.media import MediaFolder, MediaLibrary, sweep
 from actors.media import housekeeping as housekeeping_module
 from actors.media.library import TEMPORARY
 from brokers.clock import now_ms
@@ -141,13 +141,12 @@ def test_housekeeping_deletes_what_is_due(
     for each in (left_over, other):
         each.mkdir()
         (each / "file").write_bytes(b"")
-    housekeeping = MediaHousekeeping(lambda: folder)
 
-    housekeeping.sweep()
+    sweep(folder)
     assert not whole.exists()
     assert left_over.exists(), "it may be in use"
     monkeypatch.setattr(housekeeping_module, "LEFT_OVER_S", -1.0)
-    housekeeping.sweep()
+    sweep(folder)
 
     assert not left_over.exists()
     assert other.exists()

@@ -73,7 +73,7 @@ def make(make_world: Callable[..., World], source: ScriptedSource, monkeypatch: 
             understanding=Understanding(**understands),  # type: ignore[arg-type]
         )
         for module in WITH_SERVICES:
-            monkeypatch.setattr(f"actors.{module}.services", lambda: services)
+            monkeypatch.setattr(module, "services", lambda: services)
         world.services = services
         return world
 

@@ -50,7 +50,7 @@ def test_the_replies_to_a_person_are_overwritten_and_no_others(tmp_path: Path) -
     assert [json.loads(line).get("body") for line in path.read_text().splitlines()] == [None, "dois", None]
     assert place.erase(maria).counts == {"replies": 0}
     channel.send(reply(MARIA, "quatro"))
-    assert channel.find(reply(MARIA, "quatro"), is_known=bool) == "console-reply-quatro"
+    assert channel.find(reply(MARIA, "quatro"), is_known=bool) == channel.send(reply(MARIA, "quatro"))
     assert channel.find(reply(MARIA, "um"), is_known=bool) is None
 
 

@@ -58,6 +58,17 @@ def test_a_name_of_another_channel_names_somebody_too() -> None:
     assert not Person.read("chat:maria-7").is_number
 
 
+def test_a_person_has_all_names_that_are_known() -> None:
+    maria = MARIA.known_as(["whatsapp:BR.13491208655302741918", "+5511900001234"])
+
+    assert maria.has("whatsapp:BR.13491208655302741918")
+    assert maria.has("whatsapp:+5511900001234")
+    assert not maria.has("whatsapp:BR.134912086553027419180")
+    assert maria.occurs_in("from BR.13491208655302741918")
+    text = maria.hidden_in("of +5511900001234, now BR.13491208655302741918", by="…")
+    assert text == "of …, now …"
+
+
 def test_a_number_is_found_in_a_text_and_not_in_a_longer_one() -> None:
     assert MARIA.occurs_in("text=5511900001234&page=2")
     assert MARIA.occurs_in("%2B5511900001234")

@@ -98,6 +98,18 @@ def test_the_model_is_shown_the_prompt_the_history_and_what_is_unanswered(llmock
     ]
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_an_answer_tells_what_the_model_was_asked_where_that_is_kept(llmock: LLMock, keeps: bool) -> None:
+    llmock.reply("Olá!")
+    asked = OpenAIResponder(
+        base_url=llmock.base_url(), api_key="sk-test", model="a-model", system_prompt="P", keeps_prompts=keeps
+    )
+
+    answer = asked.respond(conversation([*said("um"), Message("us", "A")], said("dois")))
+
+    assert answer.prompt == ("system:\nP\n\nuser:\num\n\nassistant:\nA\n\nuser:\ndois" if keeps else "")
+
+
 def test_the_model_is_told_the_language_in_one_line_after_the_prompt(llmock: LLMock) -> None:
     responder(llmock).respond(replace(conversation([], said("Oi")), language="pt-BR"))
 

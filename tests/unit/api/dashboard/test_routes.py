@@ -15,6 +15,8 @@ from api.dashboard.access.authentication import AccessDenied, SessionsUnreadable
 from api.dashboard.context import DashboardContext
 from api.dashboard.routes import Routes
 
+from .requests import settings
+
 
 class Authentication:
     """Refuses all requests, and remembers in which threads."""
@@ -52,7 +54,7 @@ def test_the_visitor_is_looked_up_outside_of_the_event_loop(
     parts: dict[str, Any] = dict.fromkeys(DashboardContext.__slots__)
     with ThreadPoolExecutor(1, thread_name_prefix="aside") as threads:
         access: Any = Authentication(refusal)
-        context = DashboardContext(**{**parts, "threads": threads})
+        context = DashboardContext(**{**parts, "threads": threads, "settings": settings()})
         client = TestClient(Routes(context, access, MagicMock(), MagicMock()).app())
 
         assert client.request(method, path).status_code == status

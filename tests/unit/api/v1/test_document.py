@@ -10,9 +10,9 @@ from unittest.mock import Mock
 
 import pytest
 
+from api.roles import ROLES
 from api.v1.app import PREFIX, document_of, operations
 from api.v1.problems import EXPLAINED, KINDS, MEDIA_TYPE, Problem, Refused
-from api.v1.tokens import ROLES
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "api-v1.md").read_text()
@@ -23,12 +23,18 @@ DOCUMENT = document_of(operations(Mock()))
 NEEDED = {
     "list_conversations": "reader",
     "search_conversations": "reader",
+    "search_texts": "reader",
     "get_conversation": "reader",
     "take_conversation": "agent",
     "hand_back_conversation": "agent",
     "list_messages": "reader",
     "say": "agent",
+    "list_notes": "reader",
+    "add_note": "agent",
+    "delete_note": "agent",
     "get_reply": "reader",
+    "get_model_call": "operator",
+    "get_usage": "reader",
     "list_dead_letters": "reader",
     "get_dead_letter": "reader",
     "replay_dead_letter": "operator",

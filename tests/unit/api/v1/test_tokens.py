@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from api.v1.tokens import ROLES, Token, TokenExists, TokenFile, TokensUnreadable
+from api.record_file import RecordsUnreadable
+from api.roles import ROLES
+from api.v1.tokens import Token, TokenExists, TokenFile
 
 
 @pytest.fixture
@@ -163,9 +165,9 @@ def test_a_file_that_cannot_be_read_lets_nobody_in(
     path.unlink()
     spoil(path)
 
-    with pytest.raises(TokensUnreadable, match=r"api-tokens\.json"):
+    with pytest.raises(RecordsUnreadable, match=r"api-tokens\.json"):
         file.find(secret)
-    with pytest.raises(TokensUnreadable):
+    with pytest.raises(RecordsUnreadable):
         file.create("other", "agent")
 
 
@@ -173,7 +175,7 @@ def test_a_file_that_can_be_read_again_is(file: TokenFile, path: Path) -> None:
     secret = file.create("crm", "agent")
     good = path.read_text()
     path.write_text("no JSON")
-    with pytest.raises(TokensUnreadable):
+    with pytest.raises(RecordsUnreadable):
         file.find(secret)
 
     path.write_text(good)

@@ -21,6 +21,7 @@ from brokers.redis.options import RedisOptions
 from brokers.redis.scripts import Call
 from tests.support.messages import a_message, buried, claimed, stats_of, stored
 from tests.support.ports import free_port
+from tests.support.redis_cluster import redis_cluster
 from tests.support.redis_server import RedisServer, ask, installed_servers
 from tests.support.waiting import eventually
 
@@ -147,19 +148,10 @@ def test_one_that_takes_connections_and_does_not_answer_is_not_asked_twice(
     assert works(backend)
 
 
-def test_a_cluster_is_entered_by_any_node(make_server: MakeServer, open_backend: OpenBackend) -> None:
-    buses = [free_port() for _ in range(3)]  # or it would be 10,000 above the other port, which may be taken
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port")
-    nodes = [make_server(*options, str(bus)) for bus in buses]
-    bounds = [0, 5461, 10923, 16384]
-    for node, first, beyond in zip(nodes, bounds, bounds[1:], strict=False):
-        assert ask(node.port, "CLUSTER", "ADDSLOTSRANGE", first, beyond - 1) in {True, b"OK"}
-        ask(node.port, "CLUSTER", "MEET", "127.0.0.1", nodes[0].port, buses[0])
-    for node in nodes:
-        eventually(lambda node=node: "cluster_state:ok" in str(ask(node.port, "CLUSTER", "INFO")))  # type: ignore[misc]
-
-    for node in nodes:
-        assert works(open_backend(node.url))
+def test_a_cluster_is_entered_by_any_node(tmp_path: Path, open_backend: OpenBackend) -> None:
+    with redis_cluster(tmp_path) as nodes:
+        for node in nodes:
+            assert works(open_backend(node.url))
 
 
 def test_sentinels_lead_to_the_master_of_the_day(make_server: MakeServer, open_backend: OpenBackend) -> None:

@@ -104,6 +104,7 @@ DEEDS: Mapping[str, Deed] = {
     "replay": Deed(scripts.REPLAY, [NOW, "call", DEAD[0], b"", 0]),
     "report_death": Deed(scripts.REPORT_DEATH, ["host", 2, 0, "it died"], kills=DOOMED[:1]),
     "retry": Deed(scripts.RETRY, [NOW, "living", QUEUE, 1, LIVING[0], "another", b"changed", 0, "no"]),
+    "shards": Deed(scripts.SHARDS, [1]),
     "show_dead": Deed(scripts.SHOW_DEAD, DEAD),
     "stats": Deed(scripts.STATS, [NOW]),
     "unclaim": Deed(scripts.UNCLAIM, [NOW, "living", QUEUE, 1]),

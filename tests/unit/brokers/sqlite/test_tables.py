@@ -16,6 +16,7 @@ from brokers.clock import now_ms
 from brokers.sqlite import SQLiteBackend, operator_statements, statements, tables
 from brokers.sqlite.enqueue import INLINE_BYTES, Enqueue
 from brokers.sqlite.liveness.process_registry import ProcessEntry
+from brokers.sqlite.maintenance.clock_watch import ClockWatch
 from brokers.sqlite.maintenance.id_cleanup import delete_spent_ids
 from brokers.sqlite.maintenance.recovery import Recovery
 from brokers.sqlite.maintenance.scheduler import Maintenance
@@ -172,7 +173,8 @@ def test_one_process_is_enough(backend: SQLiteBackend) -> None:
             for own in (session.entry, entry)
             if not (recovery := recovery_of(backend.database, own)).is_first()
         ]
-        Maintenance(backend.database, session.receiver, not_first).clean_up()
+        watch = ClockWatch(backend.database, now_ms, on_mended=lambda: None)
+        Maintenance(backend.database, session.receiver, not_first, watch).clean_up()
 
     assert ids(backend, SPENT) == gone
     assert ids(backend, KNOWN) == ids(backend, LIVE) | gone

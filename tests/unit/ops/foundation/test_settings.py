@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import NoneType
+from typing import get_args
 
 import pytest
 
-from ops.foundation.settings import Settings, SettingsError, load_settings
+from ops.foundation.settings import Settings, SettingsError, check_for_the_api, load_settings
 
 TWILIO = {
     "TWILIO_ACCOUNT_SID": "AC" + "a" * 32,
@@ -62,6 +64,23 @@ def test_a_file_is_read_too_and_the_environment_wins(environment: pytest.MonkeyP
     settings = load(environment, WORKER_THREADS="5")
 
     assert (settings.api_port, settings.worker_threads) == (1234, 5)
+
+
+def may_be_off() -> list[str]:
+    """The settings that have a default, and of which a person may want none."""
+    fields = Settings.model_fields.items()
+    return [name for name, of in fields if of.default is not None and NoneType in get_args(of.annotation)]
+
+
+@pytest.mark.parametrize("name", may_be_off())
+def test_null_switches_off_what_has_a_default(environment: pytest.MonkeyPatch, name: str) -> None:
+    assert "`null`: " in (Settings.model_fields[name].description or "")
+    assert getattr(load(environment, **{name.upper(): "null"}), name) is None
+
+
+def test_null_is_refused_where_something_is_needed(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="API_PORT"):
+        load(environment, API_PORT="null")
 
 
 def test_an_empty_variable_is_as_none(environment: pytest.MonkeyPatch) -> None:
@@ -191,12 +210,12 @@ def test_the_api_can_do_without_a_token_if_it_has_shared_keys(environment: pytes
         environment, TWILIO_SHARED_KEYS="key-1=secret", PUBLIC_BASE_URL="https://recado.example.com"
     )
 
-    assert settings.for_the_api() is settings
+    assert check_for_the_api(settings) is settings
 
 
 def test_the_api_needs_something_to_check_signatures_with(environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as raised:
-        load(environment).for_the_api()
+        check_for_the_api(load(environment))
 
     assert "TWILIO_AUTH_TOKEN" in str(raised.value)
     assert "PUBLIC_BASE_URL" in str(raised.value)
@@ -370,3 +389,34 @@ def test_attachments_are_kept_in_a_folder(environment: pytest.MonkeyPatch, tmp_p
     [problem] = problems(environment, MEDIA_PATH="file")
     assert "MEDIA_PATH: must be a folder, and file is none" in problem
     assert load(environment, MEDIA_PATH="a folder that is made later").media_path is not None
+
+
+def test_nothing_that_is_only_tried_can_reach_a_customer(environment: pytest.MonkeyPatch) -> None:
+    [problem] = problems(environment, **TWILIO, DASHBOARD_TRY_IT="true")
+    assert "DASHBOARD_TRY_IT is true, and replies leave through Twilio" in problem
+    [problem] = problems(environment, REPLY_SENDER="twilio")
+    assert "DASHBOARD_TRY_IT" in problem
+
+    environment.setenv("REPLY_SENDER", "console")
+    load_settings.cache_clear()
+    assert load(environment).dashboard_try_it
+
+
+def test_what_is_tried_needs_a_port(environment: pytest.MonkeyPatch) -> None:
+    [problem] = problems(environment, DASHBOARD_TRY_IT="true", API_PORT="0")
+
+    assert "API_PORT is 0" in problem
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("recado.example.com", "http://recado.example.com:8000"),
+    ],
+)
+def test_this_machine_finds_the_api(environment: pytest.MonkeyPatch, host: str, url: str) -> None:
+    assert load(environment, API_HOST=host).local_url == url

@@ -12,6 +12,7 @@ from api.audit_log import AuditLog
 from api.dashboard.access.authentication import SESSION_COOKIE, Authentication, SessionsUnreadable
 from api.dashboard.access.sessions import SESSION_S, Sessions
 from api.dashboard.access.sign_outs import SignOuts
+from api.users import UserFile
 from brokers.errors import EngineError
 
 from ..requests import a_request, settings
@@ -68,5 +69,7 @@ def test_no_session_is_accepted_while_the_ended_ones_are_unknown(tmp_path: Path)
         of = settings(dashboard_password="a password")
         sessions = Sessions(of.dashboard_secrets, sign_outs=sign_outs)
         with pytest.raises(SessionsUnreadable, match=r"audit\.db") as refusal:
-            Authentication(of, sessions).user(a_request(cookies={SESSION_COOKIE: sessions.issue("operator")}))
+            Authentication(of, sessions, UserFile(tmp_path / "none")).user(
+                a_request(cookies={SESSION_COOKIE: sessions.issue("operator")})
+            )
         assert refusal.value.status == 503

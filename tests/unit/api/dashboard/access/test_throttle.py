@@ -58,6 +58,27 @@ def test_viewers_cannot_guess_on_with_ever_new_browsers() -> None:
     assert throttle.wait_s("an address") == 0, "strangers are counted among themselves"
 
 
+def test_strangers_who_try_one_name_from_many_addresses_wait() -> None:
+    throttle = Throttle(clock=Clock())
+    for number in range(TRIES):
+        assert throttle.wait_s(f"address {number}", name="maria") == 0
+        throttle.failed(f"address {number}", name="maria")
+
+    assert throttle.wait_s("a new one", name="maria") > 0
+    assert throttle.wait_s("a new one", name="joana") == 0
+    assert throttle.wait_s("a new one", KnownBrowser("maria", "hers"), name="maria") == 0
+    assert throttle.wait_s("a new one") == 0
+
+
+def test_strangers_who_try_many_names_from_one_address_wait() -> None:
+    throttle = Throttle(clock=Clock())
+    for number in range(TRIES):
+        throttle.failed("one", name=f"person {number}")
+
+    assert throttle.wait_s("one", name="maria") > 0
+    assert throttle.wait_s("another", name="maria") == 0
+
+
 def test_only_so_many_addresses_are_remembered() -> None:
     throttle = Throttle(clock=Clock())
     for number in range(REMEMBERED * 2):

@@ -40,6 +40,18 @@ def only(snapshot: Snapshot) -> Problem:
     return problem
 
 
+@pytest.mark.parametrize(
+    ("share", "severity", "text"),
+    [
+        (0.85, "warn", "85% of the budget of the day is used."),
+        (1.02, "bad", "The budget of the day is used up: the assistant is silent until tomorrow, in UTC."),
+    ],
+)
+def test_the_budget_of_the_day(share: float, severity: str, text: str) -> None:
+    problem = only(replace(CALM, budget_used=share))
+    assert (problem.severity, problem.text, problem.link) == (severity, text, "/dashboard/usage")
+
+
 def test_nothing_is_wrong_when_nothing_is() -> None:
     assert problems(CALM) == []
     assert problems(Snapshot(NOW)) == []

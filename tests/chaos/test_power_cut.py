@@ -1,0 +1,69 @@
+"""The power fails under a whole installation, in the middle of whatever its files are at.
+
+After each cut all that was promised is there, and each message is answered once, or people are told why not.
+`POWER_CUTS=10000` makes so many cuts, which takes a quarter of an hour; `POWER_SEED=8` makes others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.power import Event
+from tests.support.processes import Process
+
+from .power.recording import record
+from .power.recovery import NOTHING, Finding, recover
+
+CUTS = int(os.environ.get("POWER_CUTS", "120"))
+SEED = int(os.environ.get("POWER_SEED", "7"))
+
+#: So many cuts are made in one life of an installation at most, and so many lives there are at least.
+CUTS_OF_A_LIFE, FEWEST_LIVES = 100, 3
+
+
+def lives(directory: Path, count: int) -> Iterator[list[Event]]:
+    """What happened in each life. The next one is lived while the caller looks at this one."""
+    made = [directory / str(number) for number in range(count)]
+    for each in made:
+        each.mkdir()
+    ahead = Process(record, made[0], SEED)
+    for number in range(1, count + 1):
+        with ahead:
+            events = ahead.receive()
+        if number < count:
+            ahead = Process(record, made[number], SEED + number)
+        yield events
+
+
+@pytest.mark.timeout(120 + CUTS)
+def test_all_that_was_promised_is_kept_whenever_the_power_fails(tmp_path: Path) -> None:
+    count = max(FEWEST_LIVES, CUTS // CUTS_OF_A_LIFE)
+    finding = NOTHING
+    with Process(recover) as recovering:
+        for number, events in enumerate(lives(tmp_path, count)):
+            recovering.send((events, SEED + number, CUTS // count))
+            of_this_life: Finding = recovering.receive()
+            finding += of_this_life._replace(
+                wrong=tuple(f"seed {SEED + number}: {each}" for each in of_this_life.wrong)
+            )
+    print(f"seed {SEED}, {count} lives:", finding._replace(wrong=()))
+    assert finding.wrong == ()
+    assert finding.cuts == CUTS // count * count
+    assert finding.promised > finding.cuts
+    assert finding.answered > 10 * finding.told, "what is told is the exception"
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"), [("syncs_no_message", "is gone"), ("syncs_no_conversation", "is answered 2 times")]
+)
+def test_it_finds_what_is_not_synced(tmp_path: Path, fault: str, what: str) -> None:
+    with Process(record, tmp_path, SEED, fault) as recording:
+        events = recording.receive()
+    with Process(recover) as recovering:
+        recovering.send((events, SEED, 40))
+        finding: Finding = recovering.receive()
+    assert any(each.endswith(what) for each in finding.wrong)

@@ -1,0 +1,100 @@
+"""A cluster of three Valkeys, over which messages and conversations are spread: REDIS_SHARDS."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.twilio import FakeTwilio
+from tests.support.redis_cluster import redis_cluster
+from tests.support.redis_server import RedisServer, ask
+from tests.support.system import System
+from tests.support.waiting import eventually
+
+SHARDS = 3
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[list[RedisServer]]:
+    with redis_cluster(tmp_path / "cluster", SHARDS) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def shop(tmp_path: Path, nodes: list[RedisServer], twilio: FakeTwilio) -> Iterator[System]:
+    """A shop whose namespace is kept by the nodes in the order of their slots."""
+    settings = {
+        "QUEUE_BACKEND": "redis",
+        "REDIS_URL": ",".join(node.url for node in nodes),
+        "REDIS_NAMESPACE": "recado",
+        "REDIS_SHARDS": str(SHARDS),
+        "REDIS_TIMEOUT_S": "1",
+        "REPLY_UNKNOWN_POLICY": "resend",  # the fake lists all that it took
+    }
+    with System(tmp_path, twilio, **settings) as shop:
+        yield shop
+
+
+def test_all_nodes_share_the_work_and_each_message_is_answered_once(
+    shop: System, nodes: list[RedisServer]
+) -> None:
+    shop.api()
+    first, _ = shop.worker(), shop.worker()
+    contacts = [shop.contact() for _ in range(24)]
+    for number, contact in enumerate(contacts):
+        shop.write("Oi", sender=contact)
+        if number == len(contacts) // 2:
+            first.kill()
+    shop.settle()
+
+    assert shop.dead_letters() == []
+    assert [len(shop.twilio.bodies_to(contact)) for contact in contacts] == [1] * len(contacts)
+    for node in nodes:
+        assert ask(node.port, "KEYS", "{recado*}:done*") is not None
+        assert ask(node.port, "KEYS", "{recado-conversations*}:reply:*"), (
+            "each has a part of the conversations"
+        )
+        assert ask(node.port, "HGET", ask(node.port, "KEYS", "{recado*}:queues")[0], "messages") is not None
+    listed = shop.conversations.reader.conversations(limit=100)
+    assert {summary.contact for summary in listed} == set(contacts)
+    assert [summary.last_at for summary in listed] == sorted((each.last_at for each in listed), reverse=True)
+
+
+def test_what_waits_on_the_other_nodes_is_answered_while_one_is_away(
+    shop: System, nodes: list[RedisServer]
+) -> None:
+    shop.api()
+    worker = shop.worker()
+    warm = shop.contact()
+    shop.write("Oi", sender=warm)
+    shop.settle()
+    os.kill(worker.pid, signal.SIGSTOP)
+    contacts = [shop.contact() for _ in range(24)]
+    for contact in contacts:
+        shop.write("Oi", sender=contact)
+    gone = nodes[2]
+    gone.kill()
+    os.kill(worker.pid, signal.SIGCONT)
+
+    eventually(lambda: any(shop.twilio.bodies_to(contact) for contact in contacts), within_s=60)
+    late = shop.contact()
+    shop.write("Oi", sender=late)
+    gone.start()
+    eventually(lambda: all(shop.twilio.bodies_to(contact) for contact in [*contacts, late]), within_s=60)
+    shop.settle()
+    assert [len(shop.twilio.bodies_to(contact)) for contact in contacts] == [1] * len(contacts)
+
+
+def test_a_process_with_another_number_of_shards_is_told(shop: System) -> None:
+    shop.api()
+    shop.write("Oi", sender=shop.contact())  # the API has begun, and decided
+    other = shop.run("worker", REDIS_SHARDS="1")
+
+    assert other.returncode != 0
+    assert "spread over 3 shard(s), and this process was told of 1 (REDIS_SHARDS). Set it to 3." in (
+        other.stdout + other.stderr
+    )
