@@ -18,9 +18,11 @@ TOLD_SINCE = "SELECT DISTINCT told_at FROM notice WHERE receiver = ? AND told_at
 
 EXPIRE = "DELETE FROM notice WHERE receiver = ? AND told_at IS NULL AND at < ?"
 
-#: An event that no other taker has, and that need not wait.
+#: An event that no other taker has, and that need not wait. One that was taken for longer than anybody takes
+#: it was taken by a clock that was set back since.
 _FREE = """
-receiver = :receiver AND told_at IS NULL AND (taken_until <= :now OR taken_by = :taker)
+receiver = :receiver AND told_at IS NULL
+AND (taken_until NOT BETWEEN :now + 1 AND :until OR taken_by = :taker)
 AND NOT (waits AND :is_quiet)
 """
 

@@ -93,7 +93,8 @@ class NoticeStore(Protocol):
           receiver: its name.
           taker: names the caller, who takes again what it took before a crash.
           now: the time.
-          ripe_at: the oldest event has to be as old as this.
+          ripe_at: the oldest event has to be as old as this, unless it happened later than `until`: then the
+            clock was set back since.
           is_quiet: leave out what waits for the end of quiet hours.
           until: how long the caller has it for itself.
           expired_at: what happened before then is dropped.

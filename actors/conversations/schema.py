@@ -313,10 +313,14 @@ CREATE UNIQUE INDEX conversation_by_contact_id ON conversation (account_sid, add
     WHERE contact_id IS NOT NULL;
 """
 
+_VERSION_9 = """
+ALTER TABLE pace ADD COLUMN taken_at REAL NOT NULL DEFAULT 0;   -- when the last turn was taken
+"""
+
 SCHEMA = Schema(
     "conversations",
     (
         *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4),
-        *(_VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8),
+        *(_VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8, _VERSION_9),
     ),
 )

@@ -37,6 +37,9 @@ from .store import Answered, Hold, HoldLost, Rest, Turn, Utterance, answered_wit
 #: Which share of the disk's reserve is kept free of what contacts write: the queue needs it to settle that.
 RESERVE_SHARE = 0.5
 
+#: By how much the clock is set back at least, in milliseconds, before turns to send go on from now.
+CLOCK_TOLERANCE_MS = 1_000
+
 
 class SQLiteConversationStore(SQLiteReplies):
     """A `ConversationStore` in one SQLite file, shared by any number of processes of one machine.
@@ -399,7 +402,8 @@ class SQLiteConversationStore(SQLiteReplies):
         return self._database.write(apply)
 
     def pace(self, sender: str, *, interval_ms: float) -> int:
-        turn = {"sender": sender, "interval": interval_ms, "now": self._clock()}
+        now, tolerance = self._clock(), CLOCK_TOLERANCE_MS
+        turn = {"sender": sender, "interval": interval_ms, "now": now, "tolerance": tolerance}
         wait_ms: float = self._write_one(statements.PACE, turn)[0]
         return math.ceil(wait_ms)
 

@@ -53,15 +53,15 @@ class SQLiteNoticeStore:
         until: int,
         expired_at: int,
     ) -> Taken:
-        about = {"receiver": receiver, "taker": taker, "now": now, "is_quiet": is_quiet}
+        about = {"receiver": receiver, "taker": taker, "now": now, "is_quiet": is_quiet, "until": until}
 
         def apply(connection: apsw.Connection) -> Taken:
             connection.execute(statements.EXPIRE, (receiver, expired_at))
             expired = connection.changes()
             oldest: Any = connection.execute(statements.OLDEST, about).fetchone()[0]  # type: ignore[index]
             rows: list[Any] = []
-            if oldest is not None and oldest <= ripe_at:
-                rows = connection.execute(statements.TAKE, {**about, "until": until}).fetchall()
+            if oldest is not None and not ripe_at < oldest <= until:
+                rows = connection.execute(statements.TAKE, about).fetchall()
                 oldest = None
             waiting: Any = (
                 connection.execute(statements.WAITING, (receiver,)).fetchone() if is_quiet else (0,)

@@ -146,10 +146,13 @@ UPDATE inbound_message SET seen_by = ?
 WHERE account_sid = ? AND message_sid = ? AND set_aside AND seen_by IS NULL
 """
 
-#: Take the next turn to send from an address of ours; return how long it is until then, in milliseconds.
+#: Take the next turn to send from an address of ours; return how long it is until then, in milliseconds. The
+#: last turn seems taken later than now when the clock was set back since: turns then go on from now.
 PACE = """
-INSERT INTO pace VALUES (:sender, :now + :interval)
-ON CONFLICT (sender) DO UPDATE SET next_at = max(next_at, :now) + :interval
+INSERT INTO pace (sender, next_at, taken_at) VALUES (:sender, :now + :interval, :now)
+ON CONFLICT (sender) DO UPDATE SET
+    next_at = max(iif(taken_at > :now + :tolerance, next_at - taken_at + :now, next_at), :now) + :interval,
+    taken_at = :now
 RETURNING next_at - :interval - :now
 """
 

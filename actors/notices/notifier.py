@@ -81,10 +81,12 @@ class Notifier:
             return None
         now = self._clock()
         standing = self._store.standing(receiver, since=now - HOUR_MS)
-        if standing.not_before > now:
+        # What is later than it can be was noted by a clock that was set back since: nobody waits for it.
+        if now < standing.not_before <= now + self._rules.longest_pause_ms:
             return standing.not_before
-        if len(standing.told_at) >= self._rules.max_per_hour:  # what comes meanwhile is told in one
-            return standing.told_at[-self._rules.max_per_hour] + HOUR_MS
+        told_at = [at for at in standing.told_at if at <= now + self._rules.longest_run_ms]
+        if len(told_at) >= self._rules.max_per_hour:  # what comes meanwhile is told in one
+            return told_at[-self._rules.max_per_hour] + HOUR_MS
         quiet_until = None if self._rules.quiet_hours is None else self._rules.quiet_hours.end_after(now)
         taken = self._store.take(
             receiver,

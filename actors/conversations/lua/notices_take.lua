@@ -5,10 +5,13 @@
 
 although_memory_is_full()
 local receiver, taker, at_now = ARGV[4], ARGV[5], tonumber(ARGV[6])
-local ripe, is_quiet = tonumber(ARGV[7]), ARGV[8] == '1'
+local ripe, is_quiet, last = tonumber(ARGV[7]), ARGV[8] == '1', tonumber(ARGV[9])
 local untold = key('notices', receiver)
 
 local function notice(id) return key('notice', receiver .. ':' .. id) end
+
+-- What was taken for longer than anybody takes it, or happens later than that, was noted by a clock that was set back.
+local function is_free(taken_until) return taken_until <= at_now or taken_until > last end
 
 local dropped = redis.call('ZRANGEBYSCORE', untold, '-inf', '(' .. ARGV[10])
 for _, id in ipairs(dropped) do
@@ -25,12 +28,12 @@ for i = 1, #scored, 2 do
     redis.call('ZREM', untold, id)
   elseif is_quiet and fields[2] == '1' then
     waiting = waiting + 1
-  elseif tonumber(fields[4] or 0) <= at_now or fields[3] == taker then
+  elseif is_free(tonumber(fields[4] or 0)) or fields[3] == taker then
     oldest = oldest or at
     free[#free + 1] = {id, digits(at), fields[1]}
   end
 end
-if not oldest or oldest > ripe then return {oldest and digits(oldest) or false, waiting, #dropped, {}} end
+if not oldest or (oldest > ripe and oldest <= last) then return {oldest and digits(oldest) or false, waiting, #dropped, {}} end
 for _, each in ipairs(free) do
   redis.call('HSET', notice(each[1]), 'taken_by', taker, 'taken_until', ARGV[9])
 end

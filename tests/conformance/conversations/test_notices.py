@@ -258,3 +258,49 @@ def test_a_receiver_that_is_not_named_any_more_is_told_nothing(office: Office) -
 
     assert office._notifier.tell("gone", taker="a") is None
     assert office.told() == []
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["taken", "refused"])
+def test_a_clock_that_is_set_back_keeps_no_notice(office: Office, *, is_refused: bool) -> None:
+    office.happens("ana")
+    if is_refused:
+        office.http.refuse(1)
+    office.tell(after_ms=GROUP_MS)
+    office.happens("bia")
+
+    assert office.tell(after_ms=-24 * HOUR_MS) is None
+
+    assert sorted(contact for notice in office.told() for contact in notice) == ["ana", "bia"]
+
+
+def test_notices_told_by_a_later_clock_do_not_count_for_the_hour(
+    store: ConversationStore, server: FakeReceiver
+) -> None:
+    office = new_office(store, server, max_per_hour=1)
+    office.happens("ana")
+    office.tell(after_ms=GROUP_MS)
+    office.now -= 24 * HOUR_MS
+    office.happens("bia")
+
+    office.tell(after_ms=GROUP_MS)
+
+    assert office.told() == [["ana"], ["bia"]]
+
+
+def test_what_was_taken_by_a_later_clock_is_taken_again(office: Office) -> None:
+    office.happens("ana")
+    office.now += GROUP_MS
+    office.store.take(
+        office.receiver,
+        "discarded",
+        now=office.now,
+        ripe_at=office.now,
+        is_quiet=False,
+        until=office.now + LONGEST_RUN_MS,
+        expired_at=0,
+    )
+    office.now -= 24 * HOUR_MS
+
+    office.tell(taker="b")
+
+    assert office.told() == [["ana"]]
