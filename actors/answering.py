@@ -44,6 +44,7 @@ def answer_until_caught_up(hold: Hold, answer: Callable[[Hold, Turn], Rest | Non
     try:
         is_done = False
         while not is_done:
+            logger.debug("what is unanswered is read")
             turn, rest = conversations.turn(hold, history_limit=history_limit), None
             if turn.unanswered:
                 rest = (answer if _assistant_answers(hold, turn) else keep_silent)(hold, turn)
