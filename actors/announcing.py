@@ -11,8 +11,8 @@ from dramatiq.errors import Retry
 from dramatiq.middleware import TimeLimitExceeded
 
 from brokers.clock import now_ms
-from brokers.durable import current_message
 from brokers.elastic_threads import waiting
+from brokers.message_in_hand import current_message
 from ops.foundation.settings import EventType
 
 from .channels import DeliveryStatus, InboundMessage

@@ -6,7 +6,7 @@ import dramatiq
 import structlog
 
 from brokers.clock import now_ms
-from brokers.durable import current_message
+from brokers.message_in_hand import current_message
 
 from .conversations import Summary
 from .conversations.notices import NotedEvent

@@ -10,8 +10,8 @@ import dramatiq
 import structlog
 from dramatiq.errors import Retry
 
-from brokers.durable import current_message
 from brokers.elastic_threads import waiting
+from brokers.message_in_hand import current_message
 from brokers.records import DeadLetterFilter
 
 from .announcing import announce_reply

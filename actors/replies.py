@@ -11,7 +11,7 @@ import structlog
 from dramatiq.errors import Retry
 
 from brokers.clock import now_ms
-from brokers.durable import current_message
+from brokers.message_in_hand import current_message
 
 from .announcing import announce_message
 from .answering import answer_until_caught_up, keep_silent, with_the_fallback, with_the_responder

@@ -9,9 +9,9 @@ import structlog
 from dramatiq.errors import Retry
 
 from brokers.clock import now_ms
-from brokers.durable import current_message
 from brokers.elastic_threads import waiting
 from brokers.errors import EngineError
+from brokers.message_in_hand import current_message
 
 from . import opt_outs
 from .announcing import announce_reply

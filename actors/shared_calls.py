@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import structlog
 
-from brokers.durable import current_message
 from brokers.errors import EngineError
+from brokers.message_in_hand import current_message
 
 from .conversations.store import Turn
 from .metrics import metrics

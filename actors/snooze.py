@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from dramatiq.errors import Retry
 
-from brokers.durable import current_message
+from brokers.message_in_hand import current_message
 
 from .services import services
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from brokers.durable import current_message
+from brokers.message_in_hand import current_message
 
 from .channels import Channel, InboundMessage, ShowsTyping, TypingNotShown
 from .metrics import metrics

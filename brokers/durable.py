@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from functools import cached_property, partial
 from typing import Any
 
@@ -23,23 +22,15 @@ from .durable_message import DurableMessage
 from .errors import WorkersDied
 from .forks import abandon_in_children
 from .interrupts import expose
+from .message_in_hand import message_in_hand, take_in_hand
 from .middleware import default_middleware
 from .middleware.exhausted import tell_exhausted, tell_failure
 from .middleware_hooks import Hooks, MiddlewareList
-from .outgoing import EnqueuePlan, to_store, under_another_id, waited_ms
+from .outgoing import EnqueuePlan, to_store, under_another_id, waited_ms, what_exists
 from .poison_guard import PATIENCE_S, PoisonGuard
 from .prefetch_window import PrefetchWindow
-from .records import QueueMessage
 from .replays import reset_for_replay
 from .shutdown import Shutdown
-
-#: The message that this thread, or this coroutine, is processing.
-_in_hand: ContextVar[DurableMessage | None] = ContextVar("recado_message_in_hand", default=None)
-
-
-def current_message() -> DurableMessage | None:
-    """The message that is being processed here; None outside of a worker."""
-    return _in_hand.get()
 
 
 class DurableBroker(Broker):
@@ -142,14 +133,14 @@ class DurableBroker(Broker):
           MessageTooLarge: it is over the engine's limit.
           BrokerConnectionError: it could not be stored.
         """
-        in_hand, backend = _message_in_hand(message), self.backend  # built now, should this be its first use
+        in_hand, backend = message_in_hand(message), self.backend  # built now, should this be its first use
         try:
             plan = self._plan(message, delay, in_hand)
             answer: Message[Any] = plan.message
             if plan.to_store is not None:
                 while not backend.enqueue(plan.to_store):
-                    if (in_the_way := self._in_the_way_of(plan.message, plan.to_store)) is not None:
-                        answer = in_the_way
+                    if (existing := what_exists(plan.message, plan.to_store, backend)) is not None:
+                        answer = existing
                         break
             plan.note_retry()
         except Exception as error:
@@ -160,15 +151,15 @@ class DurableBroker(Broker):
 
     async def enqueue_async(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """`enqueue` for an event loop: awaits the commit without blocking or changing threads."""
-        in_hand, backend = _message_in_hand(message), self.backend  # built now, should this be its first use
+        in_hand, backend = message_in_hand(message), self.backend  # built now, should this be its first use
         try:
             plan = self._plan(message, delay, in_hand)
             answer: Message[Any] = plan.message
             if plan.to_store is not None:
                 while not await backend.enqueue_async(plan.to_store):
-                    in_the_way = await asyncio.to_thread(self._in_the_way_of, plan.message, plan.to_store)
-                    if in_the_way is not None:
-                        answer = in_the_way
+                    existing = await asyncio.to_thread(what_exists, plan.message, plan.to_store, backend)
+                    if existing is not None:
+                        answer = existing
                         break
             plan.note_retry()
         except Exception as error:
@@ -176,21 +167,6 @@ class DurableBroker(Broker):
             raise
         self.emit_after("enqueue", plan.message, plan.delay)
         return answer
-
-    def _in_the_way_of(self, message: Message[Any], to_store: QueueMessage) -> Message[Any] | None:
-        """Why a message was not stored: the one that has its unique key, or itself when its id was there.
-
-        None: nothing any more. The key's time is over since, and now the message can be stored.
-        """
-        if to_store.unique_key is None:
-            return message
-        holder = self.backend.holder_of(to_store.unique_key)
-        if holder is None:
-            return None if self.backend.get(to_store.message_id) is None else message
-        if holder == message.message_id:
-            return message
-        existing = self.backend.get(holder)
-        return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
     def _plan(self, message: Any, delay: int | None, in_hand: DurableMessage | None) -> EnqueuePlan:
         """Decide what enqueueing a message means, and tell middleware."""
@@ -283,7 +259,7 @@ class DurableBroker(Broker):
         begins_processing = signal == "process_message"
         if begins_processing:
             message: DurableMessage = args[0]
-            _in_hand.set(message)
+            take_in_hand(message)
             expose(True)
             message.began_s = time.monotonic()
             self.backend.started(message.delivery)
@@ -329,7 +305,7 @@ class DurableBroker(Broker):
         elif message.failed:
             self._store_what_asked_to_come_back(message)
         message.processed = True
-        _in_hand.set(None)
+        take_in_hand(None)
         expose(False)
 
     def _tell_failed(self, message: DurableMessage, error: Exception) -> None:
@@ -422,9 +398,3 @@ def _give_up_at_once(
 ) -> None:
     """Take the place of Retries for a message that is not to be run again."""
     tell_exhausted(broker, message)
-
-
-def _message_in_hand(message: Any) -> DurableMessage | None:
-    """The message whose processing this enqueueing is part of, as long as it is not settled."""
-    in_hand = message if isinstance(message, DurableMessage) else _in_hand.get()
-    return None if in_hand is None or in_hand.settled else in_hand

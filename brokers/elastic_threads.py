@@ -22,8 +22,9 @@ from dramatiq import Broker, MessageProxy, Middleware, Worker
 from dramatiq.worker import ConsumerThread, WorkerThread
 
 from .capacity import Capacity
-from .durable import DurableBroker, current_message
+from .durable import DurableBroker
 from .durable_message import DurableMessage
+from .message_in_hand import current_message
 from .prefetch_window import PrefetchWindow
 
 logger = logging.getLogger(__name__)

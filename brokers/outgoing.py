@@ -10,6 +10,7 @@ import dramatiq
 from dramatiq import Actor, Message
 from dramatiq.message import generate_unique_id
 
+from .backend import QueueBackend
 from .durable_message import DurableMessage
 from .records import QueueMessage
 
@@ -65,6 +66,22 @@ def to_store(
         unique_for_ms=unique_for_ms,
         waited_ms=waited_ms,
     )
+
+
+def what_exists(message: Message[Any], refused: QueueMessage, backend: QueueBackend) -> Message[Any] | None:
+    """What an engine has where it stored nothing: the message itself, or the one that has its unique key.
+
+    None: nothing any more. The key's time is over since, and now the message can be stored.
+    """
+    if refused.unique_key is None:
+        return message
+    holder = backend.holder_of(refused.unique_key)
+    if holder is None:
+        return None if backend.get(refused.message_id) is None else message
+    if holder == message.message_id:
+        return message
+    existing = backend.get(holder)
+    return message.copy(message_id=holder) if existing is None else Message.decode(existing.payload)
 
 
 def under_another_id(message: Any) -> Message[Any]:

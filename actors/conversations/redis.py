@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from brokers.redis.commands import Command
 from brokers.redis.database import Database, base_of
@@ -14,14 +14,26 @@ from brokers.redis.scripts import CHECK, Argument, new_call
 from brokers.redis.shards import agree, namespaces
 
 from ..answer import Usage
-from ..channels.channel import FIRST_CHANNEL, DeliveryStatus, InboundMessage
-from ..conversation import Mode, decoded
+from ..channels.channel import DeliveryStatus, InboundMessage
+from ..conversation import Mode
 from ..keys import ConversationKey, KnownContact, MessageId, contact_digest, opt_out_digest
 from ..model_call import NO_CALL, ModelCall
 from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind, ReplyState
 from . import scripts
 from .keeper import OPTED_OUT_BEFORE
-from .redis_calls import Scripts, author, exact, optional, text
+from .redis_answers import (
+    answered_of,
+    as_it_is,
+    counts,
+    is_one,
+    mode_of,
+    nothing,
+    reply_of,
+    rest_of,
+    turn_of,
+    utterances,
+)
+from .redis_calls import Scripts, exact, optional, text
 from .redis_delivery_checks import RedisDeliveryChecks
 from .redis_keeper import RedisConversationKeeper
 from .redis_notices import RedisNoticeStore
@@ -116,7 +128,7 @@ class RedisConversationStore:
             *(opt_out_digest(message.conversation), OPTED_OUT_BEFORE),
             *(folded(message.contact.name or ""), message.contact.address, holder),
         )
-        is_new, fence = self._scripts.change(scripts.APPEND, *arguments, read=_as_it_is)
+        is_new, fence = self._scripts.change(scripts.APPEND, *arguments, read=as_it_is)
         return bool(is_new), fence
 
     def known_as(self, message: InboundMessage) -> str:
@@ -130,25 +142,25 @@ class RedisConversationStore:
     def begin(self, conversation: str, channel: str) -> None:
         opt_out = (opt_out_digest(conversation), OPTED_OUT_BEFORE)
         about = (*ConversationKey.read(conversation), channel, *opt_out)
-        self._scripts.change(scripts.BEGIN, conversation, *about, read=_nothing)
+        self._scripts.change(scripts.BEGIN, conversation, *about, read=nothing)
 
     def quarantine(self, message: InboundMessage) -> None:
-        self._scripts.change(scripts.QUARANTINE, message.message_id, 1, read=_nothing)
+        self._scripts.change(scripts.QUARANTINE, message.message_id, 1, read=nothing)
 
     def restore(self, message: InboundMessage) -> None:
-        self._scripts.change(scripts.QUARANTINE, message.message_id, 0, read=_nothing)
+        self._scripts.change(scripts.QUARANTINE, message.message_id, 0, read=nothing)
 
     def describe(self, message_id: str, text: str) -> None:
-        self._scripts.change(scripts.DESCRIBE, message_id, text, read=_nothing)
+        self._scripts.change(scripts.DESCRIBE, message_id, text, read=nothing)
 
     def unanswered(self, conversation: str) -> Sequence[Utterance]:
-        return self._scripts.ask(scripts.UNANSWERED, conversation, read=_utterances)
+        return self._scripts.ask(scripts.UNANSWERED, conversation, read=utterances)
 
     # -- answering ----------------------------------------------------------------------------------
 
     def hold(self, conversation: str, holder: str, *, is_live: Callable[[str], bool]) -> Hold | None:
         def take(void: str | bytes) -> Any:
-            return self._scripts.change(scripts.HOLD, conversation, holder, void, read=_as_it_is)
+            return self._scripts.change(scripts.HOLD, conversation, holder, void, read=as_it_is)
 
         answer = take(void=holder)
         if isinstance(answer, bytes) and not is_live(text(answer)):
@@ -156,7 +168,7 @@ class RedisConversationStore:
         return Hold(conversation, answer) if isinstance(answer, int) else None
 
     def turn(self, hold: Hold, *, history_limit: int) -> Turn:
-        turn = self._scripts.ask(scripts.TURN, hold.conversation, history_limit, read=_turn)
+        turn = self._scripts.ask(scripts.TURN, hold.conversation, history_limit, read=turn_of)
         if turn is None:
             raise HoldLost(hold.conversation)
         return turn
@@ -183,7 +195,7 @@ class RedisConversationStore:
             *(kept, hand_over or "", int(finish), len(bodies), *replies),
             *(utterance.message_id for utterance in turn.unanswered),
         )
-        answered = self._scripts.change(scripts.ANSWER, *arguments, read=_answered)
+        answered = self._scripts.change(scripts.ANSWER, *arguments, read=answered_of)
         if answered is None:
             raise HoldLost(hold.conversation)
         return answered
@@ -192,11 +204,11 @@ class RedisConversationStore:
         return uuid.uuid4().hex if self._shard is None else f"{uuid.uuid4().hex}.{self._shard}"
 
     def finish(self, hold: Hold) -> Rest:
-        return self._scripts.change(scripts.FINISH, hold.conversation, hold.fence, read=_rest)
+        return self._scripts.change(scripts.FINISH, hold.conversation, hold.fence, read=rest_of)
 
     def set_mode(self, conversation: str, mode: Mode, reason: str, *, opts_in: bool = False) -> bool:
         arguments = (conversation, mode, reason, int(opts_in), opt_out_digest(conversation))
-        return self._scripts.change(scripts.SET_MODE, *arguments, read=_is_one)
+        return self._scripts.change(scripts.SET_MODE, *arguments, read=is_one)
 
     def write(
         self,
@@ -210,20 +222,20 @@ class RedisConversationStore:
         content: Content = NOTHING_ELSE,
     ) -> Reply | None:
         arguments = (conversation, reply_id, text, kind, written_by or "", answers or "", str(content))
-        return self._scripts.change(scripts.WRITE, *arguments, read=_reply)
+        return self._scripts.change(scripts.WRITE, *arguments, read=reply_of)
 
     def hand_back(self, conversation: str, *, silent_since: int, reason: str | None = None) -> bool:
         arguments = (conversation, silent_since, reason or "")
-        return self._scripts.change(scripts.HAND_BACK, *arguments, read=_is_one)
+        return self._scripts.change(scripts.HAND_BACK, *arguments, read=is_one)
 
     def answers_since(self, conversation: str, since: int) -> tuple[int, int]:
-        return self._scripts.ask(scripts.ANSWERS_SINCE, conversation, since, read=_counts)
+        return self._scripts.ask(scripts.ANSWERS_SINCE, conversation, since, read=counts)
 
     def mode(self, conversation: str) -> Mode:
-        return self._scripts.ask(scripts.MODE, conversation, read=_mode)
+        return self._scripts.ask(scripts.MODE, conversation, read=mode_of)
 
     def release(self, hold: Hold) -> None:
-        self._scripts.change(scripts.RELEASE, hold.conversation, hold.fence, read=_nothing)
+        self._scripts.change(scripts.RELEASE, hold.conversation, hold.fence, read=nothing)
 
     # -- sending ------------------------------------------------------------------------------------
 
@@ -234,7 +246,7 @@ class RedisConversationStore:
         self, reply_id: str, *, attempt: int | None = None, void: Sequence[int] = ()
     ) -> Reply | None:
         named = "" if attempt is None else attempt
-        return self._scripts.change(scripts.BEGIN_SENDING, new_call(), reply_id, named, *void, read=_reply)
+        return self._scripts.change(scripts.BEGIN_SENDING, new_call(), reply_id, named, *void, read=reply_of)
 
     def record_sent(
         self, reply_id: str, external_id: str, *, segments: int | None = None, cost: int = 0
@@ -249,7 +261,7 @@ class RedisConversationStore:
         self._record(reply_id, "unknown", error)
 
     def _record(self, reply_id: str, state: ReplyState, error: str) -> None:
-        self._scripts.change(scripts.RECORD_FAILURE, new_call(), reply_id, state, error, read=_nothing)
+        self._scripts.change(scripts.RECORD_FAILURE, new_call(), reply_id, state, error, read=nothing)
 
     def record_cancelled(self, reply_id: str, why: str) -> None:
         self._record(reply_id, "cancelled", why)
@@ -265,28 +277,28 @@ class RedisConversationStore:
             int(status.is_final),
         )
         errors = () if status.error is None else (status.error,)
-        return self._scripts.change(scripts.RECORD_DELIVERY, *arguments, *errors, read=_is_one)
+        return self._scripts.change(scripts.RECORD_DELIVERY, *arguments, *errors, read=is_one)
 
     def decide(self, reply_id: str, state: DecidedState, *, by: str) -> Reply | None:
-        return self._scripts.change(scripts.DECIDE, new_call(), reply_id, state, by, read=_reply)
+        return self._scripts.change(scripts.DECIDE, new_call(), reply_id, state, by, read=reply_of)
 
     def dismiss(self, entry_id: str, *, by: str) -> bool:
-        return self._scripts.change(scripts.DISMISS, new_call(), entry_id, by, read=_is_one)
+        return self._scripts.change(scripts.DISMISS, new_call(), entry_id, by, read=is_one)
 
     def see(self, conversation: str) -> None:
-        self._scripts.change(scripts.SEE, conversation, read=_nothing)
+        self._scripts.change(scripts.SEE, conversation, read=nothing)
 
     def add_note(self, conversation: str, note_id: str, text: str, *, by: str) -> bool:
         return self._scripts.change(scripts.ADD_NOTE, conversation, note_id, text, by, read=bool)
 
     def delete_note(self, conversation: str, note_id: str) -> bool:
-        return self._scripts.change(scripts.DELETE_NOTE, new_call(), conversation, note_id, read=_is_one)
+        return self._scripts.change(scripts.DELETE_NOTE, new_call(), conversation, note_id, read=is_one)
 
     def pace(self, sender: str, *, interval_ms: float) -> int:
         return self._scripts.change(scripts.PACE, sender, str(interval_ms), read=int)
 
     def reply(self, reply_id: str) -> Reply | None:
-        return self._scripts.ask(scripts.REPLY, reply_id, read=_reply)
+        return self._scripts.ask(scripts.REPLY, reply_id, read=reply_of)
 
     def is_known(self, external_id: str) -> bool:
         return self._scripts.ask(scripts.IS_KNOWN, external_id, read=bool)
@@ -309,12 +321,12 @@ class RedisConversationStore:
 
     def disclaim_contact(self, contact: KnownContact, conversation: str) -> None:
         """Forget that it is the conversation with a contact."""
-        self._scripts.change(scripts.DISCLAIM_CONTACT, *contact, conversation, read=_nothing)
+        self._scripts.change(scripts.DISCLAIM_CONTACT, *contact, conversation, read=nothing)
 
     def check(self, *, timeout_s: float) -> None:
         if self._shard is None:
             agree([self._database])
-        self._database.check(Command(CHECK, read=_nothing), timeout_s=timeout_s)
+        self._database.check(Command(CHECK, read=nothing), timeout_s=timeout_s)
 
     def close(self) -> None:
         self._database.close()
@@ -344,81 +356,3 @@ def _paid(usage: Usage | None, call: ModelCall) -> Sequence[Argument]:
     counted = (0, 0) if usage is None else (usage.output_tokens or 0, answered_with(usage, call).unpriced)
     given = (*paid, *took, call.kept_prompt, call.kept_tool_calls, *counted)
     return ["" if each is None else each for each in given]
-
-
-def _as_it_is(answer: Any) -> Any:
-    return answer
-
-
-def _nothing(_: Any) -> None:
-    return None
-
-
-def _is_one(answer: int | bytes) -> bool:
-    return int(answer) == 1
-
-
-def _counts(answer: list[int]) -> tuple[int, int]:
-    answers, tokens = answer
-    return answers, tokens
-
-
-def _mode(value: bytes) -> Mode:
-    return cast(Mode, text(value))
-
-
-def _turn(answer: list[Any] | None) -> Turn | None:
-    if answer is None:
-        return None
-    channel, metadata, mode, unanswered, history, paused_ms = answer
-    return Turn(
-        channel=text(channel) or FIRST_CHANNEL,
-        history=_utterances(reversed(history)),
-        unanswered=_utterances(unanswered),
-        metadata=decoded(text(metadata) or None),
-        mode=_mode(mode),
-        calls_paused_ms=int(paused_ms),
-    )
-
-
-def _utterances(answer: Iterable[list[Any]]) -> list[Utterance]:
-    return [
-        Utterance(
-            *(author(by), text(said), int(at), exact(message_id)),
-            payload=None if payload is None else exact(payload),
-            state=cast(ReplyState, text(state[0])) if state else None,
-        )
-        for by, said, at, message_id, payload, *state in answer
-    ]
-
-
-def _reply(answer: list[Any] | None) -> Reply | None:
-    if answer is None:
-        return None
-    reply_id, conversation, channel, *texts, received_at, written_at, sending_at = answer[:-9]
-    sid, status, error, mode, reason, written_by, content, times_sent_again, heard_at = answer[-9:]
-    return Reply._make(
-        (
-            *(text(reply_id), text(conversation), text(channel) or FIRST_CHANNEL, *map(text, texts)),
-            *(int(received_at), int(written_at), _number(sending_at)),
-            *map(optional, (sid, status, error)),
-            *(_mode(mode), optional(reason), optional(written_by)),
-            *(Content.read(optional(content)), int(times_sent_again or 0), _number(heard_at)),
-        )
-    )
-
-
-def _answered(answer: list[Any] | None) -> Answered | None:
-    if answer is None:
-        return None
-    shown, rest = answer
-    return Answered(cast(Reply, _reply(shown)), None if rest is None else _rest(rest))
-
-
-def _rest(answer: list[Any]) -> Rest:
-    is_done, to_send = answer
-    return Rest(bool(is_done), optional(to_send))
-
-
-def _number(value: bytes | None) -> int | None:
-    return None if value is None else int(value)

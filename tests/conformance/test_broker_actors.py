@@ -13,8 +13,9 @@ import pytest
 from dramatiq import Message, Worker
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 
-from brokers.durable import DurableBroker, current_message
+from brokers.durable import DurableBroker
 from brokers.errors import MessageTooLarge
+from brokers.message_in_hand import current_message
 from tests.support.engines import Engine
 from tests.support.messages import PATIENCE_S, QUEUE, found, stats_of
 from tests.support.waiting import eventually

@@ -21,7 +21,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from brokers import SQLiteBroker
-from brokers.durable import DurableBroker, current_message
+from brokers.durable import DurableBroker
+from brokers.message_in_hand import current_message
 from brokers.middleware import default_middleware
 from brokers.middleware.tracing import FIRST_DELIVERY, Tracing
 from tests.support.messages import send_aged
