@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
-from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
-from dramatiq.errors import BrokerError, DecodeError
+from dramatiq.errors import BrokerError
 from dramatiq_sqs.broker import MAX_DELAY_SECONDS, MAX_MESSAGE_SIZE_BYTES, MAX_PREFETCH, MAX_WAIT_TIME_SECONDS
 
 from ..backend import BOUNDLESS, Capabilities, Room
-from ..errors import EngineError, MessageTooLarge, Unsupported
+from ..errors import EngineError, MessageTooLarge
 from ..forks import abandon_in_children
 from ..interrupts import is_exposed
 from ..records import Delivery, QueueMessage, QueueStats, Reason
-from ..replays import reset_for_replay
-from .leases import Lease, Leases, text_attributes
+from .leases import Lease, Leases
+from .messages import ERROR_LENGTH, delivery_of, lasting, plain, whole_seconds
 from .queues import GONE, Queues, SQSQueue, code_of
+from .unsupported import WithoutLookups, unsupported
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +31,6 @@ ATTRIBUTES_BYTES = 5_120
 
 #: The largest encoded message SQS takes, in bytes: it is sent in base64, with its attributes.
 LARGEST_BYTES = (MAX_MESSAGE_SIZE_BYTES - ATTRIBUTES_BYTES) * 3 // 4
-
-#: How much of an error goes with a dead letter: its end, which says what it was. In characters.
-ERROR_LENGTH = 2_000
 
 #: How much earlier than it is due a message may run, because clocks differ, in milliseconds.
 EARLY_MS = 1_000
@@ -44,11 +41,8 @@ THREADS = 16
 #: What SQS says of a receipt that is worth nothing any more.
 STALE = {"ReceiptHandleIsInvalid", "InvalidParameterValue", *GONE}
 
-#: Attributes that belong to one delivery, and not to what takes its place.
-PASSING = {"due_at", "reason", "error"}
 
-
-class SQSBackend:
+class SQSBackend(WithoutLookups):
     """A `QueueBackend` on Amazon SQS, and what SQS cannot do raises `Unsupported`.
 
     dramatiq-sqs names and makes the queues, and has the format of messages. Its consumer is not used: it
@@ -96,8 +90,7 @@ class SQSBackend:
         if not 0 <= poll_s <= MAX_WAIT_TIME_SECONDS:
             raise ValueError(f"poll_s must be between 0 and {MAX_WAIT_TIME_SECONDS} seconds")
         # The worker that receives a message for the last time makes it a dead letter with its reason. SQS
-        # only
-        # moves messages that no worker lived to move, and has to be told to: a redrive starts from such
+        # moves only messages that no worker lived to move, and has to be told to: a redrive starts from such
         # queues alone.
         self._queues = Queues(
             namespace=namespace,
@@ -141,7 +134,7 @@ class SQSBackend:
 
     def _enqueue(self, message: QueueMessage) -> bool:
         if message.unique_key is not None:
-            _unsupported("SQS knows no unique keys: let the actor find out that its work is done already.")
+            unsupported("SQS knows no unique keys: let the actor find out that its work is done already.")
         attributes = {"actor": message.actor, "message_id": message.message_id}
         if message.waited_ms:
             attributes["enqueued_at"] = str(self.now_ms() - message.waited_ms)
@@ -149,7 +142,7 @@ class SQSBackend:
         return True
 
     def holder_of(self, unique_key: str) -> str | None:  # noqa: ARG002
-        _unsupported("SQS knows no unique keys.")
+        unsupported("SQS knows no unique keys.")
 
     # -- consuming ----------------------------------------------------------------------------------
 
@@ -179,7 +172,7 @@ class SQSBackend:
             )
         claimed_at, claimed_s = self.now_ms(), time.monotonic()
         deliveries = [
-            _delivery(opened, message, claimed_at)._replace(claimed_s=claimed_s)
+            delivery_of(opened, message, claimed_at)._replace(claimed_s=claimed_s)
             for message in received.get("Messages", ())
         ]
         self._leases.hold(Lease.of(opened, message) for message in received.get("Messages", ()))
@@ -240,7 +233,7 @@ class SQSBackend:
         """Send the message to its queue's dead letters, with the reason and the end of the error."""
         lease = self._lease(delivery)
         if not lease.replaced:
-            attributes = _lasting(lease.attributes) | {
+            attributes = lasting(lease.attributes) | {
                 "reason": reason,
                 "error": (error or "")[-ERROR_LENGTH:],
             }
@@ -265,7 +258,7 @@ class SQSBackend:
         lease = self._lease(delivery)
         if not lease.replaced:  # a second call is for the deletion that failed at the first
             first = {"enqueued_at": str(delivery.enqueued_at)}  # SQS dates what takes its place anew
-            self._store(queue, payload, delay_ms, _lasting(lease.attributes) | first)
+            self._store(queue, payload, delay_ms, lasting(lease.attributes) | first)
             lease.replaced = True
         self.ack(delivery)
 
@@ -275,7 +268,7 @@ class SQSBackend:
             for lease in leases:
                 self._leases.let_go(lease)
             # One that fails here comes back by itself, when its lease ends.
-            self._change_visibility(url, leases, _whole_seconds(delay_ms))
+            self._change_visibility(url, leases, whole_seconds(delay_ms))
 
     def now_ms(self) -> int:
         """The time by SQS's clock, to the second where this machine's differs from it."""
@@ -325,38 +318,6 @@ class SQSBackend:
         self._threads.shutdown()
         self._queues.close()
 
-    def get(self, message_id: str) -> NoReturn:  # noqa: ARG002
-        _unsupported("SQS can look no message up: receive it, or see its console.")
-
-    def list(self, *_: Any, **__: Any) -> NoReturn:
-        _unsupported("SQS shows no messages without receiving them: `recado queues` counts them.")
-
-    def dead_letters(self, *_: Any, **__: Any) -> NoReturn:
-        _unsupported(_REDRIVE)
-
-    def count_dead_letters(self, *_: Any, **__: Any) -> NoReturn:
-        _unsupported(_REDRIVE)
-
-    def replay(self, *_: Any, **__: Any) -> NoReturn:
-        _unsupported(_REDRIVE)
-
-    def discard(self, *_: Any, **__: Any) -> NoReturn:
-        _unsupported(_REDRIVE)
-
-    def adopt(self, *_: Any) -> NoReturn:
-        _unsupported(
-            "Messages of another engine cannot be moved to SQS: let the workers of that engine finish them."
-        )
-
-    def remove(self, *_: Any) -> NoReturn:
-        _unsupported("Messages cannot be moved from SQS: let its workers finish them.")
-
-    def pause(self, *_: Any) -> NoReturn:
-        _unsupported("SQS pauses no queue. Stop the workers: messages go on being accepted, and wait.")
-
-    def resume(self, *_: Any) -> NoReturn:
-        _unsupported("SQS pauses no queue, so there is nothing to resume.")
-
     # -- requests -----------------------------------------------------------------------------------
 
     def _store(self, queue: str, payload: bytes, delay_ms: int, attributes: Mapping[str, str]) -> None:
@@ -371,9 +332,9 @@ class SQSBackend:
                 self._queues.client.send_message(
                     QueueUrl=url,
                     MessageBody=body,
-                    DelaySeconds=min(_whole_seconds(delay_ms), MAX_DELAY_SECONDS),
+                    DelaySeconds=min(whole_seconds(delay_ms), MAX_DELAY_SECONDS),
                     MessageAttributes={
-                        name: {"DataType": "String", "StringValue": _plain(value)}
+                        name: {"DataType": "String", "StringValue": plain(value)}
                         for name, value in attributes.items()
                     },
                 )
@@ -403,75 +364,8 @@ class SQSBackend:
         return lost
 
 
-#: What operators have at SQS where Recado has `recado dead`.
-_REDRIVE = (
-    "SQS keeps dead letters in queues of their own, whose names end with _dlq. Look at them, redrive them or "
-    "purge them there: with its console, or `aws sqs start-message-move-task`. docs/sqs.md shows how."
-)
-
-
-def _unsupported(why: str) -> NoReturn:
-    raise Unsupported(why)
-
-
-def _delivery(queue: SQSQueue, message: Mapping[str, Any], claimed_at: int) -> Delivery:
-    """What SQS handed out, as it is handed on."""
-    attributes = text_attributes(message)
-    sent_at, count = (
-        int(message["Attributes"][name]) for name in ("SentTimestamp", "ApproximateReceiveCount")
-    )
-    enqueued_at, due_at = attributes.get("enqueued_at", ""), attributes.get("due_at", "")
-    return Delivery(
-        receipt=message["ReceiptHandle"],
-        token=count,
-        queue=queue.name,
-        message_id=attributes.get("message_id", message["MessageId"]),
-        payload=_payload(message["Body"], attributes.get("reason"), claimed_at),
-        deliveries=count,
-        enqueued_at=int(enqueued_at) if _is_number(enqueued_at) else sent_at,
-        due_at=int(due_at) if _is_number(due_at) else sent_at,
-        claimed_at=claimed_at,
-    )
-
-
-def _is_number(text: str) -> bool:
-    """Whether it is one of ours, and not whatever somebody else may have put there."""
-    return text.isascii() and text.isdigit() and len(text) <= 15
-
-
-def _payload(body: str, died_of: str | None, claimed_at: int) -> bytes:
-    """A message's bytes. What is no message of ours is handed on as it is, to be set aside as undecodable."""
-    try:
-        payload = b64decode(body, validate=True)
-    except ValueError:
-        return body.encode()
-    if died_of is None:
-        return payload
-    try:
-        return reset_for_replay(
-            payload, at_ms=claimed_at
-        )  # a dead letter that is back in its queue was put there by a person
-    except (DecodeError, TypeError):  # TypeError: JSON, but no message
-        return payload
-
-
-def _lasting(attributes: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in attributes.items() if name not in PASSING}
-
-
 def _by_queue(leases: Iterable[Lease]) -> Iterator[tuple[str, list[Lease]]]:
     by_queue: dict[str, list[Lease]] = {}
     for lease in leases:
         by_queue.setdefault(lease.url, []).append(lease)
     yield from by_queue.items()
-
-
-def _whole_seconds(delay_ms: int) -> int:
-    """As SQS counts: never less than was asked for."""
-    return -(-delay_ms // 1000)
-
-
-def _plain(text: str) -> str:
-    """What SQS takes as an attribute: not empty, and no control characters."""
-    printable = "".join(each if each.isprintable() or each in "\n\t" else " " for each in text)
-    return printable.encode("ascii", "backslashreplace").decode()[-ERROR_LENGTH:] or "-"
