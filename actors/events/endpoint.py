@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from dramatiq.middleware import TimeLimitExceeded
 
 from brokers.clock import now_ms
 from ops.foundation.settings import Settings
@@ -44,6 +47,9 @@ class Refused(Exception):
 class Endpoint:
     """Sends events to one URL. Thread-safe. Its URL is a secret: no log line and no error has it.
 
+    One that does not answer in time is asked by one event at a time from then on, until it does: otherwise
+    it would take all places, and those that answer would wait for it.
+
     Parameters:
       number: its place in EVENTS_URL, from 1.
       url: where.
@@ -61,6 +67,8 @@ class Endpoint:
         self._url = url
         self._keys = keys
         self._timeout_s = timeout_s
+        self._is_silent = False
+        self._asking_the_silent = threading.Lock()
 
     def post(self, event: Event) -> None:
         """Send an event; return when it was taken: answered with a status from 200 to 299.
@@ -71,6 +79,17 @@ class Endpoint:
           NotTaken: there was no answer, or one that may be another later.
           Refused: it was another one.
         """
+        if not self._is_silent:
+            self._post(event)
+        elif self._asking_the_silent.acquire(blocking=False):
+            try:
+                self._post(event)
+            finally:
+                self._asking_the_silent.release()
+        else:
+            raise NotTaken(f"{self.label} does not answer: another event finds out when it does")
+
+    def _post(self, event: Event) -> None:
         import httpx  # noqa: PLC0415  slow to import
 
         body = encoded(event)
@@ -79,7 +98,12 @@ class Endpoint:
         try:
             with self._client.stream("POST", self._url, content=body, headers=headers) as answer:
                 status, pause = answer.status_code, answer.headers.get("Retry-After")
+            self._is_silent = False
+        except TimeLimitExceeded:
+            self._is_silent = True
+            raise
         except (httpx.TransportError, httpx.InvalidURL) as error:
+            self._is_silent = isinstance(error, httpx.TimeoutException)
             raise NotTaken(f"{self.label}: the connection failed: {type(error).__name__}") from None
         if 200 <= status < 300:
             return

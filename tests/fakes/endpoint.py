@@ -8,11 +8,14 @@ with FakeEndpoint() as endpoint:
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request, Response
@@ -38,6 +41,21 @@ class Taken(NamedTuple):
     headers: Mapping[str, str]
 
 
+class Hanging:
+    """Requests without an answer.
+
+    Attributes:
+      count: how many came in.
+      reached: set once one did.
+      over: set when they are answered.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.reached = threading.Event()
+        self.over = threading.Event()
+
+
 class FakeEndpoint:
     """The server.
 
@@ -53,6 +71,7 @@ class FakeEndpoint:
         self.forged = 0
         self._status, self._times = 200, 0.0
         self._headers: Mapping[str, str] = {}
+        self._hanging: Hanging | None = None
         app = FastAPI(openapi_url=None)
         app.add_api_route("/{path:path}", self._take, methods=["POST", "GET"])
         self._server = Server(app)
@@ -79,8 +98,23 @@ class FakeEndpoint:
         """Take events from now on."""
         self._times = 0
 
+    @contextmanager
+    def hanging(self) -> Iterator[Hanging]:
+        """While inside, answer nothing to what comes in."""
+        self._hanging = Hanging()
+        try:
+            yield self._hanging
+        finally:
+            self._hanging.over.set()
+            self._hanging = None
+
     async def _take(self, request: Request) -> Response:
         body = await request.body()
+        if (hanging := self._hanging) is not None:
+            hanging.count += 1
+            hanging.reached.set()
+            await asyncio.to_thread(hanging.over.wait)
+            return Response(status_code=503)
         if not is_signed(request.headers, body):
             self.forged += 1
             return Response(status_code=401)

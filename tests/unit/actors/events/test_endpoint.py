@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -111,6 +112,28 @@ def test_nobody_is_there() -> None:
         away.post(EVENT)
     assert str(raised.value) == "http://••• (number 3): the connection failed: ConnectError"
     assert raised.value.__cause__ is None
+
+
+def test_one_that_does_not_answer_is_asked_by_one_event_at_a_time(http: FakeEndpoint) -> None:
+    to = Endpoint(1, http.url, keys=[KEY], timeout_s=0.5)
+    with http.hanging() as hanging, pytest.raises(NotTaken, match="ReadTimeout"):
+        to.post(EVENT)
+    assert hanging.count == 1
+
+    with ThreadPoolExecutor(1) as another, http.hanging() as hanging:
+        asked = another.submit(Endpoint.post, to, EVENT)
+        assert hanging.reached.wait(20)
+        with pytest.raises(NotTaken, match="does not answer: another event finds out when it does"):
+            to.post(EVENT)
+        with pytest.raises(NotTaken, match="ReadTimeout"):
+            asked.result()
+    assert hanging.count == 1, "nothing but the one that finds out was sent"
+
+    to.post(EVENT)
+    http.answer(500)
+    for _ in range(2):  # which is an answer
+        with pytest.raises(NotTaken, match="answered 500"):
+            to.post(EVENT)
 
 
 def test_half_a_surrogate_pair_hinders_no_event(http: FakeEndpoint) -> None:
