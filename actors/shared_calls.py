@@ -11,7 +11,7 @@ import structlog
 from brokers.errors import EngineError
 from brokers.message_in_hand import current_message
 
-from .conversations.store import Turn
+from .conversations.turn import Turn
 from .metrics import metrics
 from .responders.responder import ResponderUnavailable
 from .services import services

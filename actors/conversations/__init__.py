@@ -7,7 +7,8 @@ from ops.foundation.deprecation import moved
 from .keeper import ConversationKeeper, Deleted, KeptConversation, KeptMessage, KeptReply
 from .reader import ConversationReader, Summary, ThreadEntry
 from .sqlite import SQLiteConversationStore
-from .store import Answered, ConversationStore, Hold, HoldLost, Rest, Turn, Utterance
+from .store import ConversationStore
+from .turn import Answered, Hold, HoldLost, Rest, Turn, Utterance
 
 __all__ = [
     "Answered",

@@ -43,7 +43,7 @@ from .redis_shared_calls import RedisSharedCalls
 from .redis_usage import RedisUsageReader
 from .search import folded
 from .sharded import ShardedConversationStore
-from .store import Answered, Hold, HoldLost, Rest, Turn, Utterance, answered_with
+from .turn import Answered, Hold, HoldLost, Rest, Turn, Utterance, answered_with
 
 
 class RedisConversationStore:

@@ -9,7 +9,7 @@ from ..channels.channel import FIRST_CHANNEL
 from ..conversation import Mode, decoded
 from ..reply import Content, Reply, ReplyState
 from .redis_calls import author, exact, optional, text
-from .store import Answered, Rest, Turn, Utterance
+from .turn import Answered, Rest, Turn, Utterance
 
 
 def as_it_is(answer: Any) -> Any:

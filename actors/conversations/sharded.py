@@ -20,7 +20,7 @@ from ..reply import NOTHING_ELSE, Content, DecidedState, Reply, ReplyKind
 from .notices import NoticeStore
 from .sharded_jobs import ShardedCalls, ShardedChecks, ShardedKeeper
 from .sharded_reader import ShardedFinder, ShardedReader, ShardedUsage
-from .store import Answered, Hold, Rest, Turn, Utterance
+from .turn import Answered, Hold, Rest, Turn, Utterance
 
 if TYPE_CHECKING:
     from .redis import RedisConversationStore

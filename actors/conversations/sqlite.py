@@ -29,7 +29,7 @@ from .sqlite_search import SQLiteConversationFinder
 from .sqlite_shared_calls import SQLiteSharedCalls
 from .sqlite_turns import SQLiteTurns, hold_of
 from .sqlite_usage import SQLiteUsageReader
-from .store import Hold
+from .turn import Hold
 
 #: Which share of the disk's reserve is kept free of what contacts write: the queue needs it to settle that.
 RESERVE_SHARE = 0.5

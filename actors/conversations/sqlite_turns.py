@@ -18,7 +18,7 @@ from ..reply import NOTHING_ELSE, Content, Reply, ReplyKind, ReplyState
 from . import reply_statements, sqlite_usage, statements
 from .shared_calls import paused_ms
 from .sqlite_replies import next_to_send, reply_of
-from .store import Answered, Hold, HoldLost, Rest, Turn, Utterance, answered_with
+from .turn import Answered, Hold, HoldLost, Rest, Turn, Utterance, answered_with
 
 
 class SQLiteTurns:
