@@ -26,6 +26,10 @@ CALLBACK_TRIES = 6
 
 ADDRESS = "whatsapp:+15005550006"
 
+#: How many requests are under way at once. Those that wait while Recado is away wait outside of the HTTP
+#: client: for each request it looks at all that it has, and thousands kept the judge's own servers busy.
+AT_ONCE = 150
+
 
 class Client:
     """Sends requests, and writes down which had a good answer.
@@ -46,8 +50,9 @@ class Client:
         self._account_sid = account_sid
         self._auth_token = auth_token
         self._http = httpx.AsyncClient(
-            timeout=TIMEOUT_S, limits=httpx.Limits(max_connections=150, max_keepalive_connections=20)
+            timeout=TIMEOUT_S, limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=20)
         )
+        self._places = asyncio.Semaphore(AT_ONCE)
         self.deadline = 0.0
         self.token = ""
 
@@ -117,9 +122,10 @@ class Client:
         )
         while True:
             try:
-                answer = await self._http.request(
-                    method, f"{self._url}/api/v1{path}", json=body, headers=headers
-                )
+                async with self._places:
+                    answer = await self._http.request(
+                        method, f"{self._url}/api/v1{path}", json=body, headers=headers
+                    )
             except httpx.HTTPError as error:
                 self._ledger.answers[f"api {type(error).__name__}"] += 1
             else:
@@ -138,7 +144,10 @@ class Client:
             "X-Twilio-Signature": signature(self._auth_token, PUBLIC_URL + path, parameters.items()),
         }
         try:
-            answer = await self._http.post(self._url + path, content=urlencode(parameters), headers=headers)
+            async with self._places:
+                answer = await self._http.post(
+                    self._url + path, content=urlencode(parameters), headers=headers
+                )
         except httpx.HTTPError as error:
             self._ledger.answers[type(error).__name__] += 1
             return False
