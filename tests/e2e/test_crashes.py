@@ -30,7 +30,7 @@ def test_a_worker_dies_while_the_model_thinks(
     front: System, llmock: LLMock, llmock_server: LLMockServer
 ) -> None:
     contact = front.contact()
-    llmock.delay(5)
+    llmock.delay(30)
     worker = front.worker()
     front.write("Oi", sender=contact)
     eventually(lambda: not llmock_server.state.scenarios.pending())  # it is being served
@@ -47,7 +47,7 @@ def test_what_came_in_while_a_dead_worker_held_the_conversation_is_answered(
     front: System, llmock: LLMock, llmock_server: LLMockServer
 ) -> None:
     contact = front.contact()
-    llmock.delay(5)
+    llmock.delay(30)
     worker = front.worker()
     front.write("Oi", sender=contact)
     eventually(lambda: not llmock_server.state.scenarios.pending())

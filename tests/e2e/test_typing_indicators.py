@@ -95,7 +95,7 @@ def test_twilio_is_not_asked_again_when_the_account_cannot(system: System) -> No
     system.settle()
 
     assert len(system.twilio.messages) == 2
-    assert outcomes(system) == {"refused": 1, "left_out": 1}
+    eventually(lambda: outcomes(system) == {"refused": 1, "left_out": 1})
     assert len(typed(system)) == 1
 
 

@@ -36,6 +36,15 @@ def take_time(what: str, seconds: float) -> None:
 
 
 @dramatiq.actor(queue_name=QUEUE, max_retries=0)
+def take_until(what: str, file: str) -> None:
+    """Run until a file is there."""
+    note("began", what)
+    while not Path(file).exists():
+        time.sleep(0.05)
+    note("ended", what)
+
+
+@dramatiq.actor(queue_name=QUEUE, max_retries=0)
 def segfault() -> None:
     ctypes.string_at(0)
 

@@ -18,7 +18,7 @@ from .stage import Stage
 MODULE = ("--module", "tests.supervisor.misbehaving_actors")
 
 #: How long an answer may take, in seconds. It is a bound for what would otherwise hang for half a minute.
-ANSWERED_WITHIN_S = 10.0
+ANSWERED_WITHIN_S = 20.0
 
 
 def answer(stage: Stage) -> httpx.Response:
@@ -57,7 +57,7 @@ def test_once_the_api_has_stopped_the_supervisor_answers(stage: Stage) -> None:
     """Its workers may take minutes to finish what they run."""
     up = stage.up(*MODULE)
     url = stage.url
-    stage.enqueue(QUEUE, "take_time", "long", 8.0)
+    stage.enqueue(QUEUE, "take_until", "long", "it may end")
     eventually(lambda: stage.lines("began"))
 
     up.signal(signal.SIGTERM)
@@ -66,6 +66,7 @@ def test_once_the_api_has_stopped_the_supervisor_answers(stage: Stage) -> None:
         response = httpx.post(url + MESSAGES_PATH, data={"Body": "Oi"}, timeout=ANSWERED_WITHIN_S)
         assert (response.status_code, "does not run" in response.text) == (503, True)
 
+    (stage.directory / "it may end").touch()
     assert up.wait() == 0
     assert stage.lines("ended") == ["long"]
 

@@ -13,7 +13,7 @@ from .conftest import MakeStage
 from .stage import Stage
 
 #: How long a webhook may take that cannot be stored, in seconds. It is a bound for what would otherwise hang.
-REFUSED_WITHIN_S = 5.0
+REFUSED_WITHIN_S = 20.0
 
 
 def database_of(stage: Stage) -> Path:

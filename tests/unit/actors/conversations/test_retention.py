@@ -26,7 +26,7 @@ from tests.support.redis_server import ask
 from tests.support.waiting import eventually
 
 #: Long enough for what a test does before it waits.
-RETENTION_S = 1.0
+RETENTION_S = 2.0
 
 ELSEWHERE = "whatsapp:+5511900005678"
 
