@@ -57,9 +57,12 @@ def _before(state: ReplyState) -> str:
     return listed(REPLY_STATES[state].follows)
 
 
+# A dismissal (`seen_by`) holds for the state in which it was made. Each statement that leads out of a state
+# clears the name, so that a person is shown the next trouble of the same reply.
+
 #: Bring a reply into `sending`; or into a new attempt of it, when no call was made under the one before.
 BEGIN_SENDING = f"""
-UPDATE reply SET state = 'sending', sending_at = ?, error = NULL
+UPDATE reply SET state = 'sending', sending_at = ?, error = NULL, seen_by = NULL
 WHERE reply_id = ? AND (
     state IN ({_before("sending")})
     OR (state = 'sending' AND sending_at IN (SELECT value FROM json_each(?)))
@@ -68,7 +71,7 @@ WHERE reply_id = ? AND (
 
 #: What the channel told of the delivery before was about another sending of it.
 _BECOMES_SENT = """
-state = 'sent', sid = :sid, sent_at = :now, error = NULL, open_since = :now,
+state = 'sent', sid = :sid, sent_at = :now, error = NULL, seen_by = NULL, open_since = :now,
 delivery_status = iif(sid IS :sid, delivery_status, NULL),
 delivery_rank = iif(sid IS :sid, delivery_rank, NULL)
 """
@@ -84,10 +87,12 @@ ARRIVED = f"""
 UPDATE reply SET {_BECOMES_SENT} WHERE reply_id = :reply_id AND state IN ({_before("sent")})
 """
 
-#: Bring a reply into a state in which it is not sent, with the reason. By the state.
+#: Bring a reply into a state in which it is not sent, with the reason. By the state. A reply that was
+#: sent, or perhaps was, counts as sent again: the channel may still tell of its first sending.
 NOT_SENT = {
     state: f"""
-UPDATE reply SET state = '{state}', error = ?, times_sent_again = times_sent_again + (state = 'undelivered')
+UPDATE reply SET state = '{state}', error = ?, seen_by = NULL,
+    times_sent_again = times_sent_again + (state IN ('undelivered', 'unknown'))
 WHERE reply_id = ? AND state IN ({_before(state)})
 """
     for state in REPLY_STATES
@@ -113,15 +118,18 @@ UPDATE reply SET state = 'sent', sent_at = :now, error = NULL, seen_by = NULL WH
 
 #: Note that the channel could not deliver a reply. What else is known stays.
 UNDELIVERED = f"""
-UPDATE reply SET state = 'undelivered' WHERE reply_id = ? AND state IN ({_before("undelivered")})
+UPDATE reply SET state = 'undelivered', seen_by = NULL
+WHERE reply_id = ? AND state IN ({_before("undelivered")})
 """
 
 DELIVERY_STATE = "SELECT state, sid, delivery_rank, times_sent_again FROM reply WHERE reply_id = ?"
 
-#: Note what the channel said last. Of a delivery that has come to its end it is not asked.
+#: Note what the channel said last. Of a delivery that has come to its end it is not asked. A reply that a
+#: person said was sent gets the channel's id: a late callback can then be told from one of the next sending.
 DELIVERY = """
 UPDATE reply
-SET delivery_status = :status, delivery_rank = :rank, error = coalesce(:error, error),
+SET sid = coalesce(sid, :sid), delivery_status = :status, delivery_rank = :rank,
+    error = coalesce(:error, error),
     open_since = iif(:is_final, NULL, open_since)
 WHERE reply_id = :reply_id
 """

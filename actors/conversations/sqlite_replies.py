@@ -84,6 +84,7 @@ class SQLiteReplies:
                 connection.execute(reply_statements.ARRIVED, {"reply_id": reply_id, "sid": sid, "now": now})
             told = {
                 "reply_id": reply_id,
+                "sid": sid,
                 "status": status.status,
                 "rank": status.rank,
                 "error": status.error,

@@ -28,9 +28,11 @@ from brokers.backend import EVERYTHING, Capabilities, QueueBackend
 from brokers.bullmq import BullMQBackend, BullMQBroker
 from brokers.durable import DurableBroker
 from brokers.redis import RedisBackend, RedisOptions, ShardedBackend, redis_backend
+from brokers.redis.host_processes import started_at, this_host
 from brokers.redis.shards import namespaces
 from brokers.sqlite import SQLiteBackend
 from brokers.sqlite.liveness.process_registry import peers
+from brokers.sqlite.maintenance import scheduler
 from brokers.sqlite.storage.database import Database
 from brokers.sqlite.storage.process_lock import ProcessLock
 from brokers.sqs import SQSBackend, SQSBroker
@@ -100,6 +102,19 @@ class Engine(ABC):
         """Have a stopped process look like one of another machine that has been silent for too long."""
         raise NotImplementedError
 
+    def fall_silent(self, backend: QueueBackend) -> None:  # noqa: B027
+        """Have the others hear nothing of `backend`, whose process lives, and is of this machine.
+
+        Where processes tell nothing of themselves, this does nothing.
+        """
+
+    def lose(self, backend: QueueBackend) -> None:
+        """Have the others take `backend` for one of another machine that has been silent for too long."""
+        raise NotImplementedError
+
+    def be_heard(self, backend: QueueBackend) -> None:  # noqa: B027
+        """Have the others hear of `backend` again, unless they have taken it for dead."""
+
     @abstractmethod
     def recover(self, backend: QueueBackend) -> None:
         """Have `backend` look for the messages of the dead now, and return when it is done."""
@@ -107,6 +122,10 @@ class Engine(ABC):
     @abstractmethod
     def hurry(self, setattr_: Callable[[str, object], None]) -> None:
         """Make housekeeping quick, where a test opens and closes backends by the dozen."""
+
+    @abstractmethod
+    def hold_housekeeping(self, setattr_: Callable[[object, str, object], None]) -> None:
+        """Have nothing look for the dead by itself, where a test says when that is done."""
 
 
 class SQLiteEngine(Engine):
@@ -161,6 +180,9 @@ class SQLiteEngine(Engine):
 
     def hurry(self, setattr_: Callable[[str, object], None]) -> None:
         setattr_("brokers.sqlite.maintenance.scheduler.ROUND_S", 0.02)
+
+    def hold_housekeeping(self, setattr_: Callable[[object, str, object], None]) -> None:
+        setattr_(scheduler, "ROUND_S", 3_600.0)
 
     @contextmanager
     def _disk_full(self) -> Iterator[None]:
@@ -256,6 +278,25 @@ class RedisEngine(Engine):
         ask(self.port, "ZADD", f"{{{self.namespace}}}:processes", "XX", "0", owner)
         ask(self.port, "HSET", f"{{{self.namespace}}}:process:{owner}", "host", "elsewhere")
 
+    def fall_silent(self, backend: QueueBackend) -> None:
+        self._is_heard(backend, "0")
+
+    def lose(self, backend: QueueBackend) -> None:
+        assert isinstance(backend, RedisBackend)
+        self._silence(backend._session().owner)
+
+    def be_heard(self, backend: QueueBackend) -> None:
+        self._is_heard(backend, f"{ask(self.port, 'TIME')[0]}000")
+
+    def _is_heard(self, backend: QueueBackend, at_ms: str) -> None:
+        """The last that the server heard of a process of this machine was at a time."""
+        assert isinstance(backend, RedisBackend)
+        owner, pid = backend._session().owner, os.getpid()
+        about = ("host", this_host(), "pid", pid, "started", started_at(pid))
+        if ask(self.port, "ZSCORE", f"{{{self.namespace}}}:processes", owner) is not None:
+            ask(self.port, "ZADD", f"{{{self.namespace}}}:processes", "XX", at_ms, owner)
+            ask(self.port, "HSET", f"{{{self.namespace}}}:process:{owner}", *about)
+
     def lose_sight_of(self, pid: int) -> None:
         prefix = f"{{{self.namespace}}}:process:"
         for key in ask(self.port, "KEYS", f"{prefix}*"):
@@ -268,6 +309,9 @@ class RedisEngine(Engine):
 
     def hurry(self, setattr_: Callable[[str, object], None]) -> None:
         pass
+
+    def hold_housekeeping(self, setattr_: Callable[[object, str, object], None]) -> None:
+        setattr_(RedisEngine, "HEARTBEAT_TIMEOUT_S", 3_600.0)
 
     @contextmanager
     def _stopped(self) -> Iterator[None]:
@@ -337,6 +381,23 @@ class ShardedEngine(RedisEngine):
         assert isinstance(backend, ShardedBackend)
         for engine, shard in zip(self.shards, backend.shards, strict=True):
             engine.crash(shard.backend)
+
+    def fall_silent(self, backend: QueueBackend) -> None:
+        for engine, shard in self._of(backend):
+            engine.fall_silent(shard)
+
+    def lose(self, backend: QueueBackend) -> None:
+        for engine, shard in self._of(backend):
+            engine.lose(shard)
+
+    def be_heard(self, backend: QueueBackend) -> None:
+        for engine, shard in self._of(backend):
+            engine.be_heard(shard)
+
+    def _of(self, backend: QueueBackend) -> Iterator[tuple[RedisEngine, RedisBackend]]:
+        assert isinstance(backend, ShardedBackend)
+        for engine, shard in zip(self.shards, backend.shards, strict=True):
+            yield engine, shard.backend
 
     def lose_sight_of(self, pid: int) -> None:
         for shard in self.shards:
@@ -444,6 +505,9 @@ class SQSEngine(Engine):
         """Nothing can hurry SQS: a lease ends when it ends."""
 
     def hurry(self, setattr_: Callable[[str, object], None]) -> None:
+        pass
+
+    def hold_housekeeping(self, setattr_: Callable[[object, str, object], None]) -> None:
         pass
 
 

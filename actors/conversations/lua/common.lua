@@ -192,9 +192,11 @@ local function attention(member, at)
   keep(false, set)
 end
 
--- Bring a reply into a state, with those fields.
+-- Bring a reply into a state, with those fields. A dismissal (seen_by) holds for the state in which it was made: a
+-- person is shown the next trouble of the same reply.
 local function move(id, state, ...)
   local reply = key('reply', id)
+  if redis.call('HGET', reply, 'state') ~= state then redis.call('HDEL', reply, 'seen_by') end
   redis.call('HSET', reply, 'state', state, ...)
   local fields = redis.call('HMGET', reply, 'conversation', 'seq', 'sid', 'written_at', 'seen_by')
   attention('reply:' .. id, WANTS_ATTENTION[state] and not fields[5] and fields[4])

@@ -18,6 +18,11 @@ if not ACCEPTED[state] then
   rank = nil
 end
 if tonumber(ARGV[8]) <= tonumber(rank or -1) then return receipted(call, 0) end
+if ACCEPTED[state] and not fields[2] then
+  -- A person said that it was sent. With the channel's id a late callback can be told from those of the next sending.
+  redis.call('HSET', reply, 'sid', sid)
+  redis.call('SET', key('sid', sid), id)
+end
 if state == 'undelivered' then become_sent(id, sid, fields[2]) end  -- it did arrive, after all
 move(id, ARGV[9] == '1' and 'undelivered' or 'sent', 'delivery_status', ARGV[7], 'delivery_rank', ARGV[8])
 if ARGV[9] == '1' or ARGV[10] == '1' then redis.call('ZREM', base .. ':open', id) end
