@@ -92,9 +92,9 @@ $(BENCH_VENV)/.bench: pyproject.toml constraints.txt
 bench: $(BENCH_VENV)/.bench ## Measure against its peers, some 40 minutes; BENCH="disk --quick" for less
 	@$(BENCH_BIN)/python -m tests.bench $(BENCH)
 
-chaos: $(VENV)/.dev ## Have an outside judge kill and cut off what runs, under load; SEED=n repeats, LONG=1 takes half an hour, LEAKS=600 looks for what grows
-	@$(BIN)/python -m tests.judge $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long) $(if $(LEAKS),--leaks $(LEAKS)) $(CHAOS)
-	$(if $(LONG),@CHAOS_PER_S=200 CHAOS_OUTAGE_S=60 $(BIN)/pytest -n 0 tests/chaos/test_redis_outages.py)
+chaos: $(if $(PEERS),$(BENCH_VENV)/.bench,$(VENV)/.dev) ## Have an outside judge kill and cut off what runs, under load; SEED=n repeats, LONG=1 takes half an hour, LEAKS=600 looks for what grows, PEERS=1 has it judge the peers too
+	@$(if $(PEERS),$(BENCH_BIN),$(BIN))/python -m tests.judge $(if $(PEERS),--peers) $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long) $(if $(LEAKS),--leaks $(LEAKS)) $(CHAOS)
+	$(if $(PEERS),,$(if $(LONG),@CHAOS_PER_S=200 CHAOS_OUTAGE_S=60 $(BIN)/pytest -n 0 tests/chaos/test_redis_outages.py))
 
 clean: ## Remove the environment and what running left behind
 	rm -rf $(VENV) $(BENCH_VENV) $(CHARTS_VENV) .bench data

@@ -18,6 +18,7 @@ from typing import Any
 
 from .leaks import Found, live_all
 from .outages import OTHERS, SHORT_ONES, Finding, NotPossible, Outage, is_good, suffer_all
+from .peers import table as peers
 from .recado import CommandFailed
 from .storm import FORMS, Outcome, Storm, rage
 from .trial import Unsettled
@@ -68,17 +69,24 @@ def main() -> int:
     )
     parser.add_argument("--blows", type=int, help="so many in each storm")
     parser.add_argument("--leaks", type=float, metavar="SECONDS", help="look for what grows, for so long")
+    parser.add_argument("--peers", action="store_true", help="Recado and its peers under the same kills")
     parser.add_argument("--keep", action="store_true", help="keep the files of good trials, too")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed} (SEED={chosen.seed} repeats it), {machine()}", flush=True)
     directory = Path(tempfile.mkdtemp(prefix="recado-judge-"))
-    trials = try_all(chosen, directory) if chosen.leaks is None else look_for_leaks(chosen, directory)
+    if chosen.peers:
+        trials = peers.try_all(chosen.seed, directory, blows=chosen.blows)
+    elif chosen.leaks is not None:
+        trials = look_for_leaks(chosen, directory)
+    else:
+        trials = try_all(chosen, directory)
     was_good = asyncio.run(until_told_to_stop(trials))
     if was_good and not chosen.keep:
         shutil.rmtree(directory)
     else:
         print(f"files and logs: {directory}")
-    print("nothing lost, doubled or untold" if was_good else "NOT GOOD: see above")
+    whose = " by Recado" if chosen.peers else ""
+    print(f"nothing lost, doubled or untold{whose}" if was_good else "NOT GOOD: see above")
     return 0 if was_good else 1
 
 

@@ -81,6 +81,7 @@ class Client:
                 return
             await asyncio.sleep(AGAIN_S)
         inbound.is_taken = True
+        inbound.taken_at = min(inbound.taken_at, time.monotonic())
 
     async def report(self, message: Accepted, status: str) -> None:
         """Send a status callback, as often as Twilio tries."""

@@ -26,6 +26,7 @@ class Inbound:
       token: known again in every text about it.
       is_taken: whether a webhook with it had a 200.
       begun_at: when it was first sent, in seconds of the monotonic clock.
+      taken_at: when a webhook with it first had a 200, likewise.
     """
 
     token: str
@@ -34,6 +35,7 @@ class Inbound:
     owed: Owed
     is_taken: bool = False
     begun_at: float = field(default_factory=time.monotonic)
+    taken_at: float = float("inf")
 
 
 @dataclass

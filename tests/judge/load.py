@@ -43,6 +43,10 @@ class Load:
       account_sid: the account's.
       part: how much of the usual rate there is.
       scripts: whether contacts opt out, and people take part.
+      oddities: whether messages are repeated, have pictures, or come from a number that Twilio does not know.
+
+    Attributes:
+      part: how much of the usual rate there is from now on.
     """
 
     def __init__(
@@ -54,12 +58,14 @@ class Load:
         account_sid: str,
         part: float,
         scripts: bool,
+        oddities: bool = True,
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._dice = dice
         self._account_sid = account_sid
-        self._part = part
+        self.part = part
+        self._oddities = oddities
         self._scripts = (self._opts_out, self._is_handed_over, self._operator_writes) if scripts else ()
         self._others = iter(range(1_000, 10_000))
         self._scripted: set[str] = set()
@@ -70,7 +76,7 @@ class Load:
         second = 0
         async with asyncio.TaskGroup() as together:
             while not is_over():
-                per_s = (BURST_PER_S if second % 5 == 4 else USUAL_PER_S) * self._part
+                per_s = (BURST_PER_S if second % 5 == 4 else USUAL_PER_S) * self.part
                 second += 1
                 until = time.monotonic() + 1
                 for script in self._dice.sample(self._scripts, 2 if self._scripts else 0):
@@ -101,11 +107,11 @@ class Load:
 
     async def _writes(self) -> None:
         """A message: repeated now and then, twice at the same time, or with a picture."""
-        chance = self._dice.random()
+        chance = self._dice.random() if self._oddities else 0.5
         contact = NOBODY if chance < 0.002 else f"whatsapp:+551190000{self._dice.randrange(1, CONTACTS):04d}"
         inbound = self._inbound(contact)
         text = f"Oi, {inbound.token}, tudo bem?"
-        more = self._attachment() if self._dice.random() < 0.03 else None
+        more = self._attachment() if self._oddities and self._dice.random() < 0.03 else None
         sends = [self._client.webhook(inbound, text, more) for _ in range(2 if chance > 0.96 else 1)]
         await asyncio.gather(*sends)
         if chance > 0.88:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from .ledger import TOKEN
@@ -14,22 +16,47 @@ from .server import Request, Response
 THINKS_S = (0.02, 0.4)
 
 
+@dataclass
+class Ask:
+    """One request for an answer.
+
+    Attributes:
+      tokens: of the texts to be answered.
+      at: when it came, in seconds of the monotonic clock.
+      cut_off_at: when it was to be answered, and the program that had asked was gone.
+    """
+
+    tokens: list[str]
+    at: float = field(default_factory=time.monotonic)
+    cut_off_at: float | None = None
+
+
 class Model:
     """OpenAI's chat completions, for whatever asks.
 
     Parameters:
       dice: decides about faults and pauses.
       fault_rate: which part of the requests is refused, fails, or gets no answer.
+      thinks_s: how long it thinks, in seconds: at least, and at most.
+
+    Attributes:
+      asks: every request so far.
     """
 
-    def __init__(self, dice: random.Random, *, fault_rate: float) -> None:
+    def __init__(
+        self, dice: random.Random, *, fault_rate: float, thinks_s: tuple[float, float] = THINKS_S
+    ) -> None:
         self._dice = dice
+        self._thinks_s = thinks_s
         self.fault_rate = fault_rate
-        self.asked = 0
+        self.asks: list[Ask] = []
 
     async def answer(self, request: Request) -> Response:
-        self.asked += 1
-        await asyncio.sleep(self._dice.uniform(*THINKS_S))
+        ask = Ask(_unanswered(json.loads(request.body)["messages"]))
+        self.asks.append(ask)
+        await asyncio.sleep(self._dice.uniform(*self._thinks_s))
+        if request.is_gone():
+            ask.cut_off_at = time.monotonic()
         if self._dice.random() < self.fault_rate:
             return self._dice.choice(
                 (
@@ -38,8 +65,7 @@ class Model:
                     Response(is_dropped=True),
                 )
             )
-        asked = json.loads(request.body)["messages"]
-        message = {"role": "assistant", "content": f"Resposta a {' '.join(_unanswered(asked))}"}
+        message = {"role": "assistant", "content": f"Resposta a {' '.join(ask.tokens) or 'nada'}"}
         return Response(
             body={
                 "id": "chatcmpl-1",
@@ -60,4 +86,4 @@ def _unanswered(messages: list[dict[str, Any]]) -> list[str]:
             tokens.clear()
         elif message["role"] == "user":
             tokens += TOKEN.findall(json.dumps(message["content"]))
-    return tokens or ["nada"]
+    return tokens

@@ -126,7 +126,7 @@ class Recado:
         if role == "supervisor":
             return [self._process.pid]
         ending = ["ops.supervisor.entry", role]
-        return [pid for pid in _children(self._process.pid) if _words(pid)[-2:] == ending]
+        return [pid for pid in children(self._process.pid) if _words(pid)[-2:] == ending]
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL for what is left after a while."""
@@ -134,7 +134,7 @@ class Recado:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
         assert self._process is not None
-        children = _children(self._process.pid)
+        left = children(self._process.pid)
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGTERM)
         try:
@@ -142,7 +142,7 @@ class Recado:
         except TimeoutError:
             os.kill(self._process.pid, signal.SIGKILL)
             await self._process.wait()
-        for pid in children:  # these are gone, unless something is very wrong
+        for pid in left:  # these are gone, unless something is very wrong
             with suppress(ProcessLookupError):
                 if "ops.supervisor.entry" in _words(pid):
                     os.kill(pid, signal.SIGKILL)
@@ -169,12 +169,13 @@ class Recado:
             await self._spawn()
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The processes that this one started, as far as they are its own."""
     try:
         lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:
         return []
-    return [int(child) for children in lists for child in children]
+    return [int(child) for some in lists for child in some]
 
 
 def _words(pid: int) -> list[str]:

@@ -20,12 +20,17 @@ WITHIN_S = 10.0
 
 @dataclass(frozen=True)
 class Request:
-    """A request, read to its end."""
+    """A request, read to its end.
+
+    Attributes:
+      is_gone: tells whether the program that asked has closed its connection since.
+    """
 
     method: str
     path: str
     query: str
     body: bytes
+    is_gone: Callable[[], bool] = lambda: False
 
     def form(self) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
@@ -96,11 +101,13 @@ class _Application:
             body += event.get("body", b"")
             if not event.get("more_body"):
                 break
+        cycle = send.__self__  # uvicorn's, of this request
+        query = scope["query_string"].decode()
         response = await self._handler(
-            Request(scope["method"], scope["path"], scope["query_string"].decode(), body)
+            Request(scope["method"], scope["path"], query, body, lambda: cycle.disconnected)
         )
         if response.is_dropped:
-            send.__self__.transport.abort()
+            cycle.transport.abort()
             return
         content = response.body if isinstance(response.body, bytes) else json.dumps(response.body).encode()
         headers = [(name.lower(), value) for name, value in response.headers]

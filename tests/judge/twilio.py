@@ -60,11 +60,11 @@ class Twilio:
         fault = self._dice.random()
         if fault < self.fault_rate / 2:
             return self._dice.choice((_error(429, 20429), _error(503, 20503), Response(is_dropped=True)))
-        message = Accepted(
-            "SM" + secrets.token_hex(16), form["To"], form["From"], form["Body"], form["StatusCallback"]
-        )
+        callback = form.get("StatusCallback", "")
+        message = Accepted("SM" + secrets.token_hex(16), form["To"], form["From"], form["Body"], callback)
         self._ledger.accept(message)
-        self._report_on(message)
+        if callback:
+            self._report_on(message)
         await asyncio.sleep(self._dice.uniform(0.01, 0.1))  # the first callback may come before the answer
         if fault < self.fault_rate:  # accepted, and the client does not hear of it
             return self._dice.choice((_error(500, 20500), Response(is_dropped=True)))
