@@ -222,9 +222,12 @@ def test_every_message_is_answered_once_and_in_order_whatever_dies(soak: Soak) -
 
 
 def replies_to(system: System, burst: Burst) -> list[list[str]]:
-    """The tokens in each of the replies to a burst."""
+    """The tokens in each of the replies to a burst, in the order in which they were written.
+
+    They may be sent in another: one that a killed worker had perhaps sent is looked for before it goes out.
+    """
     found = [TOKEN.findall(message.body) for message in system.twilio.sent_to(burst.contact)]
-    return [tokens for tokens in found if set(tokens) & set(burst.tokens)]
+    return sorted(tokens for tokens in found if set(tokens) & set(burst.tokens))
 
 
 def left_out(
