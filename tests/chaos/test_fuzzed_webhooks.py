@@ -59,15 +59,8 @@ FIELDS = (
 NAMES = ("From", "To", "MessageSid", "AccountSid", "MessagingServiceSid", "SmsStatus")
 
 STATUS_FIELDS = (
-    "MessageSid",
-    "MessageStatus",
-    "ErrorCode",
-    "To",
-    "From",
-    "ChannelStatusMessage",
-    "RawDlrDoneDate",
+    *("MessageSid", "MessageStatus", "ErrorCode", "To", "From", "ChannelStatusMessage", "RawDlrDoneDate"),
 )
-
 
 #: What is no form, or only just.
 BODIES = (

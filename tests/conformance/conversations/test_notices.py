@@ -67,6 +67,18 @@ class Office:
         self.now += after_ms
         return self._notifier.tell(self.receiver, taker=taker)
 
+    def take(self, taker: str) -> None:
+        """A message takes what may be told, and dies before it tells it."""
+        self.store.take(
+            self.receiver,
+            taker,
+            now=self.now,
+            ripe_at=self.now,
+            is_quiet=False,
+            until=self.now + LONGEST_RUN_MS,
+            expired_at=0,
+        )
+
     def told(self) -> list[list[str]]:
         """Which contacts each notice named."""
         return [
@@ -173,15 +185,7 @@ def test_what_can_wait_is_told_when_quiet_hours_are_over(
 def test_a_second_message_leaves_to_the_first_what_that_one_tells(office: Office) -> None:
     office.happens("taken")
     office.now += GROUP_MS
-    office.store.take(
-        office.receiver,
-        "dies",
-        now=office.now,
-        ripe_at=office.now,
-        is_quiet=False,
-        until=office.now + LONGEST_RUN_MS,
-        expired_at=0,
-    )
+    office.take("dies")
 
     assert office.tell(taker="another") is None
     assert office.told() == []
@@ -192,15 +196,7 @@ def test_a_second_message_leaves_to_the_first_what_that_one_tells(office: Office
 def test_what_a_message_took_that_never_comes_back_is_told_by_another(office: Office) -> None:
     office.happens("taken")
     office.now += GROUP_MS
-    office.store.take(
-        office.receiver,
-        "discarded",
-        now=office.now,
-        ripe_at=office.now,
-        is_quiet=False,
-        until=office.now + LONGEST_RUN_MS,
-        expired_at=0,
-    )
+    office.take("discarded")
 
     assert office.tell(after_ms=LONGEST_RUN_MS - 1, taker="another") is None
     assert office.told() == []
@@ -290,15 +286,7 @@ def test_notices_told_by_a_later_clock_do_not_count_for_the_hour(
 def test_what_was_taken_by_a_later_clock_is_taken_again(office: Office) -> None:
     office.happens("ana")
     office.now += GROUP_MS
-    office.store.take(
-        office.receiver,
-        "discarded",
-        now=office.now,
-        ripe_at=office.now,
-        is_quiet=False,
-        until=office.now + LONGEST_RUN_MS,
-        expired_at=0,
-    )
+    office.take("discarded")
     office.now -= 24 * HOUR_MS
 
     office.tell(taker="b")
