@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.forked_program import FORKED
+
 ROOT = Path(__file__).parents[1]
 
 #: Where fast tests are, and which of these folders and files are not.
@@ -25,6 +27,7 @@ NOT_FAST = (
     "tests/unit/brokers/sqs",
     "tests/unit/deploy",
     "tests/unit/docs/test_examples.py",
+    "tests/unit/test_forked_programs.py",
     "tests/unit/test_imports.py",
     "tests/unit/test_tiers.py",
 )
@@ -35,8 +38,9 @@ PROCESSES = frozenset({"server", "server_of", "sqs", "processes", "llmock_server
 #: What parameters of other engines begin with: `[valkey-server]`, `[redis]`.
 ENGINES = ("valkey", "redis", "sqs", "bullmq")
 
-#: Audit events of a process that begins (https://docs.python.org/3/library/audit_events.html).
-BEGINNINGS = frozenset({"os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen"})
+#: Audit events of a process that begins (https://docs.python.org/3/library/audit_events.html), and ours of
+#: one that another process forks.
+BEGINNINGS = frozenset({"os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen", FORKED})
 
 
 def is_fast(item: pytest.Item) -> bool:

@@ -24,13 +24,6 @@ class Up(Program):
 
     directory: Path
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
     def status(self) -> dict[str, Any]:
         """Return its status."""
         return fetch_status(self.directory, timeout_s=PATIENCE_S)

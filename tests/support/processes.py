@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from .forked_program import ForkedProgram
+from .waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,10 +32,11 @@ class Process:
     def __init__(self, function: Callable[..., None], *args: object) -> None:
         self._channel, theirs = Pipe()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from {__name__} import main; main()", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+            self._process = ForkedProgram(
+                ["-m", __name__, str(theirs.fileno())],
+                env=os.environ,
                 cwd=ROOT,
+                files={number: number for number in (0, 1, 2, theirs.fileno())},
             )
         self.send((function, args))
 
@@ -64,7 +67,10 @@ class Process:
     def stop(self) -> None:
         """SIGSTOP. Returns when it has stopped."""
         os.kill(self.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+        eventually(lambda: self._state() == "T")
+
+    def _state(self) -> str:
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
     def go_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
@@ -82,3 +88,7 @@ def main() -> None:
     with Connection(int(sys.argv[1])) as channel:
         function, args = channel.recv()
         function(channel, *args)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -27,6 +28,7 @@ from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio
 
+from .forked_program import ForkedProgram
 from .waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -56,16 +58,25 @@ class Program:
       log: the file for its output.
       env: its whole environment.
       cwd: its working directory.
+      is_forked: it begins as a fork, and not with an interpreter of its own, see `ForkedProgram`.
     """
 
-    def __init__(self, command: list[str], *, log: Path, env: Mapping[str, str], cwd: Path) -> None:
+    _process: subprocess.Popen[bytes] | ForkedProgram
+
+    def __init__(
+        self, command: list[str], *, log: Path, env: Mapping[str, str], cwd: Path, is_forked: bool = False
+    ) -> None:
         self._log = log
-        with log.open("wb") as output:
+        with log.open("wb") as output, Path(os.devnull).open() as nothing:
+            if is_forked:
+                files = {0: nothing.fileno(), 1: output.fileno(), 2: output.fileno()}
+                self._process = ForkedProgram(command, env=env, cwd=cwd, files=files)
+                return
             self._process = subprocess.Popen(
                 command,
                 env=dict(env),
                 cwd=cwd,
-                stdin=subprocess.DEVNULL,
+                stdin=nothing,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -216,21 +227,28 @@ class System:
 
     def run(self, *arguments: str, typed: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a `recado` command to its end. It reads what is typed."""
-        return subprocess.run(
-            [str(BIN / "recado"), *arguments],
-            env=self._environment(settings),
-            cwd=self.directory,
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        command = [str(BIN / "recado"), *arguments]
+        with TemporaryFile("w+") as stdin, TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
+            stdin.write(typed)
+            stdin.seek(0)
+            files = {number: file.fileno() for number, file in enumerate((stdin, stdout, stderr))}
+            ended = ForkedProgram(
+                command, env=self._environment(settings), cwd=self.directory, files=files
+            ).wait(PATIENCE_S)
+            stdout.seek(0)
+            stderr.seek(0)
+            return subprocess.CompletedProcess(command, ended, stdout.read(), stderr.read())
 
     def _start(self, kind: type[P], program: str, *arguments: str, **settings: str) -> P:
         log = self.directory / f"{next(self._logs)}-{program}.log"
         command = [str(BIN / program), *arguments]
-        started = kind(command, log=log, env=self._environment(settings), cwd=self.directory)
+        started = kind(
+            command,
+            log=log,
+            env=self._environment(settings),
+            cwd=self.directory,
+            is_forked=program == "recado",
+        )
         self._programs.append(started)
         return started
 

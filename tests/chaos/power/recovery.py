@@ -53,14 +53,14 @@ NOTHING = Finding(0, 0, 0, 0, ())
 
 
 def recover(channel: Connection) -> None:
-    """Cut the power of lives as often as is asked for, in a process of its own; send what was found."""
+    """Cut the power of lives when it is asked for, in a process of its own; send what was found."""
     with FakeTwilio() as twilio:
         base = settle_in(twilio.url)
         while (asked := channel.recv()) is not None:
             events, seed, cuts = asked
             finding, moment = NOTHING, Moment()
             dice = random.Random(seed)  # noqa: S311  no secret
-            for number in sorted(dice.randrange(1, len(events) + 1) for _ in range(cuts)):
+            for number in cuts:
                 while moment.passed < number:
                     moment.pass_by(events[moment.passed])
                 finding += _cut_and_recover(moment, dice, twilio, base)
@@ -124,15 +124,7 @@ class Aftermath:
         installation = self._installation
         asked, promised = self._noted("asked"), self._noted("promised")
         try:
-            self._wrong += [f"{each['Body']} is gone" for each in promised if not installation.has(each)]
-            self._wrong += [
-                f"audit entry {n} is gone"
-                for n in self._noted("audited")
-                if installation.audit.get(n) is None
-            ]
-            self._wrong += [
-                f"{each} goes on" for each in self._noted("signed out") if each not in installation.sign_outs
-            ]
+            self._look_for_what_was_promised()
             installation.spooled.start(timeout_s=30)
             for parameters in asked:  # Twilio repeats what had no 200, and some of what had
                 if parameters not in promised or self._dice.random() < 0.2:
