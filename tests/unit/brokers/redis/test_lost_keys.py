@@ -154,6 +154,7 @@ class Scene:
         self.backend = backend
         self.client = redis.Redis.from_url(server.url)
         self._server = RedisClient(RedisOptions(server.url), base=BASE)
+        self._arranged: dict[bytes, tuple[Any, Any]] = {}  # content, and time to live in ms
 
     def run(self, script: Script, arguments: Sequence[Argument]) -> Any:
         [answer] = self._server.run([Call(script, [encoded(each) for each in arguments])])
@@ -162,6 +163,19 @@ class Scene:
 
     def arrange(self) -> Sequence[bytes]:
         """Begin anew; returns every key there is."""
+        if not self._arranged:
+            self._act_the_beginning()
+            for key in cast(list[bytes], self.client.keys("*")):
+                if (content := self.client.dump(key)) is not None:  # some live for a moment only
+                    self._arranged[key] = (content, self.client.pttl(key))
+        with self.client.pipeline(transaction=False) as pipeline:
+            pipeline.flushdb()
+            for key, (content, ttl_ms) in self._arranged.items():
+                pipeline.restore(key, max(ttl_ms, 0), content)
+            pipeline.execute()
+        return sorted(self._arranged)
+
+    def _act_the_beginning(self) -> None:
         self.client.flushdb()
         for number, owner in enumerate(("living", "doomed"), start=1):
             self.run(scripts.BEAT, [owner, "host", number, "then", 60_000, 6_000, 5, "it died"])
@@ -179,7 +193,6 @@ class Scene:
         self.run(scripts.ENQUEUE, [NOW, "first", *new, *a_new(ON_PAUSE[0], PAUSED)])
         self.run(scripts.PAUSE, [PAUSED, 1])
         self.run(scripts.ORPHANS, [NOW, 1, 1, 15_000])
-        return sorted(cast(list[bytes], self.client.keys("*")))
 
     def answered_and_told(self) -> tuple[set[bytes], set[bytes]]:
         """Let all processes die and a new one work: what it can run, and what is a dead letter."""
@@ -204,8 +217,20 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(server: RedisServer) -> Iterator[Scene]:
-    with closing(RedisBackend(server.url, namespace=NAMESPACE, clock=lambda: LATER + 60_000)) as backend:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with (
+        RedisServer(
+            tmp_path_factory.mktemp("server"), "--appendonly", "no"
+        ) as server,  # none of it is to last
+        closing(
+            RedisBackend(
+                server.url,
+                namespace=NAMESPACE,
+                clock=lambda: LATER + 60_000,
+                heartbeat_timeout_s=3_600,  # it looks at nothing by itself, by another clock
+            )
+        ) as backend,
+    ):
         yield Scene(server, backend)
 
 
