@@ -18,6 +18,7 @@ from prometheus_client import Counter, Histogram
 from actors import record_delivery_status
 from actors.channels import InvalidMessage
 from actors.channels.twilio import inbound
+from actors.channels.twilio.delivery import is_status_callback
 from actors.channels.twilio.inbound import text_of
 from actors.context import bind_contact
 from actors.keys import with_message_id
@@ -189,7 +190,7 @@ def webhook_routes(
 
 def inbound_message(payload: dict[str, Any]) -> Message[Any]:
     """Make the queue message for an inbound Twilio message."""
-    if inbound.is_status_callback(payload):
+    if is_status_callback(payload):
         raise NoMessage(
             "status_callback",
             "This is a status callback, and no message of a customer. In Twilio's console, the status "

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.fakes.twilio import FakeTwilio
 from tests.supervisor.stage import Stage
 from tests.support.redis_server import RedisServer
+from tests.support.system import PATIENCE_S
 
 from .chromium import chromium, executable
 from .scene import furnish, scene, start
@@ -21,6 +22,7 @@ from .scene import furnish, scene, start
 def browser() -> Iterator[Browser]:
     if executable() is None:
         pytest.skip("there is no chromium on this machine: `apt-get install chromium` brings one")
+    expect.set_options(timeout=PATIENCE_S * 1_000)
     with chromium() as browser:
         yield browser
 

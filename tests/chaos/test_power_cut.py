@@ -51,7 +51,7 @@ def right_after(events: Sequence[Event], mark: str) -> list[int]:
     return [number for number, each in enumerate(events, 1) if each.mark is not None and each.mark[0] == mark]
 
 
-@pytest.mark.timeout(120 + CUTS)
+@pytest.mark.timeout(600 + CUTS)
 def test_all_that_was_promised_is_kept_whenever_the_power_fails(tmp_path: Path) -> None:
     count = max(FEWEST_LIVES, CUTS // CUTS_OF_A_LIFE)
     finding = NOTHING

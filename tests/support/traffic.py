@@ -22,14 +22,14 @@ class Sent:
     """One webhook, and what came of it.
 
     Attributes:
+      number: its place among all that were sent, from 1.
       contact: who wrote; nobody else has this number.
       answer: the HTTP status, or what went wrong.
-      took_s: from when its request was sent, in seconds.
     """
 
+    number: int
     contact: str
     answer: int | str
-    took_s: float
 
 
 class Connection:
@@ -127,7 +127,6 @@ class Traffic:
         head, body = request(contact, self._auth_token)
         connection = Connection(self._url) if keepers is None else await keepers.get()
         answer: int | str
-        began = time.monotonic()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 answer = await connection.post(head, body)
@@ -138,7 +137,7 @@ class Traffic:
             connection.close()
         else:
             keepers.put_nowait(connection)
-        self.sent.append(Sent(contact, answer, time.monotonic() - began))
+        self.sent.append(Sent(number, contact, answer))
 
     def __enter__(self) -> Traffic:
         self._thread.start()

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], *, within_s: float = 20.0, every_s: float = 0.01) -> T:
+def eventually(condition: Callable[[], T], *, within_s: float = 60.0, every_s: float = 0.01) -> T:
     """Wait until `condition()` is truthy and return what it gave; fail when it never is."""
     deadline = time.monotonic() + within_s
     while not (result := condition()):

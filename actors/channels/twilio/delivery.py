@@ -32,8 +32,21 @@ FINAL_RANK = 6
 #: How a status looks to people; one that is not in here says neither good nor bad.
 TONES: Mapping[str, Tone] = {"delivered": "good", "read": "good", "failed": "bad", "undelivered": "bad"}
 
+#: The statuses of messages that come in.
+INBOUND_STATUSES = frozenset({"", "received", "receiving"})
+
 #: The contact did not get it.
 FAILURES = frozenset(status for status, tone in TONES.items() if tone == "bad")
+
+
+def is_status_callback(payload: Payload) -> bool:
+    """Tell whether a webhook speaks of a message that goes out, and of none that came in.
+
+    A status that is not known, which Twilio may have added since, proves neither: what came in has a Body, be
+    it empty, and is not to be lost.
+    """
+    statuses = {text_of(payload, name).lower() for name in ("MessageStatus", "SmsStatus")} - INBOUND_STATUSES
+    return not statuses.isdisjoint(RANK) or (bool(statuses) and "Body" not in payload)
 
 
 def read_status(payload: Payload) -> DeliveryStatus:

@@ -30,9 +30,6 @@ CALLED = "[called, and was asked to write instead]"
 MAX_ASIDE = 500
 MAX_FIELDS = 20
 
-#: The statuses of messages that come in. Any other one is of a message that goes out.
-INBOUND_STATUSES = frozenset({"", "received", "receiving"})
-
 #: An address that can be answered: a number with its country, or a name in another network. Short codes
 #: (72975) and names (BANCO) send advertisements and codes, and take no answer.
 _ANSWERABLE = re.compile(r"\+[0-9]{7,15}|[a-z]+:.+")
@@ -118,12 +115,6 @@ def _keyword(payload: Payload, contact: str, keywords: Keywords) -> tuple[Keywor
 def _named(said: str, keywords: Keywords) -> Keyword | None:
     names: tuple[Keyword, ...] = ("stop", "start", "help", "person")
     return next((name for name, words in zip(names, keywords, strict=True) if said in words), None)
-
-
-def is_status_callback(payload: Payload) -> bool:
-    """Tell whether a webhook speaks of a message that goes out, and of none that came in."""
-    statuses = (text_of(payload, name).lower() for name in ("MessageStatus", "SmsStatus"))
-    return any(status not in INBOUND_STATUSES for status in statuses)
 
 
 def text_of(payload: Payload, name: str) -> str:

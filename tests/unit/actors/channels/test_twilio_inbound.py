@@ -9,6 +9,7 @@ import pytest
 
 from actors.channels import InboundMessage, InvalidMessage
 from actors.channels.twilio import inbound
+from actors.channels.twilio.delivery import is_status_callback
 from actors.conversation import Button, Media
 from actors.masking import masked
 
@@ -122,12 +123,15 @@ def test_customers_take_an_answer(sender: str) -> None:
         ({"MessageStatus": "delivered"}, True),
         ({"SmsStatus": "sent"}, True),
         ({"SmsStatus": "received"}, False),
+        ({"SmsStatus": "Sent", "Body": "Oi"}, True),
         ({"SmsStatus": ""}, False),
         ({}, False),
+        ({"MessageStatus": "a new one"}, True),
+        ({"SmsStatus": "a new one", "Body": ""}, False),
     ],
 )
 def test_a_status_callback_is_no_message(parameters: dict[str, str], is_one: bool) -> None:
-    assert inbound.is_status_callback(NEEDED | parameters) is is_one
+    assert is_status_callback(NEEDED | parameters) is is_one
 
 
 def test_no_message_has_a_billion_attachments() -> None:
