@@ -88,14 +88,19 @@ ORDER BY c.last_at DESC, c.key DESC
 """
 
 
+def _writes(part: str) -> str:
+    """Write the condition that a contact writes, or wrote at first, from an address with that part in it."""
+    return f"instr(contact, :{part}) OR instr(writes_from, :{part})"
+
+
 #: By which of them are listed; None for all.
 CONVERSATIONS: Mapping[Mode | Listed | None, str] = {
-    which: _SUMMARY + _page(f"AND (:contact IS NULL OR instr(contact, :contact)) {condition}")
+    which: _SUMMARY + _page(f"AND (:contact IS NULL OR {_writes('contact')}) {condition}")
     for which, condition in _LISTS.items()
 }
 
 _IS_MEANT = " OR ".join(
-    ["instr(called, :called)", *(f"instr(contact, :number{place})" for place in range(MOST_NUMBERS))]
+    ["instr(called, :called)", *(_writes(f"number{place}") for place in range(MOST_NUMBERS))]
 )
 
 #: The conversations with contacts whose name or number has something in it.

@@ -104,9 +104,12 @@ class RedisConversationReader:
     def _undelivered(self, contact: str, after: PageStart | None) -> Iterator[bytes]:
         """Yield the keys of conversations with a reply that did not get through, latest first."""
         found = self._scripts.ask(scripts.ATTENTION_CONVERSATIONS, ATTENTION_LIMIT, read=list)
-        for key, last_at in sorted(found, key=lambda each: (int(each[1]), each[0]), reverse=True):
+        for key, last_at, writes_from in sorted(
+            found, key=lambda each: (int(each[1]), each[0]), reverse=True
+        ):
             is_after = after is None or (int(last_at), key) < (after.last_at, after.conversation.encode())
-            if is_after and contact in ConversationKey.read(text(key)).contact:
+            addresses = (ConversationKey.read(text(key)).contact, text(writes_from))
+            if is_after and any(contact in address for address in addresses):
                 yield key
 
     def _pages(self, script: Script, criteria: Sequence[str], after: PageStart | None) -> Iterator[bytes]:

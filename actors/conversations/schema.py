@@ -317,10 +317,16 @@ _VERSION_9 = """
 ALTER TABLE pace ADD COLUMN taken_at REAL NOT NULL DEFAULT 0;   -- when the last turn was taken
 """
 
+_VERSION_10 = """
+-- With all that contacts are searched for by, so that the index alone is read.
+DROP INDEX conversation_by_activity;
+CREATE INDEX conversation_by_activity ON conversation (last_at, contact, called, writes_from);
+"""
+
 SCHEMA = Schema(
     "conversations",
     (
-        *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4),
-        *(_VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8, _VERSION_9),
+        *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5),
+        *(_VERSION_6, _VERSION_7, _VERSION_8, _VERSION_9, _VERSION_10),
     ),
 )

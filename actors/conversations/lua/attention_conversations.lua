@@ -1,6 +1,7 @@
 -- The conversations with a reply that a person has to decide about, latest first. ARGV: again, time, keep, and how many
 -- replies are looked at.
--- Returns of each its key and when something was last said.
+-- Returns of each its key, when something was last said, and the address that its contact writes from now, '' where
+-- that is still the first one.
 
 local seen, answer = {}, {}
 for _, member in ipairs(redis.call('ZREVRANGE', base .. ':attention', 0, ARGV[4] - 1)) do
@@ -9,7 +10,8 @@ for _, member in ipairs(redis.call('ZREVRANGE', base .. ':attention', 0, ARGV[4]
   local last_at = conversation and redis.call('ZSCORE', base .. ':conversations', conversation)
   if last_at and not seen[conversation] then
     seen[conversation] = true
-    answer[#answer + 1] = {conversation, last_at}
+    local writes_from = redis.call('HGET', key('conversation', conversation), 'writes_from')
+    answer[#answer + 1] = {conversation, last_at, writes_from or ''}
   end
 end
 return answer

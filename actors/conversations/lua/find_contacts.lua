@@ -8,17 +8,18 @@ local page = redis.call('ZREVRANGEBYSCORE', base .. ':conversations', latest, '-
   ARGV[6])
 local answer = {#page / 2}
 
-local function is_meant(contact, name)
+local function is_meant(contact, writes_from, name)
   for i = 8, #ARGV do
     if string.find(contact, ARGV[i], 1, true) then return true end
+    if writes_from and string.find(writes_from, ARGV[i], 1, true) then return true end
   end
   return called ~= '' and name and string.find(name, called, 1, true)
 end
 
 for i = 1, #page, 2 do
-  local about = redis.call('HMGET', key('conversation', page[i]), 'contact', 'called', 'name')
+  local about = redis.call('HMGET', key('conversation', page[i]), 'contact', 'writes_from', 'called', 'name')
   -- What was stored before names were searched for has none to be searched for.
-  if about[1] and is_meant(about[1], about[2] or about[3] and string.lower(about[3])) then
+  if about[1] and is_meant(about[1], about[2], about[3] or about[4] and string.lower(about[4])) then
     answer[#answer + 1] = page[i]
     answer[#answer + 1] = page[i + 1]
   end

@@ -11,9 +11,10 @@ end
 local page = redis.call('ZREVRANGEBYSCORE', all, latest, '-inf', 'WITHSCORES', 'LIMIT', first, ARGV[6])
 local answer = {#page / 2}
 for i = 1, #page, 2 do
-  local about = redis.call('HMGET', key('conversation', page[i]), 'contact', 'mode')
+  local about = redis.call('HMGET', key('conversation', page[i]), 'contact', 'mode', 'writes_from')
   local is_meant = mode == '' or mode == (about[2] or 'assistant')
-  if about[1] and is_meant and string.find(about[1], text, 1, true) then
+  local has = function(address) return address and string.find(address, text, 1, true) end
+  if about[1] and is_meant and (has(about[1]) or has(about[3])) then
     answer[#answer + 1] = page[i]
     answer[#answer + 1] = page[i + 1]
   end

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from actors.channels import InboundMessage
 from actors.conversations import ConversationStore
 from actors.conversations.keeper import OPTED_OUT_BEFORE
+from actors.conversations.reader import Listed
+from actors.conversations.search import ContactQuery
+from actors.reply import Reply
 from tests.support.conversations import (
     ACCOUNT,
     ADDRESS,
@@ -23,6 +28,8 @@ from tests.support.conversations import (
 ID = "BR.13491208655302741918"
 HIDDEN = f"whatsapp:{ID}"
 
+OTHER = "+15005550007"
+
 
 def said(store: ConversationStore, text: str, *, contact: str, contact_id: str = ID) -> InboundMessage:
     """Append a message, as the actors do."""
@@ -32,13 +39,13 @@ def said(store: ConversationStore, text: str, *, contact: str, contact_id: str =
     return message
 
 
-def answered_to(store: ConversationStore, conversation: str) -> str:
-    """Answer what waits; return the address that the answer goes to."""
+def reply_to(store: ConversationStore, conversation: str) -> Reply:
+    """Answer what waits; return the answer."""
     hold = store.hold(conversation, "message-1", is_live=always)
     assert hold is not None
     reply = store.answer(hold, store.turn(hold, history_limit=20), "Olá!", kind="answer").reply
     store.release(hold)
-    return reply.contact
+    return reply
 
 
 def test_a_number_that_is_hidden_from_now_on_stays_in_its_conversation(store: ConversationStore) -> None:
@@ -59,7 +66,22 @@ def test_a_number_that_is_shown_from_now_on_stays_in_its_conversation(store: Con
 def test_an_answer_goes_to_the_address_that_the_contact_wrote_from_last(store: ConversationStore) -> None:
     for contact in (CONTACT, HIDDEN, CONTACT):
         said(store, "Oi", contact=contact)
-        assert answered_to(store, CONVERSATION) == contact
+        assert reply_to(store, CONVERSATION).contact == contact
+
+
+@pytest.mark.parametrize("part", ["whatsapp:", ID, CONTACT])
+def test_a_contact_is_found_by_either_address(store: ConversationStore, part: str) -> None:
+    said(store, "Oi", contact=CONTACT)
+    said(store, "Sou eu", contact=HIDDEN)
+    reply_id = reply_to(store, CONVERSATION).reply_id
+    store.begin_sending(reply_id, attempt=1, void=[])
+    store.record_not_sent(reply_id, "no", final=True)
+    append(store, inbound("Oi", contact=OTHER))
+
+    lists: tuple[Listed | None, ...] = (None, "undelivered")
+    found = [store.reader.conversations(contact=part, listed=which) for which in lists]
+    found.append(store.search.contacts(ContactQuery(numbers=[part]), limit=9))
+    assert [[each.conversation for each in page] for page in found] == [[CONVERSATION]] * 3
 
 
 def test_a_late_message_does_not_lead_answers_to_an_address_of_before(store: ConversationStore) -> None:
@@ -68,7 +90,7 @@ def test_a_late_message_does_not_lead_answers_to_an_address_of_before(store: Con
     late = inbound("Oi?", ExternalUserId=ID)
     store.append(replace(late, known_as=store.known_as(late)), received_at=1)
 
-    assert answered_to(store, CONVERSATION) == HIDDEN
+    assert reply_to(store, CONVERSATION).contact == HIDDEN
 
 
 def test_two_contacts_are_two(store: ConversationStore) -> None:
