@@ -28,7 +28,7 @@ def collected(*arguments: str) -> set[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     return {line for line in done.stdout.splitlines() if "::" in line}
