@@ -6,11 +6,14 @@ BENCH_VENV := .venv-bench
 BENCH_BIN := $(BENCH_VENV)/bin
 CHARTS_VENV := .venv-charts
 CHARTS_BIN := $(CHARTS_VENV)/bin
+FUZZ_VENV := .venv-fuzz
+FUZZ_BIN := $(FUZZ_VENV)/bin
+FUZZ_S ?= 60
 
 # With it each process that is started here compiles all of Recado anew: tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup dev demo run test test-fast test-changed check format messages grafana doc-pages charts screenshots bench chaos clean
+.PHONY: help setup dev demo run test test-fast test-changed check format messages grafana doc-pages charts screenshots bench chaos fuzz clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -96,5 +99,16 @@ chaos: $(if $(PEERS),$(BENCH_VENV)/.bench,$(VENV)/.dev) ## Have an outside judge
 	@$(if $(PEERS),$(BENCH_BIN),$(BIN))/python -m tests.judge $(if $(PEERS),--peers) $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long) $(if $(LEAKS),--leaks $(LEAKS)) $(CHAOS)
 	$(if $(PEERS),,$(if $(LONG),@CHAOS_PER_S=200 CHAOS_OUTAGE_S=60 $(BIN)/pytest -n 0 tests/chaos/test_redis_outages.py))
 
+$(FUZZ_VENV)/.fuzz: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_BIN)/pip install --quiet --constraint constraints.txt pip
+	$(FUZZ_BIN)/pip install --quiet --constraint constraints.txt --editable . --group fuzz
+	@touch $@
+
+fuzz: $(FUZZ_VENV)/.fuzz ## Give what reads Twilio's bytes any bytes, guided by coverage, FUZZ_S=60 seconds for each of three targets
+	@for target in bodies signatures answers; do \
+		$(FUZZ_BIN)/python -m tests.fuzz $$target $(FUZZ_S) .fuzz || exit 1; \
+	done
+
 clean: ## Remove the environment and what running left behind
-	rm -rf $(VENV) $(BENCH_VENV) $(CHARTS_VENV) .bench data
+	rm -rf $(VENV) $(BENCH_VENV) $(CHARTS_VENV) $(FUZZ_VENV) .bench .fuzz data

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ...reply import Reply, Tone
 from ..channel import DeliveryStatus, InvalidMessage, Payload
-from .errors import PACE_MS, Meaning, explained, meaning_of
+from .errors import PACE_MS, Meaning, code_of, explained, meaning_of
 from .inbound import text_of
 
 #: How far along a delivery is. Twilio's callbacks may come late and out of order; a status not in here is
@@ -58,7 +58,8 @@ def read_status(payload: Payload) -> DeliveryStatus:
     sid, status, code = (text_of(payload, name) for name in ("MessageSid", "MessageStatus", "ErrorCode"))
     if not sid:
         raise InvalidMessage("The status callback lacks MessageSid")
-    meaning = meaning_of(int(code)) if code.isdecimal() else None
+    number = code_of(code)
+    meaning = None if number is None else meaning_of(number)
     is_failure = status in FAILURES
     return DeliveryStatus(
         external_id=sid,

@@ -67,6 +67,9 @@ ERRORS: Mapping[int, Error] = {
     63024: Error(Meaning.PERMANENT, "that is no valid recipient"),
 }
 
+#: How many digits a code has at the most. Twilio's have five.
+MOST_DIGITS = 9
+
 #: How people are told of an error, with its words where they are known.
 EXPLAINED = "Twilio's error {code}: {words}, see {address}"
 UNEXPLAINED = "Twilio's error {code}, see {address}"
@@ -93,9 +96,14 @@ def meaning_of(code: int | None) -> Meaning:
     return Meaning.PERMANENT if known is None else known.meaning
 
 
+def code_of(text: str) -> int | None:
+    """Read a code. A text of more digits is none, and Python refuses to read thousands of them."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
 def explained(code: str) -> str:
     """Tell people of an error, and where Twilio explains it."""
-    known = ERRORS.get(int(code)) if code.isdecimal() else None
+    known = ERRORS.get(code_of(code) or 0)
     address = f"{ERRORS_URL}/{code}"
     if known is None:
         return UNEXPLAINED.format(code=code, address=address)

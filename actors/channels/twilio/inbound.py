@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ...conversation import UNKNOWN_TYPE, Button, Contact, Location, Media
@@ -193,12 +194,13 @@ def _said(
 def _fields(data: str) -> str:
     """Say what stands in a form that the contact filled in: its fields and values, bounded."""
     try:
-        value = json.loads(data) if data else None
+        fields = list(islice(_leaves(json.loads(data)), MAX_FIELDS + 1)) if data else []
     except (ValueError, RecursionError):
         return _short(data)
-    fields = list(_leaves(value))[: MAX_FIELDS + 1]
     shown = "; ".join(f"{name}: {_short(text)}" for name, text in fields[:MAX_FIELDS])
-    return shown + ("; ..." if len(fields) > MAX_FIELDS else "")
+    shown += "; ..." if len(fields) > MAX_FIELDS else ""
+    # JSON can escape half a surrogate pair, which no encoding has: a question mark stands for it.
+    return shown.encode(errors="replace").decode()
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

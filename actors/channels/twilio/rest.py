@@ -72,6 +72,9 @@ SMART_SIGNS = str.maketrans(
     "''''\"\"\"\"------",
 )
 
+#: What twilio's library raises when an answer is no JSON, or JSON of another form than Twilio's.
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 #: How many of the latest messages to a contact are looked through.
 LOOK_BACK = 50
 
@@ -157,6 +160,8 @@ class TwilioChannel:
                 validity_period=self._validity_s(reply),
                 **said,
             )
+        if not _has_sid(message):
+            raise PerhapsSent(NO_ANSWER.format(what="its answer has no SID"))
         return str(message.sid)
 
     def _said(self, reply: Reply) -> dict[str, Any]:
@@ -218,7 +223,8 @@ class TwilioChannel:
                 message = client.messages(reply.external_id).fetch()
         except SendError as error:
             raise _not_told(error) from error
-        return delivery.callback(reply, status=str(message.status), error_code=message.error_code)
+        error_code = _number(message, "error_code")
+        return delivery.callback(reply, status=str(message.status), error_code=error_code)
 
     @contextmanager
     def _calling(self, account: str) -> Iterator[Any]:
@@ -230,7 +236,7 @@ class TwilioChannel:
         client = self._take_client(account)
         try:
             yield client
-        except (TwilioException, requests.RequestException) as error:
+        except (TwilioException, requests.RequestException, *UNREADABLE) as error:
             explained = _explained(error, client.http_client)
             self._idle[account].append(client)
             raise explained from error
@@ -273,12 +279,12 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # twilio is untyped
 
 def _explained(error: Exception, http_client: _HttpClient) -> SendError:
     """Sort a failure: certainly not sent (yet, or ever), or perhaps sent."""
-    if isinstance(error, requests.RequestException):
-        message = NO_ANSWER.format(what=f"{type(error).__name__}: {error}")
+    if not isinstance(error, TwilioException):
+        message = _told(NO_ANSWER, what=f"{type(error).__name__}: {error}")
         return NotSentYet(message) if _never_connected(error) else PerhapsSent(message)
     # TwilioRestException and TwilioServiceException have nothing but these names in common.
-    status, code = getattr(error, "status", None), getattr(error, "code", None)
-    message = REFUSAL.format(status=status, code=code, what=getattr(error, "msg", None) or error)
+    status, code = _number(error, "status"), _number(error, "code")
+    message = _told(REFUSAL, status=status, code=code, what=_words(error))
     if status not in REFUSALS:
         return PerhapsSent(message, code=code)
     if status == 429:
@@ -292,9 +298,28 @@ def _explained(error: Exception, http_client: _HttpClient) -> SendError:
             return NotSentEver(message, code=code)
 
 
+def _number(of: object, name: str) -> int | None:
+    """Return a number that an error or a message of the library's has. An answer may have anything there."""
+    value = getattr(of, name, None)
+    return value if isinstance(value, int) else None
+
+
+def _words(error: TwilioException) -> str:
+    """Return what an error of the library's says. The library fails to where the answer is a strange one."""
+    try:
+        return str(getattr(error, "msg", None) or error)
+    except UNREADABLE:
+        return type(error).__name__
+
+
+def _told(form: str, **parts: object) -> str:
+    """Tell people. Half a surrogate pair, which JSON can escape and no store can keep, is a question mark."""
+    return form.format(**parts).encode(errors="replace").decode()
+
+
 def _not_told(error: SendError) -> SendError:
     """Sort a failure to tell of a message: another time, gone, or not told."""
-    status = getattr(error.__cause__, "status", None)
+    status = _number(error.__cause__, "status")
     if status in {404, 410}:
         return Gone(str(error), code=error.code)
     if status == 429 or status not in REFUSALS:  # no answer, too
@@ -303,7 +328,7 @@ def _not_told(error: SendError) -> SendError:
     return NotSentEver(str(error), code=error.code)
 
 
-def _never_connected(error: requests.RequestException) -> bool:
+def _never_connected(error: Exception) -> bool:
     """Refused, unresolved or timed out before a byte of the request left."""
     if isinstance(error, requests.ConnectTimeout):
         return True
@@ -340,12 +365,19 @@ def _may_be(message: Any, reply: Reply) -> bool:
 
     `from_` is null at first when a Messaging Service picks the sender.
     """
+    if not _has_sid(message):
+        return False
     if not str(message.direction).startswith("outbound") or reply.sending_at is None:
         return False
     began = datetime.fromtimestamp(reply.sending_at / 1000 - CLOCK_SLACK_S, tz=UTC)
     if message.from_ not in (None, reply.address):
         return False
     return message.date_created is not None and message.date_created >= began
+
+
+def _has_sid(message: Any) -> bool:
+    """Tell whether a message has an id that later callbacks can name."""
+    return isinstance(message.sid, str) and message.sid.isascii() and message.sid.isalnum()
 
 
 def normal_form(text: str | None) -> str:

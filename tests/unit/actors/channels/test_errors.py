@@ -15,6 +15,10 @@ from actors.channels.twilio.errors import ERRORS, Meaning, explained, meaning_of
             "Twilio's error 30003: the phone cannot be reached, see https://www.twilio.com/docs/api/errors/30003",
         ),
         ("12345", "Twilio's error 12345, see https://www.twilio.com/docs/api/errors/12345"),
+        (
+            "9" * 5_000,
+            f"Twilio's error {'9' * 5_000}, see https://www.twilio.com/docs/api/errors/{'9' * 5_000}",
+        ),
         ("x", "Twilio's error x, see https://www.twilio.com/docs/api/errors/x"),
     ],
 )

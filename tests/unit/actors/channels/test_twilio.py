@@ -16,6 +16,7 @@ from actors.reply import Content, Reply, Template
 from actors.retry_after import LONGEST_MS
 from brokers.clock import now_ms
 from tests.fakes.twilio import Account, FakeTwilio
+from tests.fuzz.answers import twilio_says
 from tests.support.conversations import ADDRESS, CONTACT, CONVERSATION
 from tests.support.ports import free_port
 
@@ -167,6 +168,33 @@ def test_a_status_that_is_a_refusal_means_not_sent_ever(
 
     with pytest.raises(NotSentEver, match=str(status)):
         sender.send(a_reply())
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b"[]", b"null", b'{"sid": 1}', b"[" * 100_000])
+def test_an_answer_that_cannot_be_read_means_perhaps_sent(sender: TwilioChannel, body: bytes) -> None:
+    with twilio_says(201, body), pytest.raises(PerhapsSent, match="Twilio gave no answer: "):
+        sender.send(a_reply())
+
+
+def test_a_list_that_cannot_be_read_says_nothing_of_the_reply(sender: TwilioChannel) -> None:
+    for body in (b"<html>", b"[]", b'{"messages": [1]}', b"[" * 100_000):
+        with twilio_says(200, body), pytest.raises(NotSentYet, match="Twilio cannot be asked about a reply"):
+            sender.find(a_reply(), is_known=nothing_is_known)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"<html>", "error 400: Unable to create record"),
+        (b'{"code": []}', "error None: Unable to create record"),
+        (b'{"code": 21211, "message": "half \\ud83d"}', "error 21211: Unable to create record: half ?"),
+        (b'{"type": "a", "title": "b", "status": 400, "code": 1, "errors": 1}', "TwilioServiceException"),
+    ],
+)
+def test_a_refusal_of_any_form_means_not_sent_ever(sender: TwilioChannel, body: bytes, told: str) -> None:
+    with twilio_says(400, body), pytest.raises(NotSentEver) as refused:
+        sender.send(a_reply())
+    assert told in str(refused.value).encode().decode()
 
 
 def test_silence_means_perhaps_sent(make_sender: Callable[..., TwilioChannel], account: Account) -> None:

@@ -70,6 +70,7 @@ def test_what_was_said(parameters: dict[str, Any], body: str) -> None:
             "[form: screen.nome: Ana; screen.idade: 30; screen.aceita: True]",
         ),
         ({"InteractiveData": "no JSON"}, "[form: no JSON]"),
+        ({"InteractiveData": r'{"half \ud83d": "of a \ud83d\udc4b \udc4b"}'}, "[form: half ?: of a 👋 ?]"),
         ({"NumMedia": "1", "MediaContentType0": "audio/ogg"}, "[voice note: audio/ogg]"),
         ({"NumMedia": "1", "MediaContentType0": "text/vcard"}, "[contact card]"),
         ({"NumMedia": "1", "MediaContentType0": "application/pdf"}, "[document: application/pdf]"),
