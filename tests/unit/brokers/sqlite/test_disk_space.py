@@ -41,14 +41,12 @@ def backend(disk: Path) -> Iterator[SQLiteBackend]:
 def fill(backend: SQLiteBackend) -> int:
     """Store messages until none is taken any more; returns how many were stored.
 
-    One may be refused sooner: the log is full, and is just being copied.
+    One may be refused sooner: the log is full, and is just being copied. That ends, and a full disk does not.
     """
-    count = refusals = 0
-    while refusals < 5:
-        if can_store(backend):
-            count, refusals = count + 1, 0
-        else:
-            refusals += 1
+    count = 0
+    with suppress(AssertionError):
+        while eventually(lambda: can_store(backend), within_s=2):
+            count += 1
     return count
 
 
