@@ -69,7 +69,7 @@ def api_v1(services: Services, cached_stats: CachedStats, audit: AuditLog, openi
         threads,
     )
     app = operations(context)
-    document = cache(partial(document_of, app))  # most never ask for it, and it takes a fifth of the start
+    document = cache(partial(document_of, app))  # making it takes a fifth of the start
 
     @app.get(OPEN, include_in_schema=False)
     async def openapi() -> dict[str, Any]:

@@ -70,6 +70,7 @@ def _front(
         system.settings["TWILIO_AUTH_TOKEN"] += f",{OLD_TOKEN}"
         system.settings["TWILIO_SHARED_KEYS"] = "=".join(SHARED_KEY)
         api = system.api()
+        assert api.url, "it is ready: commands of tests find its files"
         yield system, api
         assert "Traceback" not in api.log
 

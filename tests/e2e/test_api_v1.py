@@ -813,7 +813,7 @@ def test_the_engine_is_away(tmp_path: Path, twilio: FakeTwilio) -> None:
         program = Program(system, token(system, "crm", "admin"))
         with program.http:
             server.kill()
-            # What was counted a moment before, for whoever asked, is shown for some seconds.
+            # Counts that an earlier request made are shown for some seconds.
             eventually(lambda: program.http.get("/queues").status_code != 200)
             for path in (
                 "/conversations",

@@ -1,4 +1,4 @@
-"""Signatures: whatever a request says, it is checked, and nobody gets in who does not know the key."""
+"""Signatures: each request is checked without an error, and none that was not signed with a key passes."""
 
 from __future__ import annotations
 

@@ -105,7 +105,10 @@ def _tell_of_ends(programs: dict[int, int]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
             return
-        with Connection(programs.pop(pid)) as program, suppress(BrokenPipeError):  # nobody may want to know
+        with (
+            Connection(programs.pop(pid)) as program,
+            suppress(BrokenPipeError),
+        ):  # its test is done
             program.send(os.waitstatus_to_exitcode(status))
 
 

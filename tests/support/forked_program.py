@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from multiprocessing import Pipe
 from pathlib import Path
@@ -70,6 +70,31 @@ class ForkedProgram:
     def _signal(self, number: signal.Signals) -> None:
         if self.poll() is None:
             os.kill(self.pid, number)
+
+
+def run_forked(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, typed: str = "", timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, as `subprocess.run` does. It is killed when it takes longer than the timeout.
+
+    Parameters:
+      command, env, cwd: as of `ForkedProgram`.
+      typed: what it reads.
+
+    Raises:
+      TimeoutExpired: it took longer.
+    """
+    with ExitStack() as stack:
+        stdin, stdout, stderr = (stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
+        stdin.write(typed)
+        stdin.seek(0)
+        files = {number: file.fileno() for number, file in enumerate((stdin, stdout, stderr))}
+        program = ForkedProgram(command, env=env, cwd=cwd, files=files)
+        stack.callback(program.kill)
+        code = program.wait(timeout_s)
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(list(command), code, stdout.read(), stderr.read())
 
 
 @cache

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -28,7 +27,7 @@ from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio
 
-from .forked_program import ForkedProgram
+from .forked_program import ForkedProgram, run_forked
 from .waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -228,16 +227,9 @@ class System:
     def run(self, *arguments: str, typed: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a `recado` command to its end. It reads what is typed."""
         command = [str(BIN / "recado"), *arguments]
-        with TemporaryFile("w+") as stdin, TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
-            stdin.write(typed)
-            stdin.seek(0)
-            files = {number: file.fileno() for number, file in enumerate((stdin, stdout, stderr))}
-            ended = ForkedProgram(
-                command, env=self._environment(settings), cwd=self.directory, files=files
-            ).wait(PATIENCE_S)
-            stdout.seek(0)
-            stderr.seek(0)
-            return subprocess.CompletedProcess(command, ended, stdout.read(), stderr.read())
+        return run_forked(
+            command, env=self._environment(settings), cwd=self.directory, typed=typed, timeout_s=PATIENCE_S
+        )
 
     def _start(self, kind: type[P], program: str, *arguments: str, **settings: str) -> P:
         log = self.directory / f"{next(self._logs)}-{program}.log"

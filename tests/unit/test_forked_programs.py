@@ -7,12 +7,12 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryFile
+from subprocess import CompletedProcess
 
 import pytest
 
 from tests.support import fork_server
-from tests.support.forked_program import ForkedProgram
+from tests.support.forked_program import ForkedProgram, run_forked
 from tests.support.waiting import eventually
 
 SAYS = """
@@ -25,21 +25,11 @@ sys.exit(7)
 """
 
 
-class Run:
-    """A script that is run to its end, and what it said."""
-
-    def __init__(self, directory: Path, script: str, *arguments: str, env: Mapping[str, str]) -> None:
-        path = directory / "script.py"
-        path.write_text(script)
-        with TemporaryFile("w+") as stdin, TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
-            stdin.write("typed")
-            stdin.seek(0)
-            files = {number: file.fileno() for number, file in enumerate((stdin, stdout, stderr))}
-            program = ForkedProgram([str(path), *arguments], env=env, cwd=directory, files=files)
-            self.code = program.wait(60)
-            stdout.seek(0)
-            stderr.seek(0)
-            self.stdout, self.stderr = stdout.read(), stderr.read()
+def ran(directory: Path, script: str, *arguments: str, env: Mapping[str, str]) -> CompletedProcess[str]:
+    """Run a script to its end."""
+    path = directory / "script.py"
+    path.write_text(script)
+    return run_forked([str(path), *arguments], env=env, cwd=directory, typed="typed", timeout_s=60)
 
 
 def test_it_has_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
@@ -48,19 +38,19 @@ def test_it_has_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
     (elsewhere / "other.py").write_text("WORD = 'found'\n")
     env = {"PYTHONPATH": str(elsewhere), "ONE": "1"}
 
-    ran = Run(tmp_path, SAYS.replace("{ours!r}", repr(fork_server.OURS)), "a", "b", env=env)
+    ended = ran(tmp_path, SAYS.replace("{ours!r}", repr(fork_server.OURS)), "a", "b", env=env)
 
-    assert ran.stdout == f"['a', 'b'] environ({env!r}) {tmp_path} True typed found\n[]\n"
-    assert ran.stderr == "['0', '1', '2']\n"
-    assert ran.code == 7
+    assert ended.stdout == f"['a', 'b'] environ({env!r}) {tmp_path} True typed found\n[]\n"
+    assert ended.stderr == "['0', '1', '2']\n"
+    assert ended.returncode == 7
 
 
 def test_an_exception_is_its_end_and_is_told(tmp_path: Path) -> None:
-    ran = Run(tmp_path, "raise ValueError('no')", env={})
+    ended = ran(tmp_path, "raise ValueError('no')", env={})
 
-    assert ran.code == 1
-    assert ran.stderr.startswith("Traceback ")
-    assert ran.stderr.endswith("ValueError: no\n")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Traceback ")
+    assert ended.stderr.endswith("ValueError: no\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -80,3 +70,14 @@ def test_a_signal_ends_it_and_nothing_else(tmp_path: Path, number: signal.Signal
     finally:
         other.kill()
     assert eventually(other.poll) == -signal.SIGKILL
+
+
+def test_what_takes_too_long_is_gone(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    script = f"import os, signal\nopen({str(told)!r}, 'w').write(str(os.getpid()))\nsignal.pause()\n"
+    (tmp_path / "sleeps.py").write_text(script)
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_forked([str(tmp_path / "sleeps.py")], env={}, cwd=tmp_path, timeout_s=2)
+
+    eventually(lambda: not Path(f"/proc/{told.read_text()}").exists())
