@@ -89,7 +89,7 @@ class Heartbeat:
           EngineError: the server is away.
         """
         [answer] = self._answers(Call(scripts.BEAT, self._arguments))
-        known, dead, silent, kept_since, may_look = answer
+        known, dead, silent, kept_since, may_look, followed = answer
         [orphans] = self._answers(Call(scripts.ORPHANS, self._look)) if may_look else [0]
         dead += self._judge(silent)
         if self._kept_since not in {None, kept_since}:
@@ -100,6 +100,8 @@ class Heartbeat:
                 self._timeout_s,
             )
         self._kept_since = kept_since
+        if followed:
+            logger.warning("Redis's clock was set back: %d delayed message(s) follow it", followed)
         for owner, count in zip(dead[::2], dead[1::2], strict=True):
             logger.warning(
                 "Process %s fell silent holding %d message(s): they are back", name_of(owner), count

