@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.twilio import FakeTwilio
-from tests.support.redis_cluster import redis_cluster
+from tests.support.redis_cluster import move_slots, move_slots_at_once, redis_cluster
 from tests.support.redis_server import RedisServer, ask
 from tests.support.system import System
 from tests.support.waiting import eventually
 
 SHARDS = 3
+
+#: Moves slots from one node to another, and stops now and then.
+Move = Callable[[RedisServer, RedisServer, Iterable[int]], Iterator[bytes]]
 
 
 @pytest.fixture
@@ -98,3 +101,47 @@ def test_a_process_with_another_number_of_shards_is_told(shop: System) -> None:
     assert "spread over 3 shard(s), and this process was told of 1 (REDIS_SHARDS). Set it to 3." in (
         other.stdout + other.stderr
     )
+
+
+@pytest.fixture
+def alone(tmp_path: Path, nodes: list[RedisServer], twilio: FakeTwilio) -> Iterator[System]:
+    """A shop all of which is in two slots: the queue's, and the conversations'."""
+    settings = {
+        "QUEUE_BACKEND": "redis",
+        "REDIS_URL": ",".join(node.url for node in nodes),
+        "REDIS_TIMEOUT_S": "1",
+    }
+    with System(tmp_path, twilio, **settings) as shop:
+        yield shop
+
+
+def slots_of(shop: System, node: RedisServer) -> list[int]:
+    """The slots of a shop's namespaces that a node keeps."""
+    keys = ask(node.port, "KEYS", "*")
+    return sorted({ask(node.port, "CLUSTER", "KEYSLOT", key) for key in keys})
+
+
+@pytest.mark.parametrize("move", [move_slots, move_slots_at_once], ids=["key by key", "at once"])
+def test_slots_that_move_to_another_node_under_load_lose_nothing(
+    alone: System, nodes: list[RedisServer], move: Move
+) -> None:
+    alone.api()
+    alone.worker()
+    alone.worker()
+    contacts = [alone.contact() for _ in range(4)]
+    for contact in contacts:
+        alone.write("Oi", sender=contact)
+    alone.settle()
+    moved = 0
+    for source, target in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
+        for _ in move(source, target, slots_of(alone, source)):
+            moved += 1
+            if len(contacts) < 24:
+                contacts.append(alone.contact())
+                alone.write("Oi", sender=contacts[-1])
+
+    assert moved > 2, "the queue's slot and the conversations', and where they were moved to once more"
+    eventually(lambda: all(alone.twilio.bodies_to(contact) for contact in contacts))
+    alone.settle()
+    assert [len(alone.twilio.bodies_to(contact)) for contact in contacts] == [1] * len(contacts)
+    assert alone.dead_letters() == []

@@ -33,7 +33,7 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
     """Starts one more server."""
     with ExitStack() as stack:
 
-        def make(*options: str, **more: str) -> RedisServer:
+        def make(*options: str, **more: Any) -> RedisServer:
             directory = tmp_path / str(free_port())
             directory.mkdir()
             return stack.enter_context(RedisServer(directory, *options, **more))

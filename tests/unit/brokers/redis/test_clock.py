@@ -33,7 +33,7 @@ def its_clock(tmp_path_factory: pytest.TempPathFactory) -> ServerClock:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, its_clock: Clock) -> Iterator[RedisServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, its_clock: ServerClock) -> Iterator[RedisServer]:
     with RedisServer(tmp_path_factory.mktemp("server"), environment=its_clock.environment) as server:
         yield server
 
@@ -51,7 +51,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(server: RedisServer, its_clock: Clock) -> Clock:
+def clock(server: RedisServer, its_clock: ServerClock) -> Clock:
     clock = Clock(server, its_clock)
     clock.set(0)
     return clock
