@@ -11,13 +11,13 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .proxy import Proxy
 from .trial import Trial, trial
-from .valkey import Valkey
+from .valkey import Sentinel, Valkey
 from .verdict import Verdict
 
 #: How long `/readyz` may take to tell of an outage, and to be well again when it is over, in seconds.
@@ -70,12 +70,14 @@ class Outage:
 
     Attributes:
       name: for people.
-      form: of what Recado runs on: sqlite or redis.
+      form: of what Recado runs on: sqlite, redis, or sentinel for a Redis with a replica and a Sentinel.
       brings: brings it about, and ends it.
       is_told: `/readyz` has to say that something is wrong.
       keeps: what had been stored before is still there afterwards. Where it is gone with its file, only what
         came in after the outage has to be answered.
       needs_disk: it needs a small disk of its own.
+      may_lose: what Redis had not yet replicated is lost, and what it had done is done again. It is counted,
+        and is no fault of Recado's.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Outage:
     is_told: bool = True
     keeps: bool = True
     needs_disk: bool = False
+    may_lose: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,25 +168,34 @@ async def _well(it: Trial) -> None:
 async def _scene(
     outage: Outage, seed: int, directory: Path, extra: Mapping[str, str]
 ) -> AsyncIterator[Scene]:
-    settings = {"QUEUE_BACKEND": outage.form, "WORKERS": "1", **extra}
+    settings = {"WORKERS": "1", **extra}
     valkey = proxy = None
-    if outage.needs_disk:
-        mount(directory)
-    try:
-        if outage.form == "redis":
-            valkey = Valkey(directory)
-            await valkey.start()
-            proxy = await Proxy(valkey.port, random.Random(seed)).__aenter__()
-            settings["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
-        async with trial(directory, seed, settings, fault_rate=0.0, part=PART, scripts=False) as it:
-            yield Scene(directory, it, valkey, proxy)
-    finally:
-        if proxy is not None:
-            await proxy.__aexit__(None, None, None)
-        if valkey is not None:
-            await valkey.kill()
+    async with AsyncExitStack() as stack:
         if outage.needs_disk:
-            unmount(directory)
+            mount(directory)
+            stack.callback(unmount, directory)
+        if outage.form != "sqlite":
+            settings["QUEUE_BACKEND"] = "redis"
+            valkey = await _started(Valkey(directory), stack)
+        if valkey is not None and outage.form == "redis":
+            proxy = await stack.enter_async_context(Proxy(valkey.port, random.Random(seed)))
+            settings["REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
+        if valkey is not None and outage.form == "sentinel":
+            await _started(Valkey(directory / "replica", replica_of=valkey.port), stack)
+            sentinel = await _started(Sentinel(directory / "sentinel", master=valkey.port), stack)
+            settings["REDIS_URL"] = "redis://found-by-the-sentinel/0"
+            settings["REDIS_SENTINELS"] = f"127.0.0.1:{sentinel.port}"
+            settings["REDIS_SENTINEL_MASTER"] = Sentinel.NAME
+        it = await stack.enter_async_context(
+            trial(directory, seed, settings, fault_rate=0.0, part=PART, scripts=False)
+        )
+        yield Scene(directory, it, valkey, proxy)
+
+
+async def _started(server: Valkey, stack: AsyncExitStack) -> Valkey:
+    stack.push_async_callback(server.kill)
+    await server.start()
+    return server
 
 
 def mount(directory: Path) -> None:
@@ -209,6 +221,16 @@ async def killed(scene: Scene) -> AsyncIterator[None]:
     await scene.server.kill()
     yield
     await scene.server.start()
+
+
+@asynccontextmanager
+async def failed_over(scene: Scene) -> AsyncIterator[None]:
+    """The master dies for good, and its replica is made the master."""
+    async with asyncio.timeout(WELL_WITHIN_S):
+        while not await scene.server.replicates():
+            await asyncio.sleep(0.1)
+    await scene.server.kill()
+    yield
 
 
 @asynccontextmanager
@@ -348,6 +370,7 @@ OTHERS = (
     Outage("Redis full (maxmemory)", "redis", configured("maxmemory", "1mb", "0")),
     Outage("Redis refuses writes", "redis", configured("min-replicas-to-write", "1", "0")),
     Outage("Redis flushed (FLUSHALL)", "redis", flushed, keeps=False),
+    Outage("failover to a replica (Sentinel)", "sentinel", failed_over, may_lose=True),
     Outage("no file may grow (quota)", "sqlite", nothing_grows),
     Outage("queue.db locked", "sqlite", locked("queue.db")),
     Outage("conversations.db locked", "sqlite", locked("conversations.db")),
@@ -361,7 +384,8 @@ OTHERS = (
 
 def is_good(outage: Outage, finding: Finding) -> bool:
     """Tell whether Recado did what it has to."""
-    return finding.verdict.is_good and (finding.told_after_s is not None or not outage.is_told)
+    verdict = replace(finding.verdict, lost=[], doubled=[]) if outage.may_lose else finding.verdict
+    return verdict.is_good and (finding.told_after_s is not None or not outage.is_told)
 
 
 async def suffer_all(

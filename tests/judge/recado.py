@@ -129,11 +129,12 @@ class Recado:
         return [pid for pid in children(self._process.pid) if _words(pid)[-2:] == ending]
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for what is left after a while."""
+        """SIGTERM, and SIGKILL for what is left after a while, if it was started."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
-        assert self._process is not None
+        if self._process is None:
+            return
         left = children(self._process.pid)
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGTERM)

@@ -21,11 +21,15 @@ class Valkey:
 
     Parameters:
       directory: for its files.
+      replica_of: the port of the server whose writes it follows, when it is a replica.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, replica_of: int | None = None) -> None:
         self._directory = directory
         self.port = free_port()
+        self._options = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        if replica_of is not None:
+            self._options += ["--replicaof", "127.0.0.1", str(replica_of)]
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -38,9 +42,9 @@ class Valkey:
 
     async def start(self) -> None:
         """Start it on the files of its last life; return when it has read them."""
-        command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(self.port)]
-        command += ["--dir", str(self._directory), "--save", "", "--appendonly", "yes"]
-        command += ["--appendfsync", "always", "--logfile", str(self._directory / "valkey.log")]
+        self._directory.mkdir(exist_ok=True)
+        command = [str(get_binary_path()), *self._options, "--bind", "127.0.0.1", "--port", str(self.port)]
+        command += ["--dir", str(self._directory), "--logfile", str(self._directory / "valkey.log")]
         self._process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
         async with asyncio.timeout(WITHIN_S):
             while not (await self.ask("PING")).startswith("+PONG"):
@@ -58,9 +62,14 @@ class Valkey:
             return ""
         return line.decode().strip()
 
+    async def replicates(self) -> bool:
+        """Whether a replica has all that this server has: one does, and is not behind."""
+        return await self.ask("WAIT", "1", "1000") == ":1"
+
     async def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
-        assert self._process is not None
+        """SIGKILL, and wait until it is gone, if it was started."""
+        if self._process is None:
+            return
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGKILL)  # its own kill() would reap it as well
         await self._process.wait()
@@ -71,3 +80,26 @@ class Valkey:
 
     def go_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
+
+
+class Sentinel(Valkey):
+    """A Sentinel that makes the replica of a server the master, when that is silent for half a second.
+
+    Parameters:
+      directory: for its files.
+      master: the server's port.
+    """
+
+    #: The name it knows the master by.
+    NAME = "ours"
+
+    def __init__(self, directory: Path, *, master: int) -> None:
+        super().__init__(directory)
+        directory.mkdir()
+        configuration = directory / "sentinel.conf"
+        configuration.write_text(
+            f"sentinel monitor {self.NAME} 127.0.0.1 {master} 1\n"
+            f"sentinel down-after-milliseconds {self.NAME} 500\n"
+            f"sentinel failover-timeout {self.NAME} 5000\n"
+        )
+        self._options = [str(configuration), "--sentinel"]
