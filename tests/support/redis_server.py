@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -114,11 +115,30 @@ class RedisServer:
 
 def ask(port: int, *command: str | int) -> Any:
     """Give the server a command, and return its answer, which may be a refusal."""
-    with redis.Redis(port=port, socket_timeout=600, protocol=2) as client:
-        try:
-            return client.execute_command(*command)
-        except redis.ResponseError as refusal:
-            return refusal
+    try:
+        return _clients.of(port).execute_command(*command)
+    except redis.ResponseError as refusal:
+        return refusal
+
+
+class _Clients(threading.local):
+    """Keeps one connection to each server for each thread: making it costs more than most commands."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._by_port: dict[int, redis.Redis] = {}
+
+    def of(self, port: int) -> redis.Redis:
+        if self._pid != os.getpid():  # a fork: its parent goes on with the connections that it inherited
+            self.__init__()  # type: ignore[misc]
+        client = self._by_port.get(port)
+        if client is None:
+            client = redis.Redis(port=port, socket_timeout=600, protocol=2, single_connection_client=True)
+            self._by_port[port] = client
+        return client
+
+
+_clients = _Clients()
 
 
 def installed_servers() -> Sequence[str]:
