@@ -9,7 +9,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +19,9 @@ import pytest
 from api.audit_log import AuditLog
 from api.dashboard.access.permissions import POSTS
 from tests.fakes.twilio import FakeTwilio
+from tests.support import plain_http
 from tests.support.ports import free_port
+from tests.support.redis_server import RedisServer
 from tests.support.strangeness import BODIES, CONTENT_TYPES, REQUESTS, SEED, strange_text
 from tests.support.system import PATIENCE_S, Api, Program, System
 
@@ -56,7 +58,9 @@ class Forms:
         self._system = system
         self._random = random.Random(SEED)  # noqa: S311
         self.answers: Counter[tuple[str, int]] = Counter()
-        self.admin, self.stranger = (httpx.Client(base_url=system.url, timeout=PATIENCE_S) for _ in range(2))
+        self.admin, self.stranger = (
+            plain_http.client(base_url=system.url, timeout=PATIENCE_S) for _ in range(2)
+        )
         signs_in = {"token": self._token("login"), "name": "Ana", "password": PASSWORD}
         assert self.admin.post("/dashboard/login", data=signs_in, headers=SAME_SITE).status_code == 303
         self.token = self._token("conversations")
@@ -138,14 +142,16 @@ class Forms:
             assert answer.status_code < 500, (kind, answer.request.url, answer.request.content[:500])
 
 
-@pytest.fixture
-def attacked(tmp_path: Path) -> Iterator[tuple[System, Api, Program]]:
+@pytest.fixture(params=["sqlite", "redis"])
+def attacked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[System, Api, Program]]:
     """An installation with all that the dashboard has forms for."""
     settings = {"AI_PROVIDER": "echo", "DASHBOARD_TRY_IT": "true", "REPLY_SENDER": "console"}
-    with (
-        FakeTwilio() as twilio,
-        System(tmp_path, twilio, API_PORT=str(free_port()), **settings) as system,
-    ):
+    with ExitStack() as stack:
+        if request.param == "redis":
+            server = stack.enter_context(RedisServer(tmp_path))
+            settings |= {"QUEUE_BACKEND": "redis", "REDIS_URL": server.url}
+        twilio = stack.enter_context(FakeTwilio())
+        system = stack.enter_context(System(tmp_path, twilio, API_PORT=str(free_port()), **settings))
         system.run("users", "create", "--name", "Ana", "--role", "admin", typed=f"{PASSWORD}\n")
         api, worker = system.api(), system.worker()
         for text in ("Oi", "Tudo bem?", "Tchau"):

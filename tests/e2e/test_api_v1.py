@@ -20,6 +20,7 @@ import pytest
 from api.audit_log import AuditEntry, AuditLog
 from api.roles import Role
 from tests.fakes.twilio import FakeTwilio
+from tests.support import plain_http
 from tests.support.redis_server import RedisServer
 from tests.support.system import ADDRESS, PATIENCE_S, System
 from tests.support.waiting import eventually
@@ -68,7 +69,7 @@ class Program:
 
     def __init__(self, system: System, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(base_url=f"{system.url}/api/v1", timeout=PATIENCE_S, headers=headers)
+        self.http = plain_http.client(base_url=f"{system.url}/api/v1", timeout=PATIENCE_S, headers=headers)
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Get what must be there."""
@@ -195,7 +196,7 @@ def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
 
 
 def test_without_a_valid_token_nothing_is_told(system: System) -> None:
-    with httpx.Client(base_url=f"{system.url}/api/v1") as http:
+    with plain_http.client(base_url=f"{system.url}/api/v1") as http:
         for header in ("", "Bearer", "Basic YTpi", "Bearer recado_wrong", "recado_wrong"):
             for path in ("/conversations", "/queues", "/nothing", "/conversations/x", "/conversations/x%0Ay"):
                 answer = http.get(path, headers={"Authorization": header} if header else {})
@@ -208,7 +209,7 @@ def test_without_a_valid_token_nothing_is_told(system: System) -> None:
 
 def test_two_tokens_in_one_request_are_none(system: System, tokens: dict[str, str]) -> None:
     headers = [("Authorization", f"Bearer {tokens['admin']}"), ("Authorization", "Bearer recado_other")]
-    with httpx.Client(base_url=f"{system.url}/api/v1", headers=headers) as http:
+    with plain_http.client(base_url=f"{system.url}/api/v1", headers=headers) as http:
         problem(http.get("/queues"), 401, "unauthenticated")
 
 
@@ -749,11 +750,11 @@ def test_a_request_has_an_id_by_which_its_log_lines_are_found(system: System, ad
 
 
 def test_the_document_is_open_to_all(system: System) -> None:
-    answer = httpx.get(f"{system.url}/api/v1/openapi.json")
+    answer = plain_http.get(f"{system.url}/api/v1/openapi.json")
 
     assert answer.status_code == 200
     assert answer.json()["openapi"].startswith("3.1")
-    problem(httpx.post(f"{system.url}/api/v1/openapi.json"), 405, "method-not-allowed")
+    problem(plain_http.post(f"{system.url}/api/v1/openapi.json"), 405, "method-not-allowed")
 
 
 # -- its own settings ------------------------------------------------------------------------------------
@@ -775,10 +776,10 @@ def test_without_any_token_the_answer_says_how_to_make_one(tmp_path: Path, twili
     with System(tmp_path, twilio, AI_PROVIDER="echo", DASHBOARD_ENABLED="false") as system:
         system.api()
 
-        answer = httpx.get(f"{system.url}/api/v1/queues", headers={"Authorization": "Bearer recado_x"})
+        answer = plain_http.get(f"{system.url}/api/v1/queues", headers={"Authorization": "Bearer recado_x"})
 
         assert "recado tokens create" in problem(answer, 401, "unauthenticated")["detail"]
-        assert httpx.get(f"{system.url}/readyz").json() == {"status": "ok"}
+        assert plain_http.get(f"{system.url}/readyz").json() == {"status": "ok"}
         assert not (tmp_path / "audit.db").exists()
         assert not (tmp_path / "api-tokens.json").exists()
 
@@ -845,7 +846,7 @@ def test_an_api_that_has_not_opened_its_queue_says_so(tmp_path: Path, twilio: Fa
             other.execute("BEGIN EXCLUSIVE")  # a backup, or an operator's shell
             url = str(system.api().event("Uvicorn running on ")["event"]).split()[3]
 
-            answer = httpx.get(f"{url}/api/v1/queues", headers={"Authorization": f"Bearer {made}"})
+            answer = plain_http.get(f"{url}/api/v1/queues", headers={"Authorization": f"Bearer {made}"})
 
             problem(answer, 503, "unavailable")
 
@@ -948,6 +949,5 @@ def run_curl(words: list[str]) -> httpx.Response:
             headers[name] = value
         else:
             url = word
-    return httpx.request(
-        method or ("GET" if body is None else "POST"), url, content=body, headers=headers, timeout=PATIENCE_S
-    )
+    with plain_http.client(timeout=PATIENCE_S) as http:
+        return http.request(method or ("GET" if body is None else "POST"), url, content=body, headers=headers)

@@ -7,11 +7,11 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-import httpx
 import pytest
 from llmock.pytest_plugin import LLMock
 
 from tests.fakes.twilio import FakeTwilio
+from tests.support import plain_http
 from tests.support.ports import free_port
 from tests.support.system import ADDRESS, SMS_ADDRESS, System
 from tests.support.waiting import eventually
@@ -126,7 +126,7 @@ def test_an_api_that_checks_no_signatures_says_so_loudly(make_system: MakeSystem
 
     assert api.event("SIGNATURES ARE NOT CHECKED")["level"] == "warning"
     parameters = system.parameters("Oi", sender=system.contact())
-    answer = httpx.post(api.url + "/webhooks/twilio/messages", data=parameters)
+    answer = plain_http.post(api.url + "/webhooks/twilio/messages", data=parameters)
     assert answer.status_code == 200
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fakes.twilio import FakeTwilio
 from tests.supervisor.stage import SETTINGS, Stage
+from tests.support import plain_http
 from tests.support.redis_server import RedisServer
 from tests.support.system import PATIENCE_S, System
 from tests.support.waiting import eventually
@@ -32,7 +33,7 @@ class Browser:
     """
 
     def __init__(self, url: str, **headers: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=PATIENCE_S, headers=headers)
+        self.http = plain_http.client(base_url=url, timeout=PATIENCE_S, headers=headers)
         self.page = ""
 
     def get(self, path: str = "/dashboard/") -> httpx.Response:

@@ -6,6 +6,7 @@ import httpx
 from llmock.pytest_plugin import LLMock
 
 from tests.fakes.endpoint import SECRET
+from tests.support import plain_http
 from tests.support.metrics import documented, shown
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -80,10 +81,10 @@ def test_workers_show_them_where_no_api_runs_and_take_over_from_each_other(make_
 
 def shows(url: str) -> bool:
     try:
-        return httpx.get(url + "/metrics").status_code == 200
+        return plain_http.get(url + "/metrics").status_code == 200
     except httpx.TransportError:
         return False
 
 
 def page(url: str) -> str:
-    return httpx.get(url + "/metrics").text
+    return plain_http.get(url + "/metrics").text

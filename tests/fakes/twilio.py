@@ -29,6 +29,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from ops.webhook import signed
+from tests.support import plain_http
 
 from .server import Server
 
@@ -322,7 +323,7 @@ class Account:
         body, headers = signed(called, parameters, auth_token=self.auth_token)
         url = urlsplit(called)
         headers["Host"] = url.netloc
-        return httpx.post(f"{through}{url.path}?{url.query}", content=body, headers=headers)
+        return plain_http.post(f"{through}{url.path}?{url.query}", content=body, headers=headers)
 
     # -- the server's side -------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ import pytest
 
 from tests.fakes.twilio import FakeTwilio
 from tests.supervisor.stage import Stage
+from tests.support import plain_http
 from tests.support.deployment import (
     INSTALLED,
     UNITS,
@@ -97,7 +98,7 @@ def test_api_and_worker_answer_a_webhook(
         [message] = system.twilio.sent_to(contact)
         assert "Oi" in message.body
         assert healthy(system.url)
-        assert "recado_queue_oldest_message_age_seconds" in httpx.get(f"{system.url}/metrics").text
+        assert "recado_queue_oldest_message_age_seconds" in plain_http.get(f"{system.url}/metrics").text
         page = f"http://127.0.0.1:{here['METRICS_PORT']}/metrics"
         assert "recado_queue_oldest_message_age_seconds" in eventually(lambda: answer_of(page), within_s=60)
         url = system.url
@@ -162,6 +163,6 @@ def healthy(url: str) -> bool:
 def answer_of(url: str) -> str:
     """The page, or nothing while nobody listens."""
     try:
-        return httpx.get(url).text
+        return plain_http.get(url).text
     except httpx.TransportError:
         return ""

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.fakes.tool_calling_model import ToolCallingModel
+from tests.support import plain_http
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.system import BIN, PATIENCE_S, ROOT
@@ -86,7 +87,7 @@ def has_replied(directory: Path, count: int) -> bool:
 
 def serves(env: dict[str, str]) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{env['API_PORT']}/readyz").status_code == 200
+        return plain_http.get(f"http://127.0.0.1:{env['API_PORT']}/readyz").status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -10,7 +10,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 from dramatiq import Message
 
@@ -19,6 +18,7 @@ from api.audit_log import AuditLog
 from brokers import SQLiteBroker
 from brokers.spool import SPOOL, SpooledBackend
 from brokers.sqlite import SQLiteBackend, SQLiteRateLimiterBackend, SQLiteResultBackend
+from tests.support import plain_http
 from tests.support.conversations import CONVERSATION, inbound
 from tests.support.messages import a_message
 from tests.support.ports import free_port
@@ -174,7 +174,7 @@ def gunicorn(tmp_path: Path) -> Iterator[str]:
 def test_children_of_a_preloaded_application_lose_nothing(gunicorn: str, tmp_path: Path) -> None:
     served_by: list[str] = []
     while len(served_by) < COUNT or len(set(served_by)) < 4:
-        served_by.append(httpx.get(f"{gunicorn}/{len(served_by)}").raise_for_status().text)
+        served_by.append(plain_http.get(f"{gunicorn}/{len(served_by)}").raise_for_status().text)
     with closing(SQLiteBroker(tmp_path / "queue.db", middleware=[])) as broker:
         [stats] = broker.backend.stats()
     assert stats.ready == len(served_by) + 1

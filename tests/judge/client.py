@@ -12,6 +12,7 @@ import httpx
 
 from .ledger import Accepted, Inbound, Ledger, Written
 from .recado import PUBLIC_URL
+from .server import NO_TLS
 from .signing import signature
 from .twilio import better
 
@@ -50,7 +51,9 @@ class Client:
         self._account_sid = account_sid
         self._auth_token = auth_token
         self._http = httpx.AsyncClient(
-            timeout=TIMEOUT_S, limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=20)
+            timeout=TIMEOUT_S,
+            limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=20),
+            verify=NO_TLS,
         )
         self._places = asyncio.Semaphore(AT_ONCE)
         self.deadline = 0.0

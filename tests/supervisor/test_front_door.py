@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from ops.webhook import MESSAGES_PATH
+from tests.support import plain_http
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
@@ -39,10 +40,10 @@ def test_an_api_that_cannot_open_its_queue_refuses_webhooks_until_it_can(stage: 
     for _ in range(3):
         response = answer(stage)
         assert (response.status_code, "CantOpen" in response.text) == (503, True)
-    ready = httpx.get(stage.url + "/readyz")
+    ready = plain_http.get(stage.url + "/readyz")
     assert (ready.status_code, "CantOpen" in ready.json()["why"]) == (503, True)
-    assert httpx.get(stage.url + "/healthz").status_code == 200
-    metrics = httpx.get(stage.url + "/metrics").text
+    assert plain_http.get(stage.url + "/healthz").status_code == 200
+    metrics = plain_http.get(stage.url + "/metrics").text
     assert 'recado_webhooks_total{outcome="unavailable",webhook="messages"} 3.0' in metrics
     assert "recado_queue_up 0.0" in metrics
 
@@ -63,7 +64,7 @@ def test_once_the_api_has_stopped_the_supervisor_answers(stage: Stage) -> None:
     up.signal(signal.SIGTERM)
     eventually(lambda: up.said("child stopped", child="api-1"), within_s=60)
     for _ in range(3):
-        response = httpx.post(url + MESSAGES_PATH, data={"Body": "Oi"}, timeout=ANSWERED_WITHIN_S)
+        response = plain_http.post(url + MESSAGES_PATH, data={"Body": "Oi"}, timeout=ANSWERED_WITHIN_S)
         assert (response.status_code, "does not run" in response.text) == (503, True)
 
     (stage.directory / "it may end").touch()

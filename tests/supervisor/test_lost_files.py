@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import httpx
-
+from tests.support import plain_http
 from tests.support.waiting import eventually
 
 from .conftest import MakeStage
@@ -59,11 +58,11 @@ def test_with_no_queue_webhooks_are_refused_until_there_is_one_and_a_stop_is_not
 
     eventually(lambda: answer(stage) == 503)
     assert [answer(stage) for _ in range(5)] == [503] * 5
-    assert httpx.get(stage.url + "/readyz").status_code == 503
-    assert httpx.get(stage.url + "/healthz").status_code == 200
+    assert plain_http.get(stage.url + "/readyz").status_code == 503
+    assert plain_http.get(stage.url + "/healthz").status_code == 200
     in_the_way.rmdir()
     eventually(lambda: answer(stage) == 200)
-    assert httpx.get(stage.url + "/readyz").status_code == 200
+    assert plain_http.get(stage.url + "/readyz").status_code == 200
 
     for _ in range(10):
         assert answer(stage) == 200

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
+
+from . import plain_http
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -32,7 +33,7 @@ def documented() -> Mapping[str, Kind]:
 def shown(url: str) -> Mapping[str, Kind]:
     """Every metric of a page that has a sample, by name."""
     kinds: dict[str, Kind] = {}
-    for family in text_string_to_metric_families(httpx.get(url + "/metrics", timeout=30.0).text):
+    for family in text_string_to_metric_families(plain_http.get(url + "/metrics", timeout=30.0).text):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = {label for sample in family.samples for label in sample.labels}
         if family.samples:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from . import plain_http
 from .ports import free_port
 from .waiting import eventually
 
@@ -74,7 +75,7 @@ class Prometheus:
             "--log.level=warn",
         ]
         self._process: subprocess.Popen[bytes] | None = None
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self._port}", timeout=START_WITHIN_S)
+        self._http = plain_http.client(base_url=f"http://127.0.0.1:{self._port}", timeout=START_WITHIN_S)
         self.began_at = time.time()
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import httpx
 
+from . import plain_http
 from .ports import free_port
 from .waiting import eventually
 
@@ -52,7 +53,7 @@ class SQSServer:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()
         try:
-            return httpx.get(f"{self.url}/moto-api/data.json").is_success
+            return plain_http.get(f"{self.url}/moto-api/data.json").is_success
         except httpx.HTTPError:
             return False
 

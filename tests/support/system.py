@@ -27,6 +27,7 @@ from ops.foundation.settings import Settings
 from ops.webhook import MESSAGES_PATH, message_parameters, signed
 from tests.fakes.twilio import Account, FakeTwilio
 
+from . import plain_http
 from .forked_program import ForkedProgram, run_forked
 from .waiting import eventually
 
@@ -141,7 +142,7 @@ class Api(Program):
         """Where it listens, once it is ready."""
         said = self.event("Uvicorn running on ")["event"]
         url = str(said.split()[3])
-        eventually(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+        eventually(lambda: plain_http.get(f"{url}/readyz").status_code == 200)
         return url
 
 
@@ -190,7 +191,7 @@ class System:
         parsed = Settings(_env_file=None, **values)
         self.queue = queue_backend(parsed, parsed.queue_backend)
         self.conversations = conversation_store(parsed, parsed.conversations_on)
-        self.http = httpx.Client(timeout=PATIENCE_S)
+        self.http = plain_http.client(timeout=PATIENCE_S)
         self._programs: list[Program] = []
         self._api: Api | None = None
         self._contacts = itertools.count(1)

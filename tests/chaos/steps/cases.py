@@ -17,6 +17,7 @@ from actors.keys import ConversationKey
 from ops.webhook import MESSAGES_PATH, signed
 from tests.fakes.model import FakeModel, VoiceNote
 from tests.fakes.twilio import attached
+from tests.support import plain_http
 from tests.support.system import ADDRESS, PUBLIC_URL, SMS_ADDRESS, System
 from tests.support.waiting import eventually
 
@@ -146,7 +147,10 @@ class Case:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                if httpx.post(self._url + path, content=body, headers=headers, timeout=15).status_code == 200:
+                if (
+                    plain_http.post(self._url + path, content=body, headers=headers, timeout=15).status_code
+                    == 200
+                ):
                     return
             except httpx.TransportError:
                 pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import httpx
 import pytest
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -12,6 +11,7 @@ from structlog.contextvars import get_contextvars
 
 from api.request_ids import HEADER, RequestIds, request_id_of
 from tests.fakes.server import Server
+from tests.support import plain_http
 
 
 @pytest.mark.parametrize("given", ["a", "Request-1.b_C", "0" * 64])
@@ -48,7 +48,7 @@ def test_the_servers_line_about_a_failure_has_the_id_and_the_next_request_has_no
         log, listens = logging.getLogger("uvicorn.error"), Listens()
         log.addHandler(listens)
         try:
-            with httpx.Client(base_url=server.url) as client:  # one connection
+            with plain_http.client(base_url=server.url) as client:  # one connection
                 answers = [
                     client.get("/webhooks/a", headers={HEADER: "request-1"}),
                     client.get("/elsewhere", headers={HEADER: "request-2"}),
