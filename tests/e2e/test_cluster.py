@@ -140,7 +140,7 @@ def test_slots_that_move_to_another_node_under_load_lose_nothing(
                 contacts.append(alone.contact())
                 alone.write("Oi", sender=contacts[-1])
 
-    assert moved > 2, "the queue's slot and the conversations', and where they were moved to once more"
+    assert moved >= 2, "the queue's slot and the conversations'"
     eventually(lambda: all(alone.twilio.bodies_to(contact) for contact in contacts))
     alone.settle()
     assert [len(alone.twilio.bodies_to(contact)) for contact in contacts] == [1] * len(contacts)
