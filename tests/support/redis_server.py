@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -115,30 +116,31 @@ class RedisServer:
 
 def ask(port: int, *command: str | int) -> Any:
     """Give the server a command, and return its answer, which may be a refusal."""
+    if threading.current_thread() is threading.main_thread():
+        return _answer(_kept_client(port, os.getpid()), *command)
+    with _client(port) as client:
+        return _answer(client, *command)
+
+
+@cache
+def _kept_client(port: int, _pid: int) -> redis.Redis:
+    """Return the main thread's client, which keeps its connection: making one costs more than most commands.
+
+    A process that was forked has another one: its parent goes on with this. No other thread keeps one, which
+    nobody would close when it ends.
+    """
+    return _client(port, single_connection_client=True)
+
+
+def _client(port: int, **options: Any) -> redis.Redis:
+    return redis.Redis(port=port, socket_timeout=600, protocol=2, **options)
+
+
+def _answer(client: redis.Redis, *command: str | int) -> Any:
     try:
-        return _clients.of(port).execute_command(*command)
+        return client.execute_command(*command)
     except redis.ResponseError as refusal:
         return refusal
-
-
-class _Clients(threading.local):
-    """Keeps one connection to each server for each thread: making it costs more than most commands."""
-
-    def __init__(self) -> None:
-        self._pid = os.getpid()
-        self._by_port: dict[int, redis.Redis] = {}
-
-    def of(self, port: int) -> redis.Redis:
-        if self._pid != os.getpid():  # a fork: its parent goes on with the connections that it inherited
-            self.__init__()  # type: ignore[misc]
-        client = self._by_port.get(port)
-        if client is None:
-            client = redis.Redis(port=port, socket_timeout=600, protocol=2, single_connection_client=True)
-            self._by_port[port] = client
-        return client
-
-
-_clients = _Clients()
 
 
 def installed_servers() -> Sequence[str]:
