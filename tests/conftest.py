@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
@@ -22,15 +21,6 @@ os.environ["METRICS_DIRECTORY"] = _METRICS
 # presses Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-# Thousands of tests are some million objects, which stay: looking for garbage among them again and again is a
-# tenth of what collecting them takes, and no test has to wait for it.
-gc.set_threshold(50_000)
-
-
-def pytest_collection_finish() -> None:
-    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
