@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 
+from ..foundation import gc_tuning
 from .operating_system import die_with_parent
 from .output.child_output import replace_standard_streams
 from .protocol.child_environment import ChildEnvironment
@@ -26,8 +27,6 @@ def main(arguments: list[str]) -> int:
     # A child inherits the signals that its parent blocks.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     faulthandler.enable()  # a crash in C code leaves its traceback in the log
-
-    from ops.foundation import gc_tuning  # noqa: PLC0415
 
     gc_tuning.begin()
 
