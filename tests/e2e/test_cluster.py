@@ -27,15 +27,22 @@ def nodes(tmp_path: Path) -> Iterator[list[RedisServer]]:
         yield nodes
 
 
+def leading_to(nodes: list[RedisServer]) -> dict[str, str]:
+    """The settings by which a shop finds its nodes, and soon notices that one is away."""
+    return {
+        "QUEUE_BACKEND": "redis",
+        "REDIS_TIMEOUT_S": "1",
+        "REDIS_URL": ",".join(node.url for node in nodes),
+    }
+
+
 @pytest.fixture
 def shop(tmp_path: Path, nodes: list[RedisServer], twilio: FakeTwilio) -> Iterator[System]:
     """A shop whose namespace is kept by the nodes in the order of their slots."""
     settings = {
-        "QUEUE_BACKEND": "redis",
-        "REDIS_URL": ",".join(node.url for node in nodes),
+        **leading_to(nodes),
         "REDIS_NAMESPACE": "recado",
         "REDIS_SHARDS": str(SHARDS),
-        "REDIS_TIMEOUT_S": "1",
         "REPLY_UNKNOWN_POLICY": "resend",  # the fake lists all that it took
     }
     with System(tmp_path, twilio, **settings) as shop:
@@ -106,12 +113,7 @@ def test_a_process_with_another_number_of_shards_is_told(shop: System) -> None:
 @pytest.fixture
 def alone(tmp_path: Path, nodes: list[RedisServer], twilio: FakeTwilio) -> Iterator[System]:
     """A shop all of which is in two slots: the queue's, and the conversations'."""
-    settings = {
-        "QUEUE_BACKEND": "redis",
-        "REDIS_URL": ",".join(node.url for node in nodes),
-        "REDIS_TIMEOUT_S": "1",
-    }
-    with System(tmp_path, twilio, **settings) as shop:
+    with System(tmp_path, twilio, **leading_to(nodes)) as shop:
         yield shop
 
 
