@@ -158,7 +158,7 @@ def test_a_message_is_found_by_its_text_and_by_its_id(attic: Stage, browser: Bro
     ids = [put(attic, QUEUE, "work", f"parcel {number}") for number in range(60)]
     with visitor(browser, attic.url) as somebody:
         # The page may show counts of five seconds ago: those of the test before.
-        eventually(lambda: _counts(somebody, 60))
+        eventually(lambda: _shows_total(somebody, 60))
         somebody.sees("1 to 50 of 60.")
         somebody.press("Next")
         somebody.sees("51 to 60 of 60.")
@@ -180,7 +180,7 @@ def test_a_message_is_found_by_its_text_and_by_its_id(attic: Stage, browser: Bro
         somebody.page.wait_for_url(f"**/messages/{ids[7]}")
 
 
-def _counts(somebody: Visitor, messages: int) -> bool:
+def _shows_total(somebody: Visitor, messages: int) -> bool:
     somebody.open(f"queues/{QUEUE}")
     return somebody.page.get_by_text(f"of {messages}.").count() > 0
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-#: Trusts nobody, and is made in no time.
+#: A context that trusts no certificate, and reads none.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 

@@ -126,8 +126,8 @@ def ask(port: int, *command: str | int) -> Any:
 def _kept_client(port: int, _pid: int) -> redis.Redis:
     """Return the main thread's client, which keeps its connection: making one costs more than most commands.
 
-    A process that was forked has another one: its parent goes on with this. No other thread keeps one, which
-    nobody would close when it ends.
+    A process that was forked has another one: its parent goes on with this. No other thread keeps one: it
+    would stay open when the thread ends.
     """
     return _client(port, single_connection_client=True)
 

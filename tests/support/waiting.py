@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 #: How soon the first questions follow each other, and by how much more rarely each next one, until it is
-#: seldom enough: what is waited for shares the machine with whoever asks.
+#: seldom enough: what is waited for shares the machine with the test.
 FIRST_S, MORE_RARELY, RARELY_S = 0.01, 1.2, 0.05
 
 

@@ -27,8 +27,8 @@
 --   {ns}:astray                zset    messages that no set names. Score: when that was noticed. Member: id
 --   {ns}:looked, {ns}:look-at  string  when orphans.lua last looked, and where it goes on
 --   {ns}:checked               string  when the server last proved that it takes writes
---   {ns}:clock                 string  the latest time that the server's clock was seen to show
---   {ns}:clock-set-back        string  how many delays have followed a clock that was set back, and nobody was told yet
+--   {ns}:clock                 string  the time that the server's clock showed when it was last looked at
+--   {ns}:clock-set-back        string  how many delays followed a clock that was set back and are not in a log yet
 --   {ns}:kept-since            string  when the namespace began. Another value than before means that the server was
 --                                      emptied, or started without its file
 --
